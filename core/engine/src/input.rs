@@ -1,0 +1,220 @@
+//! Facts that the runtime reports.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{DeliveryId, Digest, Epoch, EventHash, KeyHash, Offset, PartitionId, PolicyId, Timestamp};
+
+/// One fact. Facts about an epoch that is over, or a delivery that was forgotten, change nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Input {
+    /// The group gave us a partition. Nothing of it is looked up or dispatched before [`Input::CaughtUp`].
+    Assigned(Assignment),
+    /// The inbox has seen everything that other processes marked before this assignment.
+    CaughtUp {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+        /// The offset that this inbox remembers as committed, if any.
+        remembered: Option<Offset>,
+    },
+    /// A record arrived. Offsets rise within an epoch; one that does not rise is forgotten at once.
+    Fetched(Fetched),
+    /// The inbox answered [`crate::Effect::LookUp`].
+    LookedUp {
+        /// Which delivery.
+        delivery: DeliveryId,
+        /// The digest stored with the mark, if the event is marked.
+        seen: Option<Digest>,
+    },
+    /// A handler ended.
+    Handled {
+        /// Which delivery.
+        delivery: DeliveryId,
+        /// What it said.
+        outcome: Outcome,
+    },
+    /// A handler of a run did not start, because an earlier one of the run was not done. Not an attempt.
+    NotStarted {
+        /// Which delivery.
+        delivery: DeliveryId,
+    },
+    /// The inbox answered [`crate::Effect::Mark`].
+    Marked {
+        /// Which delivery.
+        delivery: DeliveryId,
+        /// What became of the mark.
+        result: MarkResult,
+    },
+    /// The letter is acknowledged by all in-sync replicas.
+    DeadLettered {
+        /// Which delivery.
+        delivery: DeliveryId,
+    },
+    /// The broker stored a commit.
+    Committed {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+        /// The committed offset: the next one to read.
+        next: Offset,
+    },
+    /// A commit failed; the engine asks again at the next interval while the epoch lasts.
+    CommitFailed {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+    },
+    /// The consumer read to the partition's end; `position` is the next offset that it would read.
+    ReachedEnd {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+        /// The next offset to read; behind transaction markers, too.
+        position: Offset,
+    },
+    /// The broker deleted offsets in `from..to` before they were read.
+    Gap {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+        /// First missing offset.
+        from: Offset,
+        /// First offset that exists.
+        to: Offset,
+    },
+    /// The group wants the partition back; whatever still runs at the deadline is abandoned.
+    Revoking {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+        /// When waiting ends.
+        deadline: Timestamp,
+    },
+    /// The partition is no longer ours: nothing of it may have an effect any more.
+    Lost {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+    },
+    /// A dependency is down (disk full, brokers away): no new dispatch until it is back.
+    Down {
+        /// Which one.
+        dependency: Dependency,
+    },
+    /// It is back.
+    Up {
+        /// Which one.
+        dependency: Dependency,
+    },
+    /// Time passed.
+    Tick,
+}
+
+/// A partition given to this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// Which partition.
+    pub partition: PartitionId,
+    /// The number of this assignment.
+    pub epoch: Epoch,
+    /// Where reading starts: the committed offset, or where `auto_offset_reset` points.
+    pub from: Offset,
+    /// Whether `from` is a committed offset.
+    pub committed: bool,
+    /// The oldest offset that the broker still has.
+    pub oldest: Offset,
+    /// The policy for what concerns the partition as a whole (gap, rewind).
+    pub policy: PolicyId,
+}
+
+/// A record as the engine sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetched {
+    /// The id under which the runtime keeps the payload.
+    pub delivery: DeliveryId,
+    /// Where it came from.
+    pub partition: PartitionId,
+    /// In which assignment.
+    pub epoch: Epoch,
+    /// Its offset.
+    pub offset: Offset,
+    /// Its order key; `None` when it has none.
+    pub key: Option<KeyHash>,
+    /// Its identity, scoped.
+    pub event: EventHash,
+    /// Digest of its payload.
+    pub digest: Digest,
+    /// Bytes of key, value and headers.
+    pub bytes: u32,
+    /// How it is treated.
+    pub policy: PolicyId,
+    /// Why it can't be handled at all, when the runtime could not even read its identity.
+    pub refused: Option<Rejection>,
+}
+
+/// What a handler said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Handled.
+    Done {
+        /// Whether it recorded effects: then its lane waits for their commit.
+        effects: bool,
+    },
+    /// Failed; worth another attempt.
+    Retry {
+        /// The wait that the handler asked for, instead of the backoff's.
+        after: Option<u64>,
+    },
+    /// Failed for good.
+    Reject(Rejection),
+    /// The attempt was cut off by us (drain deadline, cancelled run): it does not count.
+    Cancelled,
+}
+
+/// Why an event can never be handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rejection {
+    /// The handler said so, or the error is declared fatal.
+    Rejected,
+    /// The payload can't be decoded.
+    Undecodable,
+    /// It does not fit its schema.
+    Invalid,
+}
+
+/// What became of a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MarkResult {
+    /// Durable, with the event's effects.
+    Durable,
+    /// Another process marked the event first; our effects were left out.
+    Duplicate {
+        /// The digest stored with that mark.
+        digest: Digest,
+    },
+    /// A statement of this event failed: an attempt of it.
+    EffectFailed {
+        /// Whether the failure was declared fatal.
+        fatal: bool,
+    },
+    /// An earlier event of the same lane failed in the same transaction: handle this one again, uncounted.
+    RolledBack,
+    /// The writer dropped it: its epoch was released.
+    Dropped,
+}
+
+/// Something outside that everything waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Dependency {
+    /// The inbox can't write.
+    Inbox,
+    /// Dead letters or publishes are not acknowledged.
+    Producer,
+}

@@ -1,0 +1,21 @@
+//! The part of Onceward that decides: order, retries, offsets, dead letters.
+//!
+//! It is a pure function of its inputs. No I/O, no clock, no threads, no randomness: time is an argument, jitter a function of a seed,
+//! and nothing depends on the iteration order of a hash map. So a log of inputs is a bug report that replays to the bit.
+//!
+//! Four verbs: [`Engine::handle`] takes one fact, [`Engine::next_effect`] hands out orders until there are none,
+//! [`Engine::next_deadline`] says when to send [`Input::Tick`] at the latest, [`Engine::snapshot`] shows the numbers.
+
+mod effect;
+mod engine;
+mod ids;
+mod input;
+mod policy;
+mod slots;
+
+pub use effect::{Alert, DeadLetter, Effect, Fate, Reason, Runs};
+pub use engine::{Engine, Snapshot};
+pub use ids::{DeliveryId, Digest, Epoch, EventHash, KeyHash, Offset, PartitionId, PolicyId, Timestamp};
+pub use input::{Assignment, Dependency, Fetched, Input, MarkResult, Outcome, Rejection};
+pub use policy::{Backoff, Credit, EngineSettings, NullKeys, OnConflict, OnGap, OnRewind, Order, Policy};
+pub use slots::Slots;
