@@ -60,6 +60,7 @@ fn kind(field: &Value, resolved: &Map<String, Value>) -> String {
         (_, Some("array")) => "list of texts".to_owned(),
         (_, Some("string")) => "text".to_owned(),
         (_, Some("integer")) => "whole number".to_owned(),
+        (_, Some("boolean")) => "true or false".to_owned(),
         (_, Some(other)) => other.to_owned(),
         (_, None) => String::new(),
     }
