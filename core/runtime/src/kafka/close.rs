@@ -79,7 +79,9 @@ impl Poll {
             Ok(_) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if finished.recv_timeout(left).is_err() {
-                    sink(SourceFact::notice("the Kafka client did not end in time and is left behind; the group notices by its session timeout"));
+                    sink(SourceFact::notice(
+                        "the Kafka client did not end in time and is left behind; the group notices by its session timeout",
+                    ));
                 }
             }
             Err(error) => tracing::error!(%error, "the closing thread did not start"),

@@ -52,9 +52,7 @@ pub(crate) fn cure(code: Code) -> Option<&'static str> {
         Code::InconsistentGroupProtocol => {
             "Another consumer of this group uses another assignment strategy (Onceward uses cooperative-sticky): stop it, or choose a group name of its own"
         }
-        Code::FencedInstanceId => {
-            "Another member runs with the same `group.instance.id`: give each member its own, or stop the other one"
-        }
+        Code::FencedInstanceId => "Another member runs with the same `group.instance.id`: give each member its own, or stop the other one",
         Code::InvalidGroupId => "Choose a group name that the broker accepts",
         Code::SaslAuthenticationFailed | Code::Authentication => "Check user, password and mechanism under `kafka.sasl.*`",
         Code::UnsupportedSASLMechanism => "Choose a mechanism that the broker offers under `kafka.sasl.mechanism`",

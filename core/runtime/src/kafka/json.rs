@@ -53,7 +53,7 @@ impl<'de> DeserializeSeed<'de> for Seek<'_> {
 }
 
 impl Seek<'_> {
-    fn scalar<E>(self, text: impl ToString) -> Result<Found, E> {
+    fn scalar<E>(self, text: &(impl ToString + ?Sized)) -> Result<Found, E> {
         Ok(if self.steps.is_empty() { Found::Scalar(text.to_string()) } else { Found::Nothing })
     }
 }
@@ -70,15 +70,15 @@ impl<'de> Visitor<'de> for Seek<'_> {
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Found, E> {
-        self.scalar(number)
+        self.scalar(&number)
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Found, E> {
-        self.scalar(number)
+        self.scalar(&number)
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Found, E> {
-        self.scalar(value)
+        self.scalar(&value)
     }
 
     // Integers beyond 64 bits arrive as floats, too: two different ids could become one, and an event would be dropped as a copy.

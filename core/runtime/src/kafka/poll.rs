@@ -62,7 +62,8 @@ impl Poll {
         sink: SourceSink,
     ) -> Result<Self, Error> {
         let consumer = Arc::new(consumer);
-        let asker = Asker::start(Arc::clone(&consumer), settings.group.clone(), Arc::clone(&waker))?;
+        let probe = settings.topics.first().map(|topic| topic.name.clone());
+        let asker = Asker::start(Arc::clone(&consumer), settings.group.clone(), probe, Arc::clone(&waker))?;
         Ok(Self {
             identifiers: settings.topics.iter().map(|topic| Identifier::new(&settings.group, topic)).collect(),
             table: Table::new(&settings.topics),

@@ -52,6 +52,7 @@ const CONSUMER_DEFAULTS: &[Property] = &[
 const PRODUCER: &[Property] = &[
     fixed("enable.idempotence", "true", "a retry inside the client must not write a letter twice"),
     fixed("acks", "all", "a letter counts when all in-sync replicas have it"),
+    fixed("partitioner", "murmur2_random", "the same key must go where Java producers send it"),
     fixed("linger.ms", "0", "letters are pipelined, waiting only delays them"),
     fixed("message.timeout.ms", "30000", "a refusal should be seen soon; the retries after it are ours"),
     fixed("message.max.bytes", "67108864", "the broker decides what is too large, not the client"),

@@ -40,9 +40,9 @@ impl Source {
         };
         let (events, bell) = (queue()?, queue()?);
         let topics: Vec<&str> = settings.topics.iter().map(|topic| topic.name.as_str()).collect();
-        consumer
-            .subscribe(&topics)
-            .map_err(|error| fault::broker(format!("subscribing to {}", topics.join(", ")), error.to_string(), "Correct the topic names"))?;
+        consumer.subscribe(&topics).map_err(|error| {
+            fault::broker(format!("subscribing to {}", topics.join(", ")), error.to_string(), "Correct the topic names")
+        })?;
         let (orders, inbox) = crossbeam_channel::unbounded();
         let waker = Arc::new(Waker::new(Some(bell)));
         let poll = Poll::new(settings, consumer, events, inbox, Arc::clone(&waker), sink)?;

@@ -44,8 +44,15 @@ pub(super) struct Start {
 
 /// An answer.
 pub(super) enum Answer {
-    Start { number: u64, starts: Vec<Start> },
-    Ends { place: Place, oldest: i64, end: i64 },
+    Start {
+        number: u64,
+        starts: Vec<Start>,
+    },
+    Ends {
+        place: Place,
+        oldest: i64,
+        end: i64,
+    },
     Alive,
     /// Worth a log line; the question is asked again.
     Slow(String),
@@ -62,11 +69,16 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    pub(super) fn start(consumer: Arc<BaseConsumer<Context>>, group: String, waker: Arc<Waker>) -> Result<Self, Error> {
+    pub(super) fn start(
+        consumer: Arc<BaseConsumer<Context>>,
+        group: String,
+        probe: Option<String>,
+        waker: Arc<Waker>,
+    ) -> Result<Self, Error> {
         let (questions, inbox) = crossbeam_channel::unbounded();
         let (outbox, answers) = crossbeam_channel::unbounded();
         let stop = Arc::new(AtomicBool::new(false));
-        let asking = Asking { consumer, group, outbox, waker, stop: Arc::clone(&stop) };
+        let asking = Asking { consumer, group, probe, outbox, waker, stop: Arc::clone(&stop) };
         let thread = std::thread::Builder::new()
             .name("onceward-offsets".to_owned())
             .spawn(move || {
@@ -97,6 +109,8 @@ impl Asker {
 struct Asking {
     consumer: Arc<BaseConsumer<Context>>,
     group: String,
+    /// A topic to ask for when the question is whether anybody answers: asking for all of them is dear.
+    probe: Option<String>,
     outbox: Sender<Answer>,
     waker: Arc<Waker>,
     stop: Arc<AtomicBool>,
@@ -112,7 +126,7 @@ impl Asking {
                 self.say(Answer::Ends { place, oldest, end })
             }
             Question::Alive => {
-                if self.consumer.fetch_metadata(None, Duration::from_secs(1)).is_ok() {
+                if self.consumer.fetch_metadata(self.probe.as_deref(), Duration::from_secs(1)).is_ok() {
                     self.say(Answer::Alive)?;
                 }
                 Some(())

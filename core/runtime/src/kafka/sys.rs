@@ -308,10 +308,7 @@ pub(crate) fn produce<'a>(
     };
     let arguments = [
         argument(kind::RD_KAFKA_VTYPE_TOPIC, native::rd_kafka_vu_s__bindgen_ty_1 { cstr: record.topic.as_ptr() }),
-        argument(
-            kind::RD_KAFKA_VTYPE_PARTITION,
-            native::rd_kafka_vu_s__bindgen_ty_1 { i32_: record.partition.unwrap_or(UNASSIGNED) },
-        ),
+        argument(kind::RD_KAFKA_VTYPE_PARTITION, native::rd_kafka_vu_s__bindgen_ty_1 { i32_: record.partition.unwrap_or(UNASSIGNED) }),
         argument(kind::RD_KAFKA_VTYPE_MSGFLAGS, native::rd_kafka_vu_s__bindgen_ty_1 { i: native::RD_KAFKA_MSG_F_COPY }),
         argument(kind::RD_KAFKA_VTYPE_VALUE, memory(record.value)),
         argument(kind::RD_KAFKA_VTYPE_KEY, memory(record.key)),
