@@ -10,7 +10,7 @@ use crate::process;
 const DENY: &str = "0.20.2";
 
 /// cargo-deny, built once per user. Unoptimised and without its advisory fetcher: that takes 40 seconds on two cores instead of minutes, and
-/// the checks that we ask of it (bans, licences, sources) work from the lock file alone.
+/// the checks that we ask of it (bans, licences, sources) work from the lock file and the crates themselves.
 pub(crate) fn cargo_deny(place: &Place) -> Outcome<PathBuf> {
     let root = place.cache.join("tools").join(format!("cargo-deny-{DENY}"));
     let program = root.join("bin/cargo-deny");
@@ -36,7 +36,6 @@ pub(crate) fn cargo_deny(place: &Place) -> Outcome<PathBuf> {
 pub(crate) fn deny(place: &Place) -> Outcome<String> {
     let program = cargo_deny(place)?;
     process::quiet(Command::new(program).current_dir(&place.root).args([
-        "--offline",
         "--log-level",
         "error",
         "check",
