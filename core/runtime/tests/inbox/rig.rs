@@ -12,28 +12,28 @@ use onceward::inbox::{
 };
 use onceward_engine::{DeliveryId, Digest, Epoch, EventHash, MarkResult, Offset, PartitionId};
 
-pub const LONG: Duration = Duration::from_secs(30);
-pub const DAY_MS: i64 = 24 * 3_600_000;
-pub const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+pub(crate) const DAY_MS: i64 = 24 * 3_600_000;
+pub(crate) const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A clock that tests move.
 #[derive(Default)]
-pub struct Hands {
+pub(crate) struct Hands {
     wall: AtomicI64,
     steady: AtomicI64,
 }
 
 impl Hands {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { wall: AtomicI64::new(1_700_000_000_000), steady: AtomicI64::new(0) })
     }
 
-    pub fn advance(&self, millis: i64) {
+    pub(crate) fn advance(&self, millis: i64) {
         self.wall.fetch_add(millis, Ordering::SeqCst);
         self.steady.fetch_add(millis, Ordering::SeqCst);
     }
 
-    pub fn step_wall(&self, millis: i64) {
+    pub(crate) fn step_wall(&self, millis: i64) {
         self.wall.fetch_add(millis, Ordering::SeqCst);
     }
 }
@@ -48,60 +48,60 @@ impl Clock for Hands {
     }
 }
 
-pub struct Rig {
-    pub inbox: Box<dyn Inbox>,
+pub(crate) struct Rig {
+    pub(crate) inbox: Box<dyn Inbox>,
     facts: Receiver<InboxFact>,
     slot: u32,
 }
 
-pub fn id(seed: u64) -> Identity {
+pub(crate) fn id(seed: u64) -> Identity {
     Identity::Event(EventHash(xxhash_rust::xxh3::xxh3_128(&seed.to_le_bytes())))
 }
 
-pub fn at(offset: i64) -> Identity {
+pub(crate) fn at(offset: i64) -> Identity {
     Identity::Coordinates { partition: PartitionId(0), offset: Offset(offset) }
 }
 
-pub fn name(topic_id: u8) -> PartitionName {
+pub(crate) fn name(topic_id: u8) -> PartitionName {
     PartitionName { topic: Arc::from("orders"), topic_id: [topic_id; 16], number: 3 }
 }
 
-pub fn sql(text: &'static str) -> Vec<Statement> {
+pub(crate) fn sql(text: &'static str) -> Vec<Statement> {
     vec![Statement { sql: text.into(), params: Vec::new() }]
 }
 
-pub fn settings(path: &Path) -> SqliteSettings {
+pub(crate) fn settings(path: &Path) -> SqliteSettings {
     SqliteSettings::new(path, "billing")
 }
 
-pub fn sink() -> (InboxSink, Receiver<InboxFact>) {
+pub(crate) fn sink() -> (InboxSink, Receiver<InboxFact>) {
     let (sender, facts) = unbounded();
     // A rig that is gone does not listen.
     (Arc::new(move |fact| sender.send(fact).unwrap_or_default()), facts)
 }
 
 impl Rig {
-    pub fn memory(clock: Arc<Hands>) -> Self {
+    pub(crate) fn memory(clock: Arc<Hands>) -> Self {
         let (sink, facts) = sink();
         Self { inbox: Box::new(MemoryInbox::with_clock(sink, WEEK, clock)), facts, slot: 0 }
     }
 
-    pub fn sqlite(settings: SqliteSettings) -> Self {
+    pub(crate) fn sqlite(settings: SqliteSettings) -> Self {
         Self::try_sqlite(settings).unwrap()
     }
 
-    pub fn try_sqlite(settings: SqliteSettings) -> Result<Self, InboxError> {
+    pub(crate) fn try_sqlite(settings: SqliteSettings) -> Result<Self, InboxError> {
         let (sink, facts) = sink();
         Ok(Self { inbox: Box::new(SqliteInbox::open(settings, sink)?), facts, slot: 0 })
     }
 
-    pub fn delivery(&mut self) -> DeliveryId {
+    pub(crate) fn delivery(&mut self) -> DeliveryId {
         self.slot += 1;
         DeliveryId { slot: self.slot, generation: 0 }
     }
 
     /// A mark of partition 0, epoch 1, whose digest and lane are the number given.
-    pub fn prepare(&mut self, identity: Identity, number: u32) -> Mark {
+    pub(crate) fn prepare(&mut self, identity: Identity, number: u32) -> Mark {
         Mark {
             delivery: self.delivery(),
             partition: PartitionId(0),
@@ -113,16 +113,16 @@ impl Rig {
         }
     }
 
-    pub fn fact(&self) -> InboxFact {
+    pub(crate) fn fact(&self) -> InboxFact {
         self.facts.recv_timeout(LONG).expect("no fact within 30 s")
     }
 
-    pub fn no_fact(&self) -> bool {
+    pub(crate) fn no_fact(&self) -> bool {
         self.facts.is_empty()
     }
 
     /// Waits for that many decided marks.
-    pub fn decided(&self, count: usize) -> Vec<Marked> {
+    pub(crate) fn decided(&self, count: usize) -> Vec<Marked> {
         let mut decided = Vec::new();
         while decided.len() < count {
             match self.fact() {
@@ -134,7 +134,7 @@ impl Rig {
         decided
     }
 
-    pub fn write(&mut self, marks: Vec<Mark>) -> Vec<MarkResult> {
+    pub(crate) fn write(&mut self, marks: Vec<Mark>) -> Vec<MarkResult> {
         let count = marks.len();
         marks.into_iter().for_each(|mark| self.inbox.mark(mark));
         self.inbox.flush();
@@ -142,13 +142,13 @@ impl Rig {
     }
 
     /// Marks these ids with digest 7 and waits.
-    pub fn keep(&mut self, ids: impl IntoIterator<Item = u64>) {
+    pub(crate) fn keep(&mut self, ids: impl IntoIterator<Item = u64>) {
         let marks: Vec<Mark> = ids.into_iter().map(|seed| self.prepare(id(seed), 7)).collect();
         assert!(self.write(marks).iter().all(|result| *result == MarkResult::Durable));
     }
 
     /// The final answer to a look-up, pending or not.
-    pub fn seen(&mut self, identity: Identity) -> Option<Digest> {
+    pub(crate) fn seen(&mut self, identity: Identity) -> Option<Digest> {
         let delivery = self.delivery();
         match self.inbox.look_up(delivery, identity, Digest(99)) {
             LookUp::NotSeen => None,
@@ -166,7 +166,7 @@ impl Rig {
         }
     }
 
-    pub fn catch_up(&mut self, epoch: u64, name: &PartitionName) -> (Option<Offset>, bool) {
+    pub(crate) fn catch_up(&mut self, epoch: u64, name: &PartitionName) -> (Option<Offset>, bool) {
         self.inbox.catch_up(PartitionId(0), Epoch(epoch), name);
         self.inbox.flush();
         match self.fact() {
@@ -175,7 +175,7 @@ impl Rig {
         }
     }
 
-    pub fn close(mut self) {
+    pub(crate) fn close(mut self) {
         self.inbox.close(LONG).unwrap();
     }
 }
