@@ -62,8 +62,9 @@ fn fact() -> impl Strategy<Value = (u64, Input)> {
     (0..300_u64, input)
 }
 
-fn odd_settings() -> EngineSettings {
-    let odd = Policy { order: Order::Partition, on_gap: OnGap::Continue, on_rewind: OnRewind::Skip, ..Policy::default() };
+fn odd_settings(patient: bool) -> EngineSettings {
+    let whole = Policy { order: Order::Partition, ..Policy::default() };
+    let odd = if patient { Policy { on_gap: OnGap::Continue, on_rewind: OnRewind::Skip, ..whole } } else { whole };
     let backoff =
         Backoff { attempts: u32::MAX, first: u64::MAX, factor_percent: u32::MAX, max: u64::MAX, total: u64::MAX, jitter_percent: 200 };
     let huge = Policy { backoff, null_keys: NullKeys::Serial, run_length: 0, on_conflict: OnConflict::Duplicate, ..Policy::default() };
@@ -75,8 +76,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_sequence_of_facts_panics_and_none_loses_count(facts in proptest::collection::vec((fact(), 0..3_u8), 0..120), bug in 0..60_usize) {
-        let mut engine = Engine::new(odd_settings());
+    fn no_sequence_of_facts_panics_and_none_loses_count(facts in proptest::collection::vec((fact(), 0..3_u8), 0..120), bug in 0..60_usize, patient: bool) {
+        let mut engine = Engine::new(odd_settings(patient));
         let bug = Sabotage::ALL.get(bug).copied();
         if let Some(bug) = bug {
             engine.sabotage(bug);

@@ -142,6 +142,7 @@ fn a_rewind_halts_is_reprocessed_or_skipped() {
     assert_eq!(orders, [alert(true), forget(&ids, Fate::Abandoned), pause()]);
     assert_eq!(script.engine.snapshot().halted, 1);
     assert_eq!(script.revoke(1_000), [release()]);
+    assert_eq!(script.engine.snapshot().halted, 0);
 
     let (_, ids, orders) = with(OnRewind::Reprocess);
     assert_eq!(orders, [alert(false), Effect::LookUp(ids.to_vec())]);
@@ -167,6 +168,20 @@ fn a_gap_at_the_start_halts_or_is_passed() {
     let alert = |halted| Effect::Alert(Alert::Gap { partition: P, from: Offset(5), to: Offset(9), halted });
     assert_eq!(with(OnGap::Stop), [alert(true), pause()]);
     assert_eq!(with(OnGap::Continue), [alert(false), Effect::Seek { partition: P, epoch: E, to: Offset(9) }]);
+}
+
+#[test]
+fn an_end_reported_early_counts_only_when_the_start_is_judged() {
+    let end = Input::ReachedEnd { partition: P, epoch: E, position: Offset(7) };
+    let mut script = assigned(Policy::default());
+    script.tell(end.clone());
+    script.tell(caught_up(Some(8)));
+    assert_eq!(script.tick(10_000), [], "halted: committing 7 would hide the rewind");
+
+    let mut script = assigned(Policy::default());
+    script.tell(end);
+    script.tell(caught_up(None));
+    assert_eq!(script.tick(1_000), [commit(7)]);
 }
 
 #[test]
