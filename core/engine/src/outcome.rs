@@ -91,7 +91,7 @@ impl Engine {
         let now = self.now;
         self.deliveries[slot].note_failure(now);
         if self.is_stopping(slot) {
-            self.abandon_with_copies(slot);
+            self.leave_to_next_owner(slot);
             return;
         }
         let delivery = &self.deliveries[slot];
@@ -131,7 +131,7 @@ impl Engine {
         delivery.attempts = delivery.attempts.saturating_sub(1);
         delivery.stage = Stage::Fresh;
         if self.is_stopping(slot) {
-            self.abandon_with_copies(slot);
+            self.leave_to_next_owner(slot);
         } else {
             self.lanes.rewind(&self.deliveries, slot);
         }
