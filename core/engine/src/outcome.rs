@@ -16,7 +16,7 @@ impl Engine {
     pub(crate) fn handled(&mut self, id: DeliveryId, outcome: Outcome) {
         let Some(slot) = self.running(id) else { return };
         let lane = self.deliveries[slot].lane;
-        self.stopped_running(lane);
+        self.leave_run(slot);
         match outcome {
             Outcome::Done { effects } => self.done(slot, effects),
             Outcome::Retry { after } => self.failed(slot, after),
@@ -29,7 +29,7 @@ impl Engine {
     pub(crate) fn not_started(&mut self, id: DeliveryId) {
         let Some(slot) = self.running(id) else { return };
         let lane = self.deliveries[slot].lane;
-        self.stopped_running(lane);
+        self.leave_run(slot);
         if self.bugs.has(Sabotage::RunSkipsNotStarted) {
             self.deliveries[slot].stage = Stage::Marked;
         } else {

@@ -31,7 +31,7 @@ impl Engine {
         lane.bound -= u32::from(bound);
         lane.held -= u32::from(stage == Stage::Held);
         if stage == Stage::Running {
-            self.stopped_running(at);
+            self.leave_run(slot);
         }
         if stage == Stage::Waiting {
             self.deadlines.remove(until, Due::Attempt(slot));

@@ -102,6 +102,15 @@ fn a_drain_ends_with_its_last_failure() {
 }
 
 #[test]
+fn a_run_that_fails_while_draining_is_counted_as_ended_once() {
+    let mut script = Script::running(EngineSettings { concurrency: 3, ..EngineSettings::default() });
+    let (ids, _) = script.fetch_new(&[record(0, 1), record(1, 2), record(2, 3)]);
+    script.revoke(1_000);
+    script.retry(ids[0]);
+    assert_eq!(script.engine.snapshot().running, 2);
+}
+
+#[test]
 fn the_drain_deadline_abandons_what_still_runs() {
     let mut script = Script::running(EngineSettings::default());
     let (ids, _) = script.fetch_new(&[record(0, 1), record(1, 2)]);
