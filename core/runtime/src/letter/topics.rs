@@ -153,7 +153,7 @@ pub fn plan(needs: &Needs<'_>) -> Result<Plan, Error> {
     for source in needs.sources {
         let found =
             admin.look(source)?.ok_or_else(|| Error::Topics(format!("topic {source} does not exist; create it or correct its name")))?;
-        let size = found.size.saturating_add(HEADROOM);
+        let size = found.size.unwrap_or(DEFAULT_SIZE).saturating_add(HEADROOM);
         let letters = dead_letter_topic(needs.template, source, needs.group);
         plan.companions.push(admin.companion(needs, Role::DeadLetters, letters, source, &found, size)?);
         if needs.ledger {
@@ -201,7 +201,8 @@ fn new_topic(companion: &Companion) -> NewTopic<'_> {
 struct Found {
     partitions: i32,
     replication: i32,
-    size: u64,
+    /// `max.message.bytes`, where the broker tells.
+    size: Option<u64>,
     policy: Option<String>,
 }
 
@@ -242,7 +243,7 @@ impl Admin {
         Ok(Some(Found {
             partitions: i32::try_from(found.partitions().len()).unwrap_or(i32::MAX),
             replication: i32::try_from(replicas).unwrap_or(1).max(1),
-            size: config.get("max.message.bytes").and_then(|value| value.parse().ok()).unwrap_or(DEFAULT_SIZE),
+            size: config.get("max.message.bytes").and_then(|value| value.parse().ok()),
             policy: config.get("cleanup.policy").cloned(),
         }))
     }
@@ -275,8 +276,8 @@ impl Admin {
             if found.partitions < of.partitions {
                 problems.push(Problem::TooFewPartitions { found: found.partitions, needed: of.partitions });
             }
-            if role == Role::DeadLetters && found.size < size {
-                problems.push(Problem::TooSmall { found: found.size, needed: size });
+            if let Some(found) = found.size.filter(|found| role == Role::DeadLetters && *found < size) {
+                problems.push(Problem::TooSmall { found, needed: size });
             }
             if let Some(found) = found.policy.as_ref().filter(|found| *found != policy) {
                 problems.push(Problem::WrongPolicy { found: found.clone(), needed: policy.to_owned() });
