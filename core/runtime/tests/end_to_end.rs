@@ -19,7 +19,7 @@ fn builder(broker: &Broker, inbox: &str) -> Builder {
         .inbox(inbox)
         .auto_offset_reset(AutoOffsetReset::Earliest)
         .retry(Backoff::new().attempts(3).first(Duration::from_millis(5)))
-        .kafka("session.timeout.ms", "2000")
+        .kafka("session.timeout.ms", "4000")
         .kafka("heartbeat.interval.ms", "300")
 }
 

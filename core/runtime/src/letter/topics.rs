@@ -203,7 +203,7 @@ fn new_topic(companion: &Companion) -> NewTopic<'_> {
 struct Found {
     partitions: i32,
     replication: i32,
-    /// `max.message.bytes`, where it may be read.
+    /// `max.message.bytes`, where the broker tells.
     size: Option<u64>,
     policy: Option<String>,
 }
