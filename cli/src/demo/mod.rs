@@ -20,7 +20,8 @@ pub(crate) struct DemoArgs {
 
 /// Runs the demo.
 pub(crate) fn run(args: DemoArgs) -> ExitCode {
-    drop(args);
+    let DemoArgs { brokers, events, json } = args;
+    drop((brokers, events, json));
     crate::output::message("error", "the demo is not part of this build yet");
     ExitCode::from(crate::exit::UNKNOWN)
 }

@@ -68,8 +68,8 @@ type Cause = (Option<String>, Option<String>, Option<String>, Option<String>);
 struct Groups(BTreeMap<Cause, Group>);
 
 impl Groups {
-    fn add(&mut self, stored: StoredLetter) {
-        let StoredLetter { key, timestamp, .. } = &stored;
+    fn add(&mut self, stored: &StoredLetter) {
+        let StoredLetter { key, timestamp, .. } = stored;
         let letter = &stored.letter;
         // Letters of other stacks carry no fingerprint; the type of their error is the next best.
         let kind = if letter.fingerprint.is_some() { None } else { letter.error_type.clone() };
@@ -157,7 +157,7 @@ pub(crate) fn run(args: &ListArgs, json: bool) -> Result<ExitCode, Failure> {
     let mut groups = Groups::default();
     letters.each(|letter| {
         if args.filter.admits(&letter) {
-            groups.add(letter);
+            groups.add(&letter);
         }
         ControlFlow::Continue(())
     })?;
@@ -194,19 +194,18 @@ mod tests {
     #[test]
     fn one_cause_is_one_line_and_hostile_text_is_harmless() {
         let mut groups = Groups::default();
-        groups.add(letter(Some("aa11"), "k1", 2_000, "no total in order 7"));
-        groups.add(letter(Some("aa11"), "k2", 3_000, "no total in order 9\nsecond line"));
-        groups.add(letter(Some("aa11"), "k1", 1_000, "no total in order 8"));
-        groups.add(letter(None, "k\u{1b}[2J", 5_000, "evil\u{1b}]0;pwned\u{7}"));
+        groups.add(&letter(Some("aa11"), "k1", 2_000, "no total in order 7"));
+        groups.add(&letter(Some("aa11"), "k2", 3_000, "no total in order 9\nsecond line"));
+        groups.add(&letter(Some("aa11"), "k1", 1_000, "no total in order 8"));
+        groups.add(&letter(None, "k\u{1b}[2J", 5_000, "evil\u{1b}]0;pwned\u{7}"));
         let list = groups.finish(vec!["orders.billing.dlt".to_owned()]);
         let mut text = Vec::new();
         list.render(&mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
-        let expected = "\
-COUNT  KEYS  FIRST                 LAST                  FINGERPRINT  REASON     TOPIC   ERROR                            SAMPLE
-    3     2  1970-01-01T00:00:01Z  1970-01-01T00:00:03Z  aa11         exhausted  orders  ValueError: no total in order 9  id3000
-";
-        assert!(text.starts_with(expected.lines().next().unwrap().split("  ").next().unwrap()), "{text}");
+        let header: Vec<&str> = text.lines().next().unwrap().split_whitespace().collect();
+        assert_eq!(header, ["COUNT", "KEYS", "FIRST", "LAST", "FINGERPRINT", "REASON", "TOPIC", "ERROR", "SAMPLE"]);
+        let first: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(first[..7], ["3", "2", "1970-01-01T00:00:01Z", "1970-01-01T00:00:03Z", "aa11", "exhausted", "orders"]);
         assert!(text.contains("ValueError: no total in order 9 ") && text.contains("id3000"), "{text}");
         assert!(
             !text.contains('\u{1b}') && text.contains("evil\\x1b]0;pwned\\x07") && text.contains("orders.billing.dlt:0:5000"),

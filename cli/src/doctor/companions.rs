@@ -39,7 +39,7 @@ pub(super) fn examine(settings: &Settings, sources: &[String], timeout: Duration
             // That the source does not exist was found before.
             Err(onceward::Error::Topics(_)) => {}
             Err(onceward::Error::Broker { what, cause, cure }) => {
-                diagnosis.add(Finding::fail("companion", source.as_str(), format!("{what}: {cause}"), cure))
+                diagnosis.add(Finding::fail("companion", source.as_str(), format!("{what}: {cause}"), cure));
             }
             Err(error) => diagnosis.add(Finding::fail("companion", source.as_str(), error.to_string(), "see the message")),
         }

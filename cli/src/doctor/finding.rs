@@ -63,11 +63,6 @@ impl Diagnosis {
         self.ok = self.findings.iter().all(|finding| finding.verdict < Verdict::Fail);
         self
     }
-
-    #[cfg(test)]
-    pub(crate) fn verdicts(&self) -> Vec<(Verdict, &'static str)> {
-        self.findings.iter().map(|finding| (finding.verdict, finding.check)).collect()
-    }
 }
 
 impl Report for Diagnosis {
