@@ -1,5 +1,6 @@
 //! What the brokers say of themselves and of topics.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub(crate) struct Cluster {
     metadata: Metadata,
     brokers: String,
     timeout: Duration,
+    /// Why configurations can't be read, once a whole question stayed without an answer: the next one would cost the timeout again.
+    mute: RefCell<Option<String>>,
 }
 
 /// Why a configuration can't be read: not knowing is no fault of the topic.
@@ -40,7 +43,7 @@ impl Cluster {
             let cure = "check the address, that a broker runs there, that its advertised.listeners are reachable from here, and [kafka] security.* and sasl.*";
             fail(format!("no answer within {} s: {error}", timeout.as_secs()), cure)
         })?;
-        Ok(Self { admin, runtime, metadata, brokers: settings.brokers.clone(), timeout })
+        Ok(Self { admin, runtime, metadata, brokers: settings.brokers.clone(), timeout, mute: RefCell::new(None) })
     }
 
     pub(super) fn metadata(&self) -> &Metadata {
@@ -60,8 +63,15 @@ impl Cluster {
     }
 
     fn config(&self, resource: &ResourceSpecifier<'_>) -> Config {
+        if let Some(why) = self.mute.borrow().as_ref() {
+            return Err(why.clone());
+        }
         let options = AdminOptions::new().request_timeout(Some(self.timeout));
-        let answer = self.runtime.block_on(self.admin.describe_configs([resource], &options)).map_err(|error| error.to_string())?;
+        let answer = self.runtime.block_on(self.admin.describe_configs([resource], &options)).map_err(|error| {
+            let why = error.to_string();
+            self.mute.replace(Some(why.clone()));
+            why
+        })?;
         let resource = answer.into_iter().next().ok_or("no answer")?.map_err(|code: RDKafkaErrorCode| code.to_string())?;
         Ok(resource.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect())
     }

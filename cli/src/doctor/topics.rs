@@ -1,12 +1,13 @@
 //! The source topics: there, led, and within the limits of this configuration.
 
+use std::time::Duration;
+
 use onceward::config::{Settings, format_duration};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::MetadataTopic;
 
 use super::cluster::Cluster;
 use super::finding::{Diagnosis, Finding};
-use std::time::Duration;
 
 pub(super) fn examine(cluster: &Cluster, settings: &Settings, sources: &[String], diagnosis: &mut Diagnosis) {
     if sources.is_empty() {
@@ -67,26 +68,26 @@ fn limits(cluster: &Cluster, settings: &Settings, source: &str, diagnosis: &mut 
             Finding::ok("size", source, format!("records of up to {size} bytes fit into credit.bytes"))
         });
     }
-    let kept = number("retention.ms").filter(|_| config.get("cleanup.policy").is_none_or(|policy| policy.contains("delete")));
-    let remembered = settings.retention;
-    match kept {
-        Some(kept) if u64::try_from(kept).is_ok_and(|kept| Duration::from_millis(kept) <= remembered) => {
-            diagnosis.add(Finding::ok(
-                "retention",
-                source,
-                format!("handled events are remembered for {}, longer than records are kept", format_duration(remembered)),
-            ));
-        }
-        _ => diagnosis.add(Finding::warn(
+    if !config.get("cleanup.policy").is_none_or(|policy| policy.contains("delete")) {
+        return; // A compacted topic keeps the last record of each key for ever; nobody rewinds it to hear old events again.
+    }
+    let kept = number("retention.ms").and_then(|kept| u64::try_from(kept).ok()).map(Duration::from_millis);
+    let remembered = format_duration(settings.retention);
+    diagnosis.add(match kept {
+        Some(kept) if kept <= settings.retention => Finding::ok(
             "retention",
             source,
-            format!(
-                "records are kept {}, handled events are remembered for {}",
-                kept.and_then(|kept| u64::try_from(kept).ok())
-                    .map_or_else(|| "for ever".to_owned(), |kept| format!("for {}", format_duration(Duration::from_millis(kept)))),
-                format_duration(remembered)
-            ),
-            "a rewind further back than that handles events again; raise `retention` if that must not happen",
-        )),
-    }
+            format!("handled events are remembered for {remembered}, at least as long as records are kept"),
+        ),
+        kept => {
+            let kept = kept.map_or_else(|| "for ever".to_owned(), |kept| format!("for {}", format_duration(kept)));
+            let message = format!("records are kept {kept}, handled events are remembered for {remembered}");
+            Finding::warn(
+                "retention",
+                source,
+                message,
+                "a rewind further back than that handles events again; raise `retention` if that must not happen",
+            )
+        }
+    });
 }

@@ -130,7 +130,7 @@ fn an_export_never_replaces_a_file() {
 #[test]
 fn the_doctor_names_what_is_missing_and_its_cure() {
     let world = World::new();
-    let doctor = world.run(&["doctor", "--json", "--timeout", "5", "--topic", "orders", "--topic", "invoices"]);
+    let doctor = world.run(&["doctor", "--json", "--timeout", "1", "--topic", "orders", "--topic", "invoices"]);
     assert_eq!(doctor.code, 1, "{}", doctor.stderr);
     let document: serde_json::Value = serde_json::from_str(&doctor.stdout).unwrap();
     let findings = document["findings"].as_array().unwrap();
@@ -149,7 +149,7 @@ fn the_doctor_names_what_is_missing_and_its_cure() {
     assert!(ledger["verdict"] == "fail" && ledger["cure"].as_str().unwrap().contains("onceward topics apply"));
     assert!(findings.iter().all(|finding| (finding["verdict"] == "ok") == finding["cure"].is_null()), "{document:#}");
 
-    let plan = world.run(&["topics", "plan", "--topic", "orders", "--json"]);
+    let plan = world.run(&["topics", "plan", "--timeout", "1", "--topic", "orders", "--json"]);
     let document: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
     assert_eq!((plan.code, &document["ok"]), (1, &false.into()), "{}", plan.stderr);
     let states: Vec<&str> = document["topics"].as_array().unwrap().iter().map(|topic| topic["state"].as_str().unwrap()).collect();

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::process::Command;
 
-pub struct Answer {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Answer {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-pub fn onceward(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Answer {
+pub(crate) fn onceward(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Answer {
     let output = Command::new(env!("CARGO_BIN_EXE_onceward"))
         .args(arguments)
         .current_dir(folder)
@@ -25,7 +25,7 @@ pub fn onceward(folder: &Path, arguments: &[&str], environment: &[(&str, &str)])
 }
 
 /// Compares with a committed file; `BLESS=1` writes it.
-pub fn golden(name: &str, actual: &str) {
+pub(crate) fn golden(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, actual).unwrap();

@@ -66,6 +66,8 @@ pub fn scan(what: &Scan<'_>, mut visit: impl FnMut(&Stored<'_>, Extent) -> Contr
         config.set(name, value);
     }
     config.set("enable.auto.commit", "false").set("enable.partition.eof", "true").set("auto.offset.reset", "error");
+    // Whatever the user set: looking for a topic must not create it.
+    config.set("allow.auto.create.topics", "false");
     let consumer: BaseConsumer<Context> = config.create_with_context(Context).map_err(|error| {
         let cure = "Correct the property under `kafka.*`; librdkafka's CONFIGURATION.md lists them all";
         fault::broker("creating the Kafka client", error.to_string(), cure)
