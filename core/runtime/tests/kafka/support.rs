@@ -41,7 +41,8 @@ pub(crate) fn fill(cluster: &Cluster, topic: &str, partitions: i32, offsets: std
 }
 
 pub(crate) fn settings(cluster: &Cluster, group: &str, topic: &str) -> SourceSettings {
-    let user = [("session.timeout.ms", "2000"), ("heartbeat.interval.ms", "100")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    // Below the three seconds that a mock group waits for its first members nobody ever joins.
+    let user = [("session.timeout.ms", "4000"), ("heartbeat.interval.ms", "100")].map(|(name, value)| (name.to_owned(), value.to_owned()));
     SourceSettings {
         client: consumer_properties(&cluster.bootstrap_servers(), group, &user),
         group: group.to_owned(),

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::Bloom;
 
 const BITS_PER_ID: u64 = 16;
-const FIRST_LINK: u64 = 65_536;
+const FIRST_LINK: u64 = 262_144;
+/// A link smaller than this is not worth a probe of its own.
+const SMALLEST_LINK: u64 = 65_536;
 
 struct Link {
     bloom: Bloom,
@@ -82,18 +84,52 @@ impl Generations {
             let freed: u64 = oldest.remove().iter().map(|link| link.bloom.bytes()).sum();
             self.bytes = self.bytes.saturating_sub(freed);
         }
-        let left = self.budget.saturating_sub(self.bytes);
+        let left = self.budget.saturating_sub(self.bytes) * 8 / BITS_PER_ID;
         let links = self.buckets.entry(bucket).or_default();
-        if wanted > left && !links.is_empty() {
+        if left < SMALLEST_LINK
+            && let Some(link) = links.last_mut()
+        {
             // Over budget within one bucket: the last link takes more than its share, and answers "possibly" more often.
-            if let Some(link) = links.last_mut() {
-                link.room = u64::MAX;
-            }
+            link.room = u64::MAX;
             return;
         }
-        let bloom = Bloom::new(ids.min((left * 8 / BITS_PER_ID).max(FIRST_LINK)), BITS_PER_ID, 0);
-        let room = if wanted > left { u64::MAX } else { ids };
+        let room = ids.min(left.max(SMALLEST_LINK));
+        let bloom = Bloom::new(room, BITS_PER_ID, 0);
         self.bytes = self.bytes.saturating_add(bloom.bytes());
         links.push(Link { bloom, room });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Generations;
+
+    fn id(seed: u64) -> u128 {
+        xxhash_rust::xxh3::xxh3_128(&seed.to_le_bytes())
+    }
+
+    #[test]
+    fn growth_and_expiry_lose_nothing() {
+        let mut filter = Generations::new(64 << 20);
+        (0..400_000).for_each(|seed| filter.insert(1, id(seed)));
+        filter.reserve(2, 1_000);
+        (400_000..401_000).for_each(|seed| filter.insert(2, id(seed)));
+        assert!((0..401_000).all(|seed| filter.contains(id(seed))));
+        filter.expire(1);
+        assert!((400_000..401_000).all(|seed| filter.contains(id(seed))));
+        assert!((0..400_000).filter(|&seed| filter.contains(id(seed))).count() < 4_000);
+    }
+
+    #[test]
+    fn beyond_the_budget_the_oldest_bucket_is_unknown_and_nothing_is_denied() {
+        let mut filter = Generations::new(1 << 20);
+        for bucket in 1..4 {
+            (0..300_000).for_each(|seed| filter.insert(bucket, id(bucket.unsigned_abs() * 1_000_000 + seed)));
+            assert!(filter.bytes() <= 1 << 20);
+        }
+        assert!((0..300_000).all(|seed| filter.contains(id(1_000_000 + seed)) && filter.contains(id(3_000_000 + seed))));
+        // Once what was given up has expired, the filter denies again.
+        filter.expire(2);
+        assert!((0..100_000).filter(|&seed| filter.contains(id(9_000_000 + seed))).count() < 50_000);
     }
 }

@@ -40,9 +40,9 @@ impl Compactor {
         self.merge.is_some() || self.purge || fold_due(finder) || candidates(finder.segments()).is_some()
     }
 
-    /// Whether it can't wait until nothing is queued.
+    /// Whether it can't wait until nothing is queued: lists would grow, and the file with what is dead.
     pub(super) fn urgent(&self, finder: &Finder) -> bool {
-        fold_due(finder) || (finder.segments().len() >= MANY && (self.merge.is_some() || candidates(finder.segments()).is_some()))
+        self.purge || fold_due(finder) || (finder.segments().len() >= MANY && self.pending(finder))
     }
 }
 
@@ -68,6 +68,12 @@ fn candidates(segments: &[Segment]) -> Option<Vec<Segment>> {
 impl Writer {
     /// One step.
     pub(super) fn compact(&mut self) -> Result<(), Gone> {
+        if self.compactor.purge {
+            // Before anything is added: the pages that become free are used again.
+            self.compactor.purge = self.insist(|writer, store| {
+                writer.transaction(store, |_, store| purge(store)).map_err(|error| classify(&writer.path, &error))
+            })?;
+        }
         if let Some(mut merge) = self.compactor.merge.take() {
             let goes_on = self.insist(|writer, store| {
                 let step = writer.transaction(store, |writer, store| merge.step(&store.conn, &writer.shared, writer.filter_budget()));
@@ -79,9 +85,7 @@ impl Writer {
                 // An input vanished: another process merged or expired it. What was written is deleted like a dead segment.
                 None => self.compactor.purge = true,
             }
-            return Ok(());
-        }
-        if fold_due(&self.finder) {
+        } else if fold_due(&self.finder) {
             let now = self.time.look(self.settings.clock.as_ref());
             self.insist(|writer, store| {
                 writer.transaction(store, |_, store| fold(store, now)).map_err(|error| classify(&writer.path, &error))
@@ -95,10 +99,6 @@ impl Writer {
                     .map_err(|error| classify(&writer.path, &error))
             })?;
             self.compactor.merge = Some(merge);
-        } else if self.compactor.purge {
-            self.compactor.purge = self.insist(|writer, store| {
-                writer.transaction(store, |_, store| purge(store)).map_err(|error| classify(&writer.path, &error))
-            })?;
         }
         Ok(())
     }
@@ -171,11 +171,20 @@ impl Writer {
         store: &mut Store,
         action: impl FnOnce(&mut Self, &mut Store) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
-        store.conn.execute_batch("BEGIN IMMEDIATE")?;
-        self.see(store)?;
-        let value = action(self, store)?;
-        store.conn.execute_batch("COMMIT")?;
-        Ok(value)
+        // Housekeeping need not be synced: the log is written in order, so the next group's commit makes it durable, and if the power
+        // fails before that, nothing but work is lost.
+        store.conn.execute_batch("PRAGMA synchronous = NORMAL")?;
+        let begun = store.conn.execute_batch("BEGIN IMMEDIATE").and_then(|()| self.see(store));
+        let done = begun.and_then(|()| {
+            let value = action(self, store)?;
+            store.conn.execute_batch("COMMIT")?;
+            Ok(value)
+        });
+        if done.is_err() && !store.conn.is_autocommit() {
+            store.conn.execute_batch("ROLLBACK")?;
+        }
+        store.conn.execute_batch("PRAGMA synchronous = FULL")?;
+        done
     }
 }
 

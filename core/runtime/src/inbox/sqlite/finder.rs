@@ -2,6 +2,7 @@
 //!
 //! Everything that decides an answer comes from the open transaction; the filters only save reads, so they may lag or be missing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use onceward_engine::Digest;
@@ -30,7 +31,7 @@ pub(super) struct Segment {
 
 /// Marks that a refresh met for the first time.
 pub(super) trait Newcomers {
-    /// So many follow.
+    /// So many of a bucket follow, about.
     fn expect(&mut self, bucket: i64, count: u64);
     /// One.
     fn meet(&mut self, bucket: i64, entry: Entry);
@@ -91,6 +92,14 @@ impl Finder {
                 })
             })?
             .collect::<Result<Vec<_>>>()?;
+        if let Some(newcomers) = newcomers.as_deref_mut() {
+            let mut counts: BTreeMap<i64, u64> = BTreeMap::new();
+            for segment in segments.iter().filter(|segment| segment.newest > seen) {
+                let count = counts.entry(segment.bucket).or_default();
+                *count = count.saturating_add(segment.count);
+            }
+            counts.into_iter().for_each(|(bucket, count)| newcomers.expect(bucket, count));
+        }
         // Newest first, so that the filter budget goes to them.
         for segment in segments.iter_mut().rev() {
             segment.filter = shared.filter(segment.id);
@@ -143,9 +152,6 @@ impl Finder {
             return Ok(());
         }
         let mut filter = wanted.then(|| Bloom::new(segment.count, SEGMENT_BITS, SEGMENT_TURN));
-        if let Some(newcomers) = newcomers.as_deref_mut() {
-            newcomers.expect(segment.bucket, segment.count);
-        }
         let mut statement = conn.prepare_cached("SELECT ids FROM onceward_chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
         let mut rows = statement.query((segment.id.saturating_add(1), segment.id.saturating_add(segment.chunks)))?;
         while let Some(row) = rows.next()? {

@@ -25,8 +25,9 @@ use crate::inbox::place::{Held, Place};
 use crate::inbox::recent::{Recent, RecentMark};
 use crate::inbox::{Identity, Inbox, InboxError, InboxSink, InboxStats, LookUp, Mark, PartitionName};
 
-/// Ids kept exactly, with their digests.
+/// Ids kept exactly, with their digests, and about what that takes.
 const RECENT: usize = 65_536;
+const RECENT_BYTES: u64 = 5 << 20;
 
 /// Of the memory for filters, a third goes to those of single segments.
 pub(super) fn segment_budget(settings: &SqliteSettings) -> u64 {
@@ -67,7 +68,7 @@ impl SqliteInbox {
         let bucket = time.bucket(now);
         let budget = segment_budget(&settings);
         let mut finder = Finder::new(budget);
-        let mut filter = Generations::new(settings.filter_bytes.saturating_sub(budget));
+        let mut filter = Generations::new(settings.filter_bytes.saturating_sub(budget).saturating_sub(RECENT_BYTES));
         store.seen = load(&store, &mut finder, &shared, &mut filter).map_err(|error| said(&error))?;
         let (stop, stopped) = bounded(0);
         let (to_writer, batches) = unbounded();
@@ -141,7 +142,6 @@ impl SqliteInbox {
                     }
                 }
                 News::Marked { bucket, ids } => {
-                    self.filter.reserve(bucket, ids.len() as u64);
                     ids.into_iter().for_each(|id| self.filter.insert(bucket, id));
                 }
                 News::Bucket(bucket) => self.bucket = self.bucket.max(bucket),
