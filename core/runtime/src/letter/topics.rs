@@ -234,7 +234,8 @@ impl Admin {
         let metadata = self
             .client
             .inner()
-            .fetch_metadata(Some(topic), self.timeout)
+            // All topics, since asking for one by name makes a broker with `auto.create.topics.enable` create it, with one partition.
+            .fetch_metadata(None, self.timeout)
             .map_err(|error| refused(&what, &error.to_string(), error.rdkafka_error_code()))?;
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
         match found.error().map(RDKafkaErrorCode::from) {
