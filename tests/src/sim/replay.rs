@@ -1,0 +1,54 @@
+//! Replays a log of inputs under the checker's eyes.
+
+use onceward_engine::{Effect, Engine, Input, Sabotage, Timestamp};
+
+use super::check::{Violation, Watch};
+use super::scenario::Scenario;
+
+/// What a replay showed.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// All orders, with their times.
+    pub effects: Vec<(u64, Effect)>,
+    /// The first promise broken, and by the reaction to which input.
+    pub violation: Option<(usize, Violation)>,
+    /// Which inputs mattered: false for late, repeated and unknown facts.
+    pub mattered: Vec<bool>,
+    /// A record was handed in where there was no room for it, which no driver does.
+    pub overfull: bool,
+}
+
+/// Replays until the end or the first violation.
+pub fn replay(scenario: &Scenario, sabotage: Option<Sabotage>) -> Replay {
+    let mut engine = Engine::new(scenario.settings.clone());
+    if let Some(bug) = sabotage {
+        engine.sabotage(bug);
+    }
+    let mut watch = Watch::new(scenario.settings.clone());
+    let mut seen = Replay { effects: Vec::new(), violation: None, mattered: Vec::new(), overfull: false };
+    for (index, entry) in scenario.inputs.iter().enumerate() {
+        let snapshot = engine.snapshot();
+        if let Input::Fetched(record) = &entry.input {
+            seen.overfull |= snapshot.room_records == 0 || snapshot.room_bytes < u64::from(record.bytes);
+        }
+        seen.mattered.push(watch.input(Timestamp(entry.at), &entry.input));
+        engine.handle(Timestamp(entry.at), entry.input.clone());
+        if entry.more {
+            continue;
+        }
+        if let Err(violation) = drain(&mut engine, &mut watch, entry.at, &mut seen.effects) {
+            seen.violation = Some((index, violation));
+            break;
+        }
+    }
+    seen
+}
+
+fn drain(engine: &mut Engine, watch: &mut Watch, at: u64, effects: &mut Vec<(u64, Effect)>) -> Result<(), Violation> {
+    while let Some(effect) = engine.next_effect() {
+        let verdict = watch.effect(&effect);
+        effects.push((at, effect));
+        verdict?;
+    }
+    watch.rest(&engine.snapshot(), engine.next_deadline())
+}

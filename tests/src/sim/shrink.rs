@@ -1,0 +1,43 @@
+//! Makes a failing log small: leaves out whatever the violation does not need.
+
+use onceward_engine::Sabotage;
+
+use super::replay::replay;
+use super::scenario::{Entry, Scenario};
+
+/// The smallest log found that breaks the same promise. A log whose replay breaks none (because the world, not the engine's
+/// checker, found it) comes back whole.
+pub fn shrink(scenario: &Scenario, invariant: &str, sabotage: Option<Sabotage>) -> Scenario {
+    let whole = replay(scenario, sabotage);
+    let Some((last, _)) = whole.violation.filter(|found| found.1.invariant == invariant) else { return scenario.clone() };
+    let mut kept: Vec<(Entry, bool)> = scenario.inputs.iter().cloned().zip(whole.mattered).take(last + 1).collect();
+    let settings = scenario.settings.clone();
+    let fails = |candidate: &[(Entry, bool)]| {
+        let inputs = candidate.iter().map(|entry| entry.0.clone()).collect();
+        let seen = replay(&Scenario { settings: settings.clone(), inputs }, sabotage);
+        // An answer to a question that is no longer asked would make a history that no driver can write.
+        let plausible = seen.mattered.iter().zip(candidate).all(|(matters, (_, mattered))| *matters || !mattered);
+        plausible && !seen.overfull && seen.violation.is_some_and(|found| found.1.invariant == invariant)
+    };
+    if !fails(&kept) {
+        return Scenario { settings, inputs: kept.into_iter().map(|entry| entry.0).collect() };
+    }
+    let mut chunk = kept.len().div_ceil(2);
+    while chunk > 0 {
+        let mut at = 0;
+        let mut smaller = false;
+        while at < kept.len() {
+            let mut candidate = kept.clone();
+            candidate.drain(at..(at + chunk).min(kept.len()));
+            if !candidate.is_empty() && fails(&candidate) {
+                kept = candidate;
+                smaller = true;
+            } else {
+                at += chunk;
+            }
+        }
+        // At single inputs it goes on as long as it helps.
+        chunk = if chunk > 1 { chunk.div_ceil(2) } else { usize::from(smaller) };
+    }
+    Scenario { settings, inputs: kept.into_iter().map(|entry| entry.0).collect() }
+}
