@@ -14,12 +14,18 @@ pub struct Replay {
     pub violation: Option<(usize, Violation)>,
     /// Which inputs mattered: false for late, repeated and unknown facts.
     pub mattered: Vec<bool>,
-    /// A record was handed in where there was no room for it, which no driver does.
+    /// A record was handed in without room for it, or in a slot that is in use: no driver does that.
     pub overfull: bool,
 }
 
 /// Replays until the end or the first violation.
 pub fn replay(scenario: &Scenario, sabotage: Option<Sabotage>) -> Replay {
+    replay_part(scenario, &[], sabotage)
+}
+
+/// As [`replay`], but leaves out inputs that mattered before (one flag per input) and do not matter now: an answer to a question that is
+/// no longer asked would make a history that no driver can write.
+pub(crate) fn replay_part(scenario: &Scenario, mattered: &[bool], sabotage: Option<Sabotage>) -> Replay {
     let mut engine = Engine::new(scenario.settings.clone());
     if let Some(bug) = sabotage {
         engine.sabotage(bug);
@@ -28,10 +34,19 @@ pub fn replay(scenario: &Scenario, sabotage: Option<Sabotage>) -> Replay {
     let mut seen = Replay { effects: Vec::new(), violation: None, mattered: Vec::new(), overfull: false };
     for (index, entry) in scenario.inputs.iter().enumerate() {
         let snapshot = engine.snapshot();
+        let must_matter = mattered.get(index).copied().unwrap_or(false);
         if let Input::Fetched(record) = &entry.input {
-            seen.overfull |= snapshot.room_records == 0 || snapshot.room_bytes < u64::from(record.bytes);
+            if must_matter && watch.delivered(record.partition, record.epoch, record.offset.0) != Some(false) {
+                seen.mattered.push(false);
+                continue;
+            }
+            seen.overfull |= watch.occupied(record.delivery.slot) || snapshot.room_records == 0 || snapshot.room_bytes < u64::from(record.bytes);
         }
-        seen.mattered.push(watch.input(Timestamp(entry.at), &entry.input));
+        let matters = watch.input(Timestamp(entry.at), &entry.input);
+        seen.mattered.push(matters);
+        if must_matter && !matters {
+            continue;
+        }
         engine.handle(Timestamp(entry.at), entry.input.clone());
         if entry.more {
             continue;

@@ -153,9 +153,9 @@ impl Watch {
         if home.live > 0 {
             return broken("I7", format!("{partition:?} released with {} deliveries alive", home.live));
         }
-        let watermark = home.watermark();
-        if watermark > home.attempted.unwrap_or(home.assignment.from.0) && home.last.is_some() {
-            return broken("I10", format!("{partition:?} released at {:?}, but {watermark} is resolved", home.attempted));
+        let owed = home.owed();
+        if home.ran && owed > home.attempted.unwrap_or(home.assignment.from.0) {
+            return broken("I10", format!("{partition:?} released at {:?}, but {owed} is resolved", home.attempted));
         }
         home.state = State::Over;
         Ok(())
@@ -171,7 +171,7 @@ impl Watch {
             Alert::Gap { partition, from, to, halted } => {
                 let Some(home) = self.partitions.get_mut(&partition) else { return broken("I7", format!("{partition:?}: a gap of nobody")) };
                 home.unreported.retain(|gap| *gap != (from.0, to.0));
-                if !halted && home.window.front().is_none_or(|entry| entry.0 >= from.0) {
+                if !halted && home.window.first().is_none_or(|first| first >= from.0) {
                     home.skip_to(to.0);
                 } else if !halted {
                     // What lies before the gap still holds the watermark; behind it the gap is passed.

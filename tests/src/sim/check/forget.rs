@@ -15,6 +15,10 @@ impl Watch {
         } else if fate != Fate::Abandoned {
             return broken("I7", format!("{at} ended as {fate:?}, but its epoch is over"));
         }
+        let (partition, epoch, offset) = (delivery.partition, delivery.epoch, delivery.offset);
+        if let Some(home) = self.partitions.get_mut(&partition).filter(|p| p.epoch == epoch && fate != Fate::Abandoned) {
+            home.resolved.done(offset);
+        }
         self.remove(id);
         Ok(())
     }
@@ -58,6 +62,7 @@ impl Watch {
         let Some(delivery) = self.deliveries.remove(&id) else { return };
         self.records = self.records.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(delivery.bytes);
+        self.slots.remove(&id.slot);
         self.gone.insert(id, (delivery.partition, delivery.epoch));
         self.orphans.remove(&id);
         if delivery.stage == Stage::Running {

@@ -104,7 +104,8 @@ impl Watch {
             if record.offset.0 < home.start {
                 delivery.safe = true;
             } else {
-                home.window.push_back((record.offset.0, false));
+                home.window.push(record.offset.0);
+                home.resolved.push(record.offset.0);
             }
         }
         let accepted = delivery.accepted;
@@ -119,6 +120,7 @@ impl Watch {
         } else {
             self.orphans.insert(id);
         }
+        self.slots.insert(id.slot);
         self.deliveries.insert(id, delivery);
         self.refresh(id);
         accepted
@@ -179,6 +181,7 @@ impl Watch {
 
     fn revoking(&mut self, partition: PartitionId, epoch: Epoch, deadline: Timestamp) -> bool {
         let Some(home) = self.at(partition, epoch) else { return false };
+        home.ran = home.state == State::Running && !home.halted;
         home.state = State::Draining;
         home.deadline = deadline;
         true

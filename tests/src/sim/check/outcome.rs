@@ -10,11 +10,13 @@ impl Watch {
         if self.current(id).is_none_or(|d| d.stage != Stage::Running) {
             return false;
         }
+        // What is handled behind an event with effects, in its run, may be rolled back with it: it holds the lane as if it had some.
+        let behind = self.before(id).any(|(_, d)| matches!(d.stage, Stage::Done { effects: true } | Stage::Marking { effects: true }));
         let Some(delivery) = self.deliveries.get_mut(&id) else { return false };
         delivery.stage = Stage::Idle;
         let run = delivery.run;
         match outcome {
-            Outcome::Done { effects } => delivery.stage = Stage::Done { effects },
+            Outcome::Done { effects } => delivery.stage = Stage::Done { effects: effects || behind },
             Outcome::Retry { after } => self.failed(id, after),
             Outcome::Reject(rejection) => self.rejected(id, reason(rejection)),
             Outcome::Cancelled => {}

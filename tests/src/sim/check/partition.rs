@@ -36,8 +36,12 @@ pub(super) struct Partition {
     /// Where the watermark starts: behind what was skipped or reported as deleted.
     pub(super) start: i64,
     pub(super) last: Option<i64>,
-    /// Delivered offsets from the watermark on, and whether each is safe.
-    pub(super) window: VecDeque<(i64, bool)>,
+    /// Delivered offsets, and whether each is safe: nothing is lost when it is committed.
+    pub(super) window: Window,
+    /// The same, and whether each was resolved: it has to be committed before the release.
+    pub(super) resolved: Window,
+    /// It was at work before it was asked back.
+    pub(super) ran: bool,
     /// Where the consumer stood when it last reached the end.
     pub(super) end: Option<i64>,
     pub(super) acknowledged: Option<i64>,
@@ -62,7 +66,9 @@ impl Partition {
             assignment: *assignment,
             start: assignment.from.0,
             last: None,
-            window: VecDeque::new(),
+            window: Window::default(),
+            resolved: Window::default(),
+            ran: false,
             end: None,
             acknowledged: assignment.committed.then_some(assignment.from.0),
             attempted: assignment.committed.then_some(assignment.from.0),
@@ -81,28 +87,55 @@ impl Partition {
         self.epoch == epoch && self.state != State::Over
     }
 
-    /// Marks an offset as safe and moves the watermark.
-    pub(super) fn safe(&mut self, offset: i64) {
-        if let Ok(at) = self.window.binary_search_by_key(&offset, |entry| entry.0) {
-            self.window[at].1 = true;
-        }
-        while self.window.front().is_some_and(|entry| entry.1) {
-            self.window.pop_front();
-        }
-    }
-
     /// Offsets below are ignored by decision of the user.
     pub(super) fn skip_to(&mut self, to: i64) {
         self.start = self.start.max(to);
-        while self.window.front().is_some_and(|entry| entry.1 || entry.0 < to) {
-            self.window.pop_front();
-        }
+        self.window.skip_to(to);
+        self.resolved.skip_to(to);
     }
 
     /// The highest offset that may be committed.
     pub(super) fn watermark(&self) -> i64 {
         let read = self.last.map_or(self.start, |last| last + 1).max(self.start);
         let end = self.end.filter(|&end| end >= read).unwrap_or(read);
-        self.window.front().map_or(end, |entry| entry.0)
+        self.window.first().unwrap_or(end)
+    }
+
+    /// Behind the last offset that is resolved with all before it.
+    pub(super) fn owed(&self) -> i64 {
+        self.resolved.passed.unwrap_or(self.start)
+    }
+}
+
+/// Offsets that rise, each open or done; those done at the front are dropped.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Window {
+    entries: VecDeque<(i64, bool)>,
+    /// Behind the last offset that was dropped because it was done.
+    passed: Option<i64>,
+}
+
+impl Window {
+    pub(super) fn push(&mut self, offset: i64) {
+        self.entries.push_back((offset, false));
+    }
+
+    /// The first open offset.
+    pub(super) fn first(&self) -> Option<i64> {
+        self.entries.front().map(|entry| entry.0)
+    }
+
+    pub(super) fn done(&mut self, offset: i64) {
+        if let Ok(at) = self.entries.binary_search_by_key(&offset, |entry| entry.0) {
+            self.entries[at].1 = true;
+        }
+        self.skip_to(i64::MIN);
+    }
+
+    pub(super) fn skip_to(&mut self, to: i64) {
+        while let Some(&(offset, done)) = self.entries.front().filter(|entry| entry.1 || entry.0 < to) {
+            self.passed = if done { Some(offset + 1) } else { self.passed };
+            self.entries.pop_front();
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What must hold when the engine says that there is nothing to do: nothing idles, nothing overflows, nothing of a dead epoch is left.
 
-use onceward_engine::{DeliveryId, OnConflict, PartitionId, Snapshot, Timestamp};
+use onceward_engine::{DeliveryId, PartitionId, Snapshot, Timestamp};
 
 use super::delivery::{Delivery, LookUp, Stage};
 use super::partition::{Partition, State};
@@ -73,7 +73,7 @@ impl Watch {
         if !self.down.is_empty() {
             return Ok(());
         }
-        if home.paused && home.live == 0 && home.window.is_empty() {
+        if home.paused && home.live == 0 && home.window.first().is_none() {
             return broken("I4", format!("{id:?} is paused with nothing in flight"));
         }
         let room = self.runs.len() < self.settings.concurrency as usize;
@@ -83,45 +83,58 @@ impl Watch {
         Ok(())
     }
 
-    fn lane<'a>(&'a self, lane: impl Iterator<Item = (DeliveryId, &'a Delivery)>, room: bool, due: bool) -> Verdict {
-        let mut head = true;
+    fn lane<'a>(&'a self, lane: impl Iterator<Item = (DeliveryId, &'a Delivery)> + Clone, room: bool, due: bool) -> Verdict {
+        // Until a run is answered, and its effects are durable or taken back, nothing of the lane starts.
+        let closes = |stage| matches!(stage, Stage::Running | Stage::Done { .. } | Stage::Marking { effects: true });
+        let (mut first, mut open) = (true, !lane.clone().any(|(_, d)| closes(d.stage)));
         for (id, delivery) in lane {
             let at = format_args!("{:?} offset {}", delivery.partition, delivery.offset);
+            // One that is known to be in conflict needs no look-up: its digest differs from that of one that came before.
             let alone = self.copies.get(&delivery.event).is_none_or(|copies| copies.len() < 2);
-            if delivery.refused.is_none() && delivery.look_up == LookUp::Never && alone {
+            let alone = alone && self.digests.get(&delivery.event).is_none_or(|digests| digests.len() < 2);
+            if delivery.refused.is_none() && delivery.look_up == LookUp::Never && alone && !delivery.safe {
                 return broken("I3", format!("{at} is not looked up"));
             }
-            if matches!(delivery.stage, Stage::Marked | Stage::Lettered) && head {
-                return broken("I3", format!("{at} is resolved, but not forgotten"));
-            }
-            if matches!(delivery.stage, Stage::Done { .. }) && !delivery.tainted {
+            // The marks of a run with effects are written together, when the whole run is answered.
+            if matches!(delivery.stage, Stage::Done { .. }) && !delivery.tainted && !self.runs.contains_key(&delivery.run) {
                 return broken("I3", format!("{at} is handled, but not marked"));
             }
-            if head && delivery.stage == Stage::Idle {
-                self.head(id, delivery, room, due, alone)?;
+            if first {
+                self.unresolved(id, delivery)?;
             }
-            head &= delivery.lets_pass() && delivery.stage != Stage::Idle;
+            let ready = delivery.stage == Stage::Idle && delivery.look_up == LookUp::New && alone && !delivery.safe;
+            let waits = delivery.wait.is_some_and(|(_, latest)| self.now < latest || due);
+            if open && ready && room && !waits && delivery.given_up.is_none() && !self.known.contains_key(&delivery.event) {
+                return broken("I3", format!("{at} is ready and there is room, but it is not dispatched"));
+            }
+            first = false;
+            // A copy is one only once the engine was told.
+            open &= delivery.lets_pass() && (delivery.stage != Stage::Idle || delivery.look_up == LookUp::Seen);
         }
         Ok(())
     }
 
-    /// The first of its lane that is in nobody's hands: why does it wait?
-    fn head(&self, id: DeliveryId, delivery: &Delivery, room: bool, due: bool, alone: bool) -> Verdict {
+    /// The first of its lane has nothing to wait for.
+    fn unresolved(&self, id: DeliveryId, delivery: &Delivery) -> Verdict {
         let at = format_args!("{:?} offset {}", delivery.partition, delivery.offset);
+        if matches!(delivery.stage, Stage::Marked | Stage::Lettered) {
+            return broken("I3", format!("{at} is resolved, but not forgotten"));
+        }
+        if delivery.stage != Stage::Idle {
+            return Ok(());
+        }
         if delivery.given_up.is_some() {
             return broken("I6", format!("{at} is given up, but no letter is written"));
         }
         if delivery.refused.is_some() {
             return broken("I3", format!("{at} was refused, but no letter is written"));
         }
-        if delivery.look_up == LookUp::Seen || (delivery.safe && delivery.look_up != LookUp::Asked) {
-            let lenient = self.policy(delivery.policy).on_conflict == OnConflict::Duplicate;
-            let what = if delivery.safe || lenient { "a copy of a durable mark" } else { "in conflict with a mark" };
+        // The engine keeps no marks in memory: a copy of one that is being looked up waits for that answer.
+        let mut copies = self.copies.get(&delivery.event).into_iter().flatten().filter_map(|copy| self.deliveries.get(copy));
+        let told = copies.all(|copy| !matches!(copy.look_up, LookUp::Asked | LookUp::Never) || copy.offset == delivery.offset);
+        if delivery.look_up == LookUp::Seen || (delivery.safe && delivery.look_up != LookUp::Asked && told) {
+            let what = if delivery.safe { "a copy of a durable mark" } else { "in conflict with a mark" };
             return broken("I3", format!("{at} is {what}, but not resolved ({id:?})"));
-        }
-        let waits = delivery.wait.is_some_and(|(_, latest)| self.now < latest || due);
-        if delivery.look_up == LookUp::New && alone && room && !waits && self.known.get(&delivery.event).is_none() {
-            return broken("I3", format!("{at} is ready and there is room, but it is not dispatched"));
         }
         Ok(())
     }

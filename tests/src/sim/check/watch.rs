@@ -1,6 +1,6 @@
 //! The checker's state.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use onceward_engine::{DeliveryId, Dependency, EngineSettings, Epoch, EventHash, PartitionId, Policy, Timestamp};
 
@@ -16,6 +16,8 @@ pub struct Watch {
     pub(super) deliveries: HashMap<DeliveryId, Delivery>,
     /// Forgotten ones: nothing may ever be ordered for them again.
     pub(super) gone: HashMap<DeliveryId, (PartitionId, Epoch)>,
+    /// Slots in use.
+    pub(super) slots: HashSet<u32>,
     /// Live deliveries by event, oldest first.
     pub(super) copies: HashMap<EventHash, Vec<DeliveryId>>,
     /// Digests under which an event arrived: more than one is an identity conflict.
@@ -46,6 +48,7 @@ impl Watch {
             partitions: BTreeMap::new(),
             deliveries: HashMap::new(),
             gone: HashMap::new(),
+            slots: HashSet::new(),
             copies: HashMap::new(),
             digests: HashMap::new(),
             known: HashMap::new(),
@@ -88,6 +91,11 @@ impl Watch {
     pub fn delivered(&self, partition: PartitionId, epoch: Epoch, offset: i64) -> Option<bool> {
         let home = self.partitions.get(&partition).filter(|p| p.live_epoch(epoch))?;
         Some(home.last.is_some_and(|last| last >= offset))
+    }
+
+    /// Whether a delivery that is not forgotten uses this slot.
+    pub fn occupied(&self, slot: u32) -> bool {
+        self.slots.contains(&slot)
     }
 
     pub(super) fn policy(&self, of: usize) -> &Policy {
@@ -136,7 +144,7 @@ impl Watch {
         delivery.safe = true;
         let (partition, epoch, offset) = (delivery.partition, delivery.epoch, delivery.offset);
         if let Some(home) = self.partitions.get_mut(&partition).filter(|p| p.epoch == epoch) {
-            home.safe(offset);
+            home.window.done(offset);
         }
     }
 

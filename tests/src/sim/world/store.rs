@@ -141,6 +141,8 @@ impl World {
             let result = self.write(life, mark, &mut failed)?;
             self.answer(life, at, Input::Marked { delivery: mark.delivery, result });
         }
+        // A transaction shows what others wrote before it.
+        self.lives[life].saw = self.store.number;
         // What is queued behind a failure in its lane ran on effects that were taken back.
         let queued: Vec<Mark> = self.lives[life].marks.drain(..).collect();
         for mark in queued {

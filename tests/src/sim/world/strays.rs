@@ -59,9 +59,9 @@ impl World {
     /// A record of an epoch that is over, or one at an offset that was there before.
     fn stray_record(&mut self, life: usize, partition: usize) -> Option<Input> {
         let snapshot = self.lives[life].engine.snapshot();
+        let mut epoch = self.old_epoch(life, partition);
         let log = self.logs.get(partition % self.logs.len())?;
         let mut index = self.rng.below(log.records.len());
-        let mut epoch = self.old_epoch(life, partition);
         if let Some(held) = self.lives[life].held.get(&partition)
             && self.rng.percent(50)
         {

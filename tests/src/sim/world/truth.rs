@@ -37,7 +37,7 @@ impl World {
         if self.closing || self.logs.iter().any(|log| !log.committed_to_end() || log.operator.is_some()) {
             return Ok(());
         }
-        if self.plan.troubles.iter().any(|trouble| trouble.0 >= self.now) {
+        if self.plan.troubles.iter().any(|trouble| trouble.0 > self.now) {
             return Ok(());
         }
         self.closing = true;
