@@ -62,7 +62,7 @@ impl Watch {
             return broken("I10", format!("{id:?} still holds {} deliveries after its deadline", home.live));
         }
         for delivery in home.lanes.values().flatten().filter_map(|other| self.deliveries.get(other)) {
-            if !delivery.in_hands() && !due && !delivery.safe {
+            if !delivery.in_hands() && !due && !delivery.safe && delivery.given_up.is_none() {
                 return broken("I10", format!("{id:?} drains, but offset {} waits while {:?}", delivery.offset, delivery.stage));
             }
         }
@@ -130,8 +130,8 @@ impl Watch {
             return broken("I3", format!("{at} was refused, but no letter is written"));
         }
         // The engine keeps no marks in memory: a copy of one that is being looked up waits for that answer.
-        let mut copies = self.copies.get(&delivery.event).into_iter().flatten().filter_map(|copy| self.deliveries.get(copy));
-        let told = copies.all(|copy| !matches!(copy.look_up, LookUp::Asked | LookUp::Never) || copy.offset == delivery.offset);
+        let mut copies = self.copies.get(&delivery.event).into_iter().flatten().filter(|&&copy| copy != id).filter_map(|copy| self.deliveries.get(copy));
+        let told = copies.all(|copy| !matches!(copy.look_up, LookUp::Asked | LookUp::Never));
         if delivery.look_up == LookUp::Seen || (delivery.safe && delivery.look_up != LookUp::Asked && told) {
             let what = if delivery.safe { "a copy of a durable mark" } else { "in conflict with a mark" };
             return broken("I3", format!("{at} is {what}, but not resolved ({id:?})"));

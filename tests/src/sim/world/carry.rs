@@ -135,7 +135,7 @@ impl World {
         } else {
             self.answer(life, at, Input::CommitFailed { partition: named(partition), epoch });
         }
-        self.close_at_the_end()
+        Ok(())
     }
 
     fn alerted(&mut self, alert: Alert) {

@@ -147,6 +147,7 @@ impl World {
         while let Some((at, what)) = self.queue.pop() {
             self.now = self.now.max(at);
             self.happen(what)?;
+            self.close_at_the_end()?;
             if self.queue.next_at().is_none_or(|next| next > self.now) {
                 for life in 0..self.lives.len() {
                     if self.lives[life].undrained {
