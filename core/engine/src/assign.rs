@@ -24,8 +24,14 @@ impl Engine {
     pub(crate) fn caught_up(&mut self, id: PartitionId, epoch: Epoch, remembered: Option<Offset>) {
         let Some(partition) = self.partitions.current(id, epoch).filter(|partition| partition.state == State::CatchingUp) else { return };
         partition.state = State::Running;
-        self.check_start(id.0, remembered);
+        let end = partition.early_end.take();
+        if !partition.halted {
+            self.check_start(id.0, remembered);
+        }
         self.start(id.0);
+        if let Some(end) = end {
+            self.reached_end(id, epoch, end);
+        }
         self.schedule_commit(id.0);
         self.finish_may_be_due = true;
     }

@@ -7,7 +7,6 @@
 use hashbrown::HashTable;
 
 use crate::delivery::{Deliveries, NIL};
-use crate::ids::PolicyId;
 use crate::{Fetched, NullKeys, Order, Policy};
 
 /// Which lane of a partition.
@@ -246,13 +245,5 @@ impl Lanes {
             self.set_ready(lane, false);
             lane
         })
-    }
-}
-
-/// Whether `next` may join a run: only what was never tried, so that a retry stands alone in what it blocks.
-pub(crate) fn joins_run(deliveries: &Deliveries, next: u32, policy: PolicyId) -> bool {
-    next != NIL && {
-        let delivery = &deliveries[next];
-        delivery.stage == crate::delivery::Stage::Fresh && delivery.attempts == 0 && delivery.policy == policy
     }
 }

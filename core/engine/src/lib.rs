@@ -14,6 +14,7 @@ mod credit;
 mod dead_letter;
 mod deadline;
 mod delivery;
+mod dispatch;
 mod drain;
 mod effect;
 mod engine;

@@ -1,7 +1,7 @@
 //! What the engine knows of one assigned partition, and the table of them.
 
 use crate::commit::Commits;
-use crate::ids::{Epoch, PartitionId, Timestamp};
+use crate::ids::{Epoch, Offset, PartitionId, Timestamp};
 use crate::input::Assignment;
 use crate::watermark::Window;
 
@@ -38,6 +38,8 @@ pub(crate) struct Partition {
     pub(crate) bytes: u64,
     /// Nothing lies between the window's position and the partition's end, as far as is known.
     pub(crate) at_end: bool,
+    /// The end, reported before the partition caught up: a rewind or a gap must be judged before the reader's position counts.
+    pub(crate) early_end: Option<Offset>,
     pub(crate) commits: Commits,
 }
 
@@ -55,6 +57,7 @@ impl Partition {
             records: 0,
             bytes: 0,
             at_end: false,
+            early_end: None,
             commits: Commits::new(assignment.from, now),
         }
     }
