@@ -92,7 +92,7 @@ impl Watch {
             // One that is known to be in conflict needs no look-up: its digest differs from that of one that came before.
             let alone = self.copies.get(&delivery.event).is_none_or(|copies| copies.len() < 2);
             let alone = alone && self.digests.get(&delivery.event).is_none_or(|digests| digests.len() < 2);
-            if delivery.refused.is_none() && delivery.look_up == LookUp::Never && alone && !delivery.safe {
+            if delivery.stage == Stage::Idle && delivery.refused.is_none() && delivery.look_up == LookUp::Never && alone && !delivery.safe {
                 return broken("I3", format!("{at} is not looked up"));
             }
             // The marks of a run with effects are written together, when the whole run is answered.

@@ -170,7 +170,7 @@ impl World {
         let open: Vec<_> =
             self.logs.iter().enumerate().map(|(p, log)| (p, log.committed, log.end, log.owner)).filter(|log| log.1 != Some(log.2) || log.3.is_some()).collect();
         let life = open.iter().find_map(|log| log.3.map(|owner| owner.0)).unwrap_or(0);
-        broken("I10", format!("everything healed, but nothing ends (partition, committed, end, owner): {open:?}")).map_err(|v| (life, v))
+        broken("I10", format!("everything healed, but nothing ends at {} (closing: {}; partition, committed, end, owner): {open:?}", self.now, self.closing)).map_err(|v| (life, v))
     }
 
     fn happen(&mut self, what: Happening) -> Step {
