@@ -7,13 +7,14 @@ use crate::sabotage::Sabotage;
 use crate::{Effect, Runs};
 
 impl Engine {
-    /// Takes a delivery of a run out of flight, whatever became of it.
-    pub(crate) fn stopped_running(&mut self, at: u32) {
-        let lane = self.lanes.get_mut(at);
-        lane.running = lane.running.saturating_sub(1);
-        if lane.running == 0 {
-            self.totals.runs = self.totals.runs.saturating_sub(1);
-        }
+    /// Takes a delivery out of its run, once, before it is decided what becomes of it.
+    pub(crate) fn leave_run(&mut self, slot: u32) {
+        let delivery = &mut self.deliveries[slot];
+        debug_assert_eq!(delivery.stage, Stage::Running, "only what runs is counted as running");
+        delivery.stage = Stage::Fresh;
+        let lane = self.lanes.get_mut(delivery.lane);
+        lane.running -= 1;
+        self.totals.runs -= u32::from(lane.running == 0);
     }
 
     /// Runs for as many ready lanes as concurrency allows, first come, first served.

@@ -77,6 +77,7 @@ impl Engine {
                 self.out.push(Effect::Seek { partition, epoch, to });
             }
         }
+        self.flow(index);
     }
 
     fn read_on_at(&mut self, index: u32, to: Offset) {

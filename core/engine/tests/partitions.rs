@@ -92,6 +92,25 @@ fn what_fails_while_draining_is_left_to_the_next_owner() {
 }
 
 #[test]
+fn a_drain_ends_with_its_last_failure() {
+    for outcome in [Outcome::Retry { after: None }, Outcome::Cancelled] {
+        let mut script = Script::running(EngineSettings::default());
+        let (ids, _) = script.fetch_new(&[record(0, 1)]);
+        script.revoke(1_000);
+        assert_eq!(script.ended(ids[0], outcome), [forget(&ids, Fate::Abandoned), release()]);
+    }
+}
+
+#[test]
+fn a_run_that_fails_while_draining_is_counted_as_ended_once() {
+    let mut script = Script::running(EngineSettings { concurrency: 3, ..EngineSettings::default() });
+    let (ids, _) = script.fetch_new(&[record(0, 1), record(1, 2), record(2, 3)]);
+    script.revoke(1_000);
+    script.retry(ids[0]);
+    assert_eq!(script.engine.snapshot().running, 2);
+}
+
+#[test]
 fn the_drain_deadline_abandons_what_still_runs() {
     let mut script = Script::running(EngineSettings::default());
     let (ids, _) = script.fetch_new(&[record(0, 1), record(1, 2)]);
@@ -153,7 +172,9 @@ fn a_rewind_halts_is_reprocessed_or_skipped() {
 
     let mut script = assigned(Policy { on_rewind: OnRewind::Skip, ..Policy::default() });
     let seek = Effect::Seek { partition: P, epoch: E, to: Offset(8) };
-    assert_eq!(script.tell(caught_up(Some(8))), [alert(false), seek]);
+    let (big, orders) = script.fetch(record(5, 1).bytes(1 << 30));
+    assert_eq!(orders, [pause()]);
+    assert_eq!(script.tell(caught_up(Some(8))), [alert(false), forget(&[big], Fate::Abandoned), seek, resume()]);
     let (below, orders) = script.fetch(record(7, 1));
     assert_eq!(orders, [forget(&[below], Fate::Abandoned)]);
 }
