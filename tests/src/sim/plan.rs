@@ -76,7 +76,7 @@ impl Plan {
             settings,
             partitions: u32::try_from(r.within(2, 3)).unwrap_or(2),
             members: usize::try_from(r.within(1, 3)).unwrap_or(1),
-            records: usize::try_from(r.within(28, 50)).unwrap_or(28),
+            records: usize::try_from(r.within(34, 52)).unwrap_or(34),
             keys: r.within(3, 5),
             slow: r.pick(&[0, 2, 5]),
             copies: r.pick(&[0, 10, 30]),

@@ -12,7 +12,8 @@ impl Watch {
         let at = format!("{:?} offset {}", delivery.partition, delivery.offset);
         if delivery.accepted && self.home(delivery).is_some() {
             self.fate(id, delivery, fate, &at)?;
-        } else if fate != Fate::Abandoned {
+        } else if fate != Fate::Abandoned && !delivery.safe {
+            // What was resolved before the epoch ended may be told after it.
             return broken("I7", format!("{at} ended as {fate:?}, but its epoch is over"));
         }
         let (partition, epoch, offset) = (delivery.partition, delivery.epoch, delivery.offset);

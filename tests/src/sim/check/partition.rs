@@ -103,7 +103,8 @@ impl Partition {
 
     /// Behind the last offset that is resolved with all before it.
     pub(super) fn owed(&self) -> i64 {
-        self.resolved.passed.unwrap_or(self.start)
+        let passed = self.resolved.passed.unwrap_or(self.start);
+        self.resolved.first().map_or(passed, |open| open.min(passed))
     }
 }
 

@@ -92,6 +92,7 @@ impl Watch {
             // One that is known to be in conflict needs no look-up: its digest differs from that of one that came before.
             let alone = self.copies.get(&delivery.event).is_none_or(|copies| copies.len() < 2);
             let alone = alone && self.digests.get(&delivery.event).is_none_or(|digests| digests.len() < 2);
+            let alone = alone && self.known.get(&delivery.event).is_none_or(|&digest| digest == delivery.digest);
             if delivery.stage == Stage::Idle && delivery.refused.is_none() && delivery.look_up == LookUp::Never && alone && !delivery.safe {
                 return broken("I3", format!("{at} is not looked up"));
             }

@@ -29,14 +29,14 @@ impl World {
             return Ok(());
         }
         let life = able[self.rng.below(able.len())];
-        if let Some(offset) = self.logs[partition].operator.take() {
-            self.logs[partition].committed = Some(offset);
-            self.logs[partition].checked = self.logs[partition].index(offset);
-        }
         self.assign(life, partition)
     }
 
     fn assign(&mut self, life: usize, partition: usize) -> Step {
+        if let Some(offset) = self.logs[partition].operator.take() {
+            self.logs[partition].committed = Some(offset);
+            self.logs[partition].checked = self.logs[partition].index(offset);
+        }
         self.next_epoch += 1;
         let epoch = Epoch(self.next_epoch);
         let log = &mut self.logs[partition];
