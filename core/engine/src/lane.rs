@@ -1,8 +1,8 @@
 //! Lanes: the queues of events that wait for each other, always within one partition.
 //!
 //! A lane is a list of all unresolved deliveries of its key in offset order, and a cursor. Deliveries before the cursor are done with
-//! (their mark is being written, or they are known copies); the one at the cursor is the only one that may start. A delivery that has to run again keeps its place,
-//! so moving the cursor back to it is all it takes to restore order. Lanes exist while they hold something.
+//! (their mark is being written, or they are known copies); the one at the cursor is the only one that may start. A delivery that has to
+//! run again keeps its place, so moving the cursor back to it is all it takes to restore order. Lanes exist while they hold something.
 
 use hashbrown::HashTable;
 

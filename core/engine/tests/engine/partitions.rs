@@ -1,11 +1,7 @@
 //! The life of an assignment: catching up, running, draining, lost.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod script;
-
+use crate::script::*;
 use onceward_engine::*;
-use script::*;
 
 fn caught_up(remembered: Option<i64>) -> Input {
     Input::CaughtUp { partition: P, epoch: E, remembered: remembered.map(Offset) }

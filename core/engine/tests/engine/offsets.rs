@@ -1,11 +1,7 @@
 //! The commit watermark, commits, credit, and the end of a topic.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod script;
-
+use crate::script::*;
 use onceward_engine::*;
-use script::*;
 
 fn reached_end(position: i64) -> Input {
     Input::ReachedEnd { partition: P, epoch: E, position: Offset(position) }

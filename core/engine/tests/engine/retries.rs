@@ -1,11 +1,7 @@
 //! Attempts, backoff, and the end of what keeps failing.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod script;
-
+use crate::script::*;
 use onceward_engine::*;
-use script::*;
 
 fn plain(attempts: u32, total: u64) -> Policy {
     Policy { backoff: Backoff { attempts, total, jitter_percent: 0, ..Backoff::default() }, ..Policy::default() }

@@ -1,7 +1,5 @@
 //! A small world: two partitions, few keys, copies, poison, failing effects; answers come in any order that its parts allow.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use onceward_engine::*;
@@ -168,7 +166,7 @@ impl World {
                     let fetched = self.slots.remove(delivery).unwrap();
                     let last = self.resolved.insert((fetched.partition, fetched.key), fetched.offset);
                     assert!(last.is_none_or(|last| last < fetched.offset), "resolved in offset order");
-                    assert_eq!(self.marked.contains(&fetched.event) || fate == Fate::Lettered, true);
+                    assert!(self.marked.contains(&fetched.event) || fate == Fate::Lettered, "only marked events and letters are resolved");
                     *self.ends.entry(fate).or_default() += 1;
                 }
             }
