@@ -19,7 +19,8 @@ const EXPECTED: [(Sabotage, &str); 19] = [
     (Sabotage::CommitAfterRelease, "I7"),
     (Sabotage::AttemptsOffByOne, "I6"),
     (Sabotage::CreditIgnored, "I4"),
-    (Sabotage::DrainDispatches, "I7"),
+    // It keeps what is queued, in order to dispatch it: that shows before the dispatch does.
+    (Sabotage::DrainDispatches, "I10"),
     (Sabotage::EffectsReopenLane, "I2"),
     (Sabotage::ConflictAsDuplicate, "I1"),
     (Sabotage::RolledBackResolved, "I1"),

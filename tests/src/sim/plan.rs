@@ -71,7 +71,7 @@ impl Plan {
         };
         let horizon = r.pick(&[300, 2_000, 20_000]);
         let troubles = troubles(r, horizon);
-        let crash_points = (0..r.within(0, 3)).map(|_| (r.below(EFFECTS.len()), r.pick(&[1, 1, 1, 2, 2, 3, 5, 9]))).collect();
+        let crash_points = (0..r.within(0, 3)).map(|_| (kind(r), r.pick(&[1, 1, 1, 2, 2, 3, 5, 9]))).collect();
         Self {
             settings,
             partitions: u32::try_from(r.within(2, 3)).unwrap_or(2),
@@ -97,6 +97,12 @@ impl Plan {
             crash_points,
         }
     }
+}
+
+/// An effect to die after; rare ones more often.
+fn kind(r: &mut Rng) -> usize {
+    let rare = ["Seek", "Finished"].map(|name| EFFECTS.iter().position(|effect| *effect == name).unwrap_or(0));
+    if r.percent(25) { r.pick(&rare) } else { r.below(EFFECTS.len()) }
 }
 
 fn policy(r: &mut Rng) -> Policy {

@@ -1,6 +1,6 @@
 //! What a dispatch may hold: the order of lanes, attempts, copies.
 
-use onceward_engine::{DeliveryId, Runs};
+use onceward_engine::{DeliveryId, Reason, Runs};
 
 use super::delivery::{Delivery, LookUp, Stage};
 use super::partition::State;
@@ -67,8 +67,8 @@ impl Watch {
             return broken("I5", format!("{at} dispatched, but it was refused: {reason:?}"));
         }
         for other in self.copies.get(&delivery.event).into_iter().flatten().filter(|&&other| other != id) {
-            // Another event under the same id may be on its way to the dead-letter topic meanwhile.
-            let copy = self.deliveries.get(other).filter(|d| d.digest == delivery.digest || d.stage != Stage::Lettering);
+            // What was found in conflict goes to the dead-letter topic unhandled: nobody has to wait for its outcome.
+            let copy = self.deliveries.get(other).filter(|d| d.given_up != Some(Reason::Conflict));
             if copy.is_some_and(|d| d.in_hands() || (d.attempts > 0 && d.given_up.is_none() && !d.safe)) {
                 return broken("I5", format!("{at} dispatched while {other:?}, a copy, is in flight"));
             }

@@ -106,6 +106,7 @@ impl Watch {
         }
         if let Some(delivery) = self.deliveries.get_mut(&id) {
             delivery.stage = Stage::Lettering;
+            delivery.given_up = Some(letter.reason);
         }
         Ok(())
     }

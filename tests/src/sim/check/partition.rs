@@ -121,6 +121,11 @@ impl Window {
         self.entries.push_back((offset, false));
     }
 
+    /// How many offsets lie between the first open one and the last.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The first open offset.
     pub(super) fn first(&self) -> Option<i64> {
         self.entries.front().map(|entry| entry.0)

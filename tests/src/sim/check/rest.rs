@@ -21,7 +21,22 @@ impl Watch {
         for (id, home) in self.partitions.iter().filter(|(_, p)| p.state != State::Over) {
             self.quiet(*id, home, due)?;
         }
-        Ok(())
+        self.at_the_end(due)
+    }
+
+    /// Everything is read, resolved and committed: then the run until the end is over.
+    fn at_the_end(&self, due: bool) -> Verdict {
+        let mut homes = self.partitions.values().filter(|p| p.state != State::Over).peekable();
+        if !self.settings.until_end || self.finished || due || homes.peek().is_none() {
+            return Ok(());
+        }
+        let done = |home: &Partition| {
+            let end = home.end.filter(|&end| home.last.is_none_or(|last| end > last));
+            let committed = home.acknowledged.unwrap_or(home.assignment.from.0);
+            let idle = home.state == State::Running && !home.halted && home.live == 0 && home.outstanding.is_none();
+            idle && end.is_some_and(|end| home.window.first().is_none() && committed >= end)
+        };
+        if homes.all(done) { broken("I10", "everything is read, resolved and committed, but it is not finished") } else { Ok(()) }
     }
 
     fn bounded(&self, snapshot: &Snapshot) -> Verdict {
@@ -75,6 +90,11 @@ impl Watch {
         }
         if home.paused && home.live == 0 && home.window.first().is_none() {
             return broken("I4", format!("{id:?} is paused with nothing in flight"));
+        }
+        // A slow key must not let the others run away from it: what is resolved behind it costs memory, and a crash reads it again.
+        let most = usize::try_from(self.settings.credit.records).unwrap_or(usize::MAX).saturating_mul(9).saturating_add(16);
+        if home.resolved.len() > most {
+            return broken("I4", format!("{id:?}: {} offsets wait behind the watermark", home.resolved.len()));
         }
         let room = self.runs.len() < self.settings.concurrency as usize;
         for lane in home.lanes.values() {

@@ -6,6 +6,7 @@ use super::life::{Mark, Place, Run};
 use super::turn::named;
 use super::{Happening, Step, World};
 use crate::sim::check::broken;
+use crate::sim::plan::Trouble;
 
 impl World {
     pub(super) fn carry_out(&mut self, life: usize, effect: Effect) -> Step {
@@ -156,7 +157,11 @@ impl World {
         self.queue.at(at, Happening::Operator { partition });
         for _ in 0..2 {
             let at = self.now + self.rng.within(1, 5);
-            self.queue.at(at, Happening::Trouble(crate::sim::plan::Trouble::Stray));
+            self.queue.at(at, Happening::Trouble(Trouble::Stray));
+        }
+        if !self.healed() && self.rng.percent(20) {
+            let at = self.now + self.rng.within(1, 5);
+            self.queue.at(at, Happening::GiveAgain { partition });
         }
     }
 }

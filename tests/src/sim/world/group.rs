@@ -78,6 +78,10 @@ impl World {
             held.revoking = true;
         }
         let deadline = self.now + self.rng.pick(&[0, 10, 300, 5_000]);
+        if !self.healed() && self.rng.percent(4) {
+            let at = self.now + self.rng.within(0, 5);
+            self.queue.at(at, Happening::GiveAgain { partition });
+        }
         self.queue.at(deadline + 20_000, Happening::Evict { life, partition, epoch });
         if self.rng.percent(20) {
             let at = self.now + self.rng.within(0, 2);
@@ -182,7 +186,7 @@ impl World {
                 let at = self.now + self.rng.pick(&[0, 20, 2_000]);
                 self.queue.at(at, Happening::Notice { life, partition, epoch });
             }
-            (Trouble::GiveAgain, Some((life, _))) if self.lives[life].alive && !self.lives[life].stopping => self.assign(life, partition)?,
+            (Trouble::GiveAgain, Some(_)) => self.give_again(partition)?,
             (Trouble::Outage(dependency, millis), _) => self.outage(dependency, millis)?,
             (Trouble::Rewind, Some(_)) => self.rewind(partition)?,
             (Trouble::Delete, _) => self.delete(partition),
@@ -190,6 +194,14 @@ impl World {
             _ => {}
         }
         Ok(())
+    }
+
+    /// A member is given anew what it still holds: it was away for too long and has not noticed.
+    pub(super) fn give_again(&mut self, partition: usize) -> Step {
+        match self.logs[partition].owner {
+            Some((life, _)) if self.lives[life].alive && !self.lives[life].stopping && !self.closing => self.assign(life, partition),
+            _ => Ok(()),
+        }
     }
 
     fn outage(&mut self, dependency: Dependency, millis: u64) -> Step {

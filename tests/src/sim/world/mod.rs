@@ -47,6 +47,7 @@ enum Happening {
     Evict { life: usize, partition: usize, epoch: Epoch },
     Notice { life: usize, partition: usize, epoch: Epoch },
     Operator { partition: usize },
+    GiveAgain { partition: usize },
     Restart,
     Trouble(Trouble),
     Over(Dependency),
@@ -193,6 +194,7 @@ impl World {
             Happening::Evict { life, partition, epoch } => self.evict(life, partition, epoch),
             Happening::Notice { life, partition, epoch } => self.notice(life, partition, epoch),
             Happening::Operator { partition } => self.operate(partition),
+            Happening::GiveAgain { partition } => self.give_again(partition),
             Happening::Restart => {
                 self.start();
                 Ok(())
