@@ -8,7 +8,8 @@
 //! of its lane, or, as a twin, for the primary of its ring. Offsets rise within an epoch, so the earlier one of the lane arrived
 //! earlier. Newcomers join a ring at its end and the next in the ring inherits, so the primary is the one of its ring that arrived
 //! first. Every edge of "waits for" thus points to an earlier arrival, over all lanes and partitions, and arrivals are totally ordered:
-//! there is no cycle, and the earliest arrival waits for nothing but the world.
+//! there is no cycle, and the earliest arrival waits for nothing but the world. (A held mark waits for later members of its run, but
+//! those have started: only their handlers keep them.)
 
 use hashbrown::HashTable;
 
