@@ -1,7 +1,7 @@
 //! Proof that the simulation can fail: each deliberate bug of the engine is found, and by the invariant named here.
 
 use onceward_engine::Sabotage;
-use onceward_tests::sim::run_seed;
+use onceward_tests::sim::{Scenario, replay, run_seed, shrink};
 
 /// No bug may need more.
 const SEEDS: u64 = 2_000;
@@ -41,7 +41,13 @@ fn each_deliberate_bug_is_found_by_the_promise_it_breaks() {
         let found = (0..SEEDS).find_map(|seed| run_seed(seed, Some(bug)).0);
         match found {
             Some(failure) => {
-                println!("{:<24} {} after {:>4} seeds: {}", format!("{bug:?}"), failure.violation.invariant, failure.seed + 1, failure.violation.what);
+                println!(
+                    "{:<24} {} after {:>4} seeds: {}",
+                    format!("{bug:?}"),
+                    failure.violation.invariant,
+                    failure.seed + 1,
+                    failure.violation.what
+                );
                 if failure.violation.invariant != *expected {
                     wrong.push(format!("{bug:?} should break {expected}, but: {}", failure.violation));
                 }
@@ -50,4 +56,18 @@ fn each_deliberate_bug_is_found_by_the_promise_it_breaks() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_failing_seed_shrinks_to_a_short_log_that_fails_alike() {
+    for bug in [Sabotage::TwoOfOneKey, Sabotage::RetryReopensLane, Sabotage::TwinDispatched, Sabotage::AttemptsOffByOne] {
+        let failure = (0..SEEDS).find_map(|seed| run_seed(seed, Some(bug)).0).unwrap();
+        let small = shrink(&failure.scenario, failure.violation.invariant, Some(bug));
+        println!("{bug:?}: {} inputs shrunk to {}", failure.scenario.inputs.len(), small.inputs.len());
+        assert!(small.inputs.len() <= 40, "{bug:?}: {} inputs are not short", small.inputs.len());
+        let filed = Scenario::parse(&small.to_lines().unwrap()).unwrap();
+        let (_, violation) = replay(&filed, Some(bug)).violation.unwrap();
+        assert_eq!(violation.invariant, failure.violation.invariant, "{bug:?}: {violation}");
+        assert!(replay(&filed, None).violation.is_none(), "{bug:?}: the engine without the bug fails, too");
+    }
 }

@@ -24,21 +24,8 @@ pub(crate) const INPUTS: [&str; 17] = [
 ];
 
 /// Effects, in the order of their declaration.
-pub(crate) const EFFECTS: [&str; 13] = [
-    "CatchUp",
-    "LookUp",
-    "Dispatch",
-    "Mark",
-    "DeadLetter",
-    "Commit",
-    "Pause",
-    "Resume",
-    "Seek",
-    "Release",
-    "Forget",
-    "Alert",
-    "Finished",
-];
+pub(crate) const EFFECTS: [&str; 13] =
+    ["CatchUp", "LookUp", "Dispatch", "Mark", "DeadLetter", "Commit", "Pause", "Resume", "Seek", "Release", "Forget", "Alert", "Finished"];
 
 pub(crate) fn of_input(input: &Input) -> usize {
     match input {

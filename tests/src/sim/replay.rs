@@ -40,7 +40,8 @@ pub(crate) fn replay_part(scenario: &Scenario, mattered: &[bool], sabotage: Opti
                 seen.mattered.push(false);
                 continue;
             }
-            seen.overfull |= watch.occupied(record.delivery.slot) || snapshot.room_records == 0 || snapshot.room_bytes < u64::from(record.bytes);
+            seen.overfull |=
+                watch.occupied(record.delivery.slot) || snapshot.room_records == 0 || snapshot.room_bytes < u64::from(record.bytes);
         }
         let matters = watch.input(Timestamp(entry.at), &entry.input);
         seen.mattered.push(matters);

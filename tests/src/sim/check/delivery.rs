@@ -113,7 +113,8 @@ impl Delivery {
 
     /// Nothing behind it in its lane has to wait for it any more.
     pub(super) fn lets_pass(&self) -> bool {
-        (self.safe && self.stage == Stage::Idle) || matches!(self.stage, Stage::Done { effects: false } | Stage::Marking { effects: false } | Stage::Marked | Stage::Lettered)
+        (self.safe && self.stage == Stage::Idle)
+            || matches!(self.stage, Stage::Done { effects: false } | Stage::Marking { effects: false } | Stage::Marked | Stage::Lettered)
     }
 
     pub(super) fn in_hands(&self) -> bool {

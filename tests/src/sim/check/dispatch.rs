@@ -83,7 +83,10 @@ impl Watch {
         for (other, earlier) in self.before(id) {
             let same_run = earlier.run == self.next_run && earlier.stage == Stage::Running;
             if !same_run && !earlier.lets_pass() {
-                return broken("I2", format!("{at} dispatched while offset {} of its lane is {:?} ({other:?})", earlier.offset, earlier.stage));
+                return broken(
+                    "I2",
+                    format!("{at} dispatched while offset {} of its lane is {:?} ({other:?})", earlier.offset, earlier.stage),
+                );
             }
         }
         let lane = self.home(delivery).and_then(|p| p.lanes.get(&delivery.lane));

@@ -136,9 +136,6 @@ impl Watch {
         if home.paused == paused {
             return broken("I4", format!("{partition:?}: paused twice, or resumed twice (paused: {paused})"));
         }
-        if !paused && home.halted {
-            return broken("I1", format!("{partition:?}: resumed although halted"));
-        }
         home.paused = paused;
         Ok(())
     }
@@ -170,7 +167,9 @@ impl Watch {
                 }
             }
             Alert::Gap { partition, from, to, halted } => {
-                let Some(home) = self.partitions.get_mut(&partition) else { return broken("I7", format!("{partition:?}: a gap of nobody")) };
+                let Some(home) = self.partitions.get_mut(&partition) else {
+                    return broken("I7", format!("{partition:?}: a gap of nobody"));
+                };
                 home.unreported.retain(|gap| *gap != (from.0, to.0));
                 if !halted && home.window.first().is_none_or(|first| first >= from.0) {
                     home.skip_to(to.0);

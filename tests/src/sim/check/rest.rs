@@ -45,7 +45,13 @@ impl Watch {
             return broken("I4", format!("{} records and {} bytes in flight, over the credit of {credit:?}", self.records, self.bytes));
         }
         if u64::from(snapshot.records) != self.records || snapshot.bytes != self.bytes {
-            return broken("I4", format!("the engine counts {} records and {} bytes, there are {} and {}", snapshot.records, snapshot.bytes, self.records, self.bytes));
+            return broken(
+                "I4",
+                format!(
+                    "the engine counts {} records and {} bytes, there are {} and {}",
+                    snapshot.records, snapshot.bytes, self.records, self.bytes
+                ),
+            );
         }
         if !self.down.is_empty() && snapshot.room_records > 0 {
             return broken("I12", format!("room for {} records while {:?} is down", snapshot.room_records, self.down));
@@ -61,6 +67,9 @@ impl Watch {
             if home.rewound {
                 return broken("I1", format!("{id:?}: a rewind was passed in silence"));
             }
+        }
+        if home.halted && !home.paused && home.state == State::Running {
+            return broken("I1", format!("{id:?} is halted, but fetched on"));
         }
         match home.state {
             State::Draining => self.draining(id, home, due),
@@ -151,7 +160,8 @@ impl Watch {
             return broken("I3", format!("{at} was refused, but no letter is written"));
         }
         // The engine keeps no marks in memory: a copy of one that is being looked up waits for that answer.
-        let mut copies = self.copies.get(&delivery.event).into_iter().flatten().filter(|&&copy| copy != id).filter_map(|copy| self.deliveries.get(copy));
+        let mut copies =
+            self.copies.get(&delivery.event).into_iter().flatten().filter(|&&copy| copy != id).filter_map(|copy| self.deliveries.get(copy));
         let told = copies.all(|copy| !matches!(copy.look_up, LookUp::Asked | LookUp::Never));
         if delivery.look_up == LookUp::Seen || (delivery.safe && delivery.look_up != LookUp::Asked && told) {
             let what = if delivery.safe { "a copy of a durable mark" } else { "in conflict with a mark" };

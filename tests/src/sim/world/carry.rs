@@ -88,7 +88,10 @@ impl World {
         let record = &self.logs[place.partition].records[place.index];
         let saw = self.lives[life].held.get(&place.partition).filter(|held| held.epoch == place.epoch).map_or(0, |held| held.saw);
         if self.store.marks.get(&record.event).is_some_and(|mark| mark.number <= saw) {
-            let what = format!("partition {} offset {} dispatched, but its mark was visible when the inbox caught up", place.partition, record.offset);
+            let what = format!(
+                "partition {} offset {} dispatched, but its mark was visible when the inbox caught up",
+                place.partition, record.offset
+            );
             return broken("I5", what).map_err(|v| (life, v));
         }
         Ok(())

@@ -125,7 +125,11 @@ impl World {
     /// Runs to the end.
     pub(crate) fn run(mut self) -> Ending {
         let violation = self.play().err();
-        let log = violation.as_ref().and_then(|(life, _)| self.lives.get_mut(*life)).map(|life| std::mem::take(&mut life.log)).unwrap_or_default();
+        let log = violation
+            .as_ref()
+            .and_then(|(life, _)| self.lives.get_mut(*life))
+            .map(|life| std::mem::take(&mut life.log))
+            .unwrap_or_default();
         Ending { violation, inputs: self.inputs, coverage: self.coverage, log }
     }
 
@@ -168,10 +172,22 @@ impl World {
     }
 
     fn stuck(&self) -> Step {
-        let open: Vec<_> =
-            self.logs.iter().enumerate().map(|(p, log)| (p, log.committed, log.end, log.owner)).filter(|log| log.1 != Some(log.2) || log.3.is_some()).collect();
+        let open: Vec<_> = self
+            .logs
+            .iter()
+            .enumerate()
+            .map(|(p, log)| (p, log.committed, log.end, log.owner))
+            .filter(|log| log.1 != Some(log.2) || log.3.is_some())
+            .collect();
         let life = open.iter().find_map(|log| log.3.map(|owner| owner.0)).unwrap_or(0);
-        broken("I10", format!("everything healed, but nothing ends at {} (closing: {}; partition, committed, end, owner): {open:?}", self.now, self.closing)).map_err(|v| (life, v))
+        broken(
+            "I10",
+            format!(
+                "everything healed, but nothing ends at {} (closing: {}; partition, committed, end, owner): {open:?}",
+                self.now, self.closing
+            ),
+        )
+        .map_err(|v| (life, v))
     }
 
     fn happen(&mut self, what: Happening) -> Step {

@@ -68,7 +68,12 @@ impl World {
     }
 
     /// Hands in the next record, if there is one and there is room.
-    fn hand_in(&mut self, life: usize, partition: usize, epoch: onceward_engine::Epoch) -> Result<bool, (usize, crate::sim::check::Violation)> {
+    fn hand_in(
+        &mut self,
+        life: usize,
+        partition: usize,
+        epoch: onceward_engine::Epoch,
+    ) -> Result<bool, (usize, crate::sim::check::Violation)> {
         if !self.holds(life, partition, epoch) {
             return Ok(false);
         }

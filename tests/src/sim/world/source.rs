@@ -116,7 +116,13 @@ fn behaviour(r: &mut Rng, plan: &Plan) -> Behaviour {
     let fails = r.percent(plan.failing);
     let effects = r.percent(plan.effects);
     Behaviour {
-        failures: if poison { u32::MAX } else if fails { u32::try_from(r.within(1, 3)).unwrap_or(1) } else { 0 },
+        failures: if poison {
+            u32::MAX
+        } else if fails {
+            u32::try_from(r.within(1, 3)).unwrap_or(1)
+        } else {
+            0
+        },
         rejects: (poison && r.percent(40)).then(|| r.pick(&[Rejection::Rejected, Rejection::Undecodable, Rejection::Invalid])),
         after: r.percent(10).then(|| r.within(0, 300)),
         effects,

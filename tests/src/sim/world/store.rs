@@ -118,7 +118,8 @@ impl World {
         }
         let size = self.rng.pick(&[1, 2, 4, 1_000]).min(self.lives[life].marks.len());
         let group: Vec<Mark> = self.lives[life].marks.drain(..size).collect();
-        let (kept, dropped): (Vec<_>, Vec<_>) = group.into_iter().partition(|mark| self.holds(life, mark.place.partition, mark.place.epoch));
+        let (kept, dropped): (Vec<_>, Vec<_>) =
+            group.into_iter().partition(|mark| self.holds(life, mark.place.partition, mark.place.epoch));
         for mark in dropped {
             let at = self.soon();
             self.answer(life, at, Input::Marked { delivery: mark.delivery, result: MarkResult::Dropped });
@@ -159,7 +160,12 @@ impl World {
     }
 
     /// Insert first; then the statements; a failure takes the rest of its lane back.
-    fn write(&mut self, life: usize, mark: Mark, failed: &mut HashSet<(usize, Epoch, u128)>) -> Result<MarkResult, (usize, crate::sim::check::Violation)> {
+    fn write(
+        &mut self,
+        life: usize,
+        mark: Mark,
+        failed: &mut HashSet<(usize, Epoch, u128)>,
+    ) -> Result<MarkResult, (usize, crate::sim::check::Violation)> {
         let place = mark.place;
         let lane = self.lane(place);
         let lane_key = lane.map(|lane| (place.partition, place.epoch, lane));
@@ -184,7 +190,8 @@ impl World {
         if mark.effects && lane.is_some() {
             let last = self.lives[life].effect_order.entry((place.partition, place.epoch, lane)).or_insert(i64::MIN);
             if *last > record.offset {
-                let what = format!("partition {}: effects of offset {} became durable after those of {last}", place.partition, record.offset);
+                let what =
+                    format!("partition {}: effects of offset {} became durable after those of {last}", place.partition, record.offset);
                 return broken("I2", what).map_err(|v| (life, v));
             }
             *last = record.offset;

@@ -16,7 +16,8 @@ impl World {
         let life = able[self.rng.below(able.len())];
         let partition = self.somewhere(life);
         for _ in 0..self.rng.within(3, 10) {
-            let input = if self.rng.percent(50) { self.stray_of_partition(life, partition) } else { self.stray_of_delivery(life, partition) };
+            let input =
+                if self.rng.percent(50) { self.stray_of_partition(life, partition) } else { self.stray_of_delivery(life, partition) };
             if let Some(input) = input
                 && self.lives[life].alive
             {
@@ -82,8 +83,12 @@ impl World {
 
     fn stray_of_delivery(&mut self, life: usize, partition: usize) -> Option<Input> {
         let member = &self.lives[life];
-        let of: Vec<DeliveryId> =
-            member.graveyard.iter().copied().filter(|id| member.watch.partition_of(*id).is_some_and(|p| p.0 as usize == partition)).collect();
+        let of: Vec<DeliveryId> = member
+            .graveyard
+            .iter()
+            .copied()
+            .filter(|id| member.watch.partition_of(*id).is_some_and(|p| p.0 as usize == partition))
+            .collect();
         if of.is_empty() {
             return None;
         }

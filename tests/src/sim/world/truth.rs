@@ -13,7 +13,8 @@ impl World {
         while let Some(record) = log.records.get(checked).filter(|record| record.offset < next) {
             let told = log.told.iter().any(|gap| (gap.0..gap.1).contains(&record.offset));
             let lenient = self.policy(partition).on_conflict == OnConflict::Duplicate || self.excused.contains(&(partition, record.offset));
-            let marked = record.refused.is_none() && self.store.marks.get(&record.event).is_some_and(|mark| lenient || mark.digest == record.digest);
+            let marked =
+                record.refused.is_none() && self.store.marks.get(&record.event).is_some_and(|mark| lenient || mark.digest == record.digest);
             if !told && !marked && !self.letters.contains(&(partition, record.offset)) {
                 let what = format!("partition {partition}: {next} is committed, but offset {} has no mark and no letter", record.offset);
                 return broken("I1", what).map_err(|v| (life, v));
