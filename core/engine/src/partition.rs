@@ -95,7 +95,12 @@ impl Partitions {
 
     /// Whether this epoch of the partition was seen before, or a later one.
     pub(crate) fn knows(&self, id: PartitionId, epoch: Epoch) -> bool {
-        self.entries.get(id.0 as usize).and_then(|entry| entry.0).is_some_and(|last| last >= epoch)
+        self.last_epoch(id).is_some_and(|last| last >= epoch)
+    }
+
+    /// The latest epoch of a partition, over or not.
+    pub(crate) fn last_epoch(&self, id: PartitionId) -> Option<Epoch> {
+        self.entries.get(id.0 as usize)?.0
     }
 
     pub(crate) fn insert(&mut self, assignment: Assignment, now: Timestamp) {

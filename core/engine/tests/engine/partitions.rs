@@ -61,6 +61,18 @@ fn a_new_assignment_ends_the_old_one() {
 }
 
 #[test]
+fn a_release_that_nobody_was_told_of_is_recalled() {
+    let revoking = Input::Revoking { partition: P, epoch: E, deadline: Timestamp(1) };
+    let mut script = Script::running(EngineSettings::default());
+    script.feed(revoking.clone());
+    assert_eq!(script.tell(Input::Lost { partition: P, epoch: E }), []);
+    let mut script = Script::running(EngineSettings::default());
+    script.feed(revoking);
+    let orders = script.tell(Input::Assigned(Assignment { epoch: Epoch(2), ..assignment() }));
+    assert_eq!(orders, [Effect::CatchUp { partition: P, epoch: Epoch(2) }]);
+}
+
+#[test]
 fn a_drain_awaits_what_runs_and_ends_with_a_commit() {
     let mut script = Script::running(EngineSettings::default());
     let (ids, _) = script.fetch_new(&[record(0, 1), record(1, 2)]);
