@@ -14,8 +14,8 @@ pub struct Replay {
     pub violation: Option<(usize, Violation)>,
     /// Which inputs mattered: false for late, repeated and unknown facts.
     pub mattered: Vec<bool>,
-    /// A record was handed in without room for it, or in a slot that is in use: no driver does that.
-    pub overfull: bool,
+    /// Something no driver does: a record handed in without room or in a slot that is in use, a member of a run answered before one ahead of it.
+    pub unreal: bool,
 }
 
 /// Replays until the end or the first violation.
@@ -31,7 +31,7 @@ pub(crate) fn replay_part(scenario: &Scenario, mattered: &[bool], sabotage: Opti
         engine.sabotage(bug);
     }
     let mut watch = Watch::new(scenario.settings.clone());
-    let mut seen = Replay { effects: Vec::new(), violation: None, mattered: Vec::new(), overfull: false };
+    let mut seen = Replay { effects: Vec::new(), violation: None, mattered: Vec::new(), unreal: false };
     for (index, entry) in scenario.inputs.iter().enumerate() {
         let snapshot = engine.snapshot();
         let must_matter = mattered.get(index).copied().unwrap_or(false);
@@ -40,8 +40,11 @@ pub(crate) fn replay_part(scenario: &Scenario, mattered: &[bool], sabotage: Opti
                 seen.mattered.push(false);
                 continue;
             }
-            seen.overfull |=
+            seen.unreal |=
                 watch.occupied(record.delivery.slot) || snapshot.room_records == 0 || snapshot.room_bytes < u64::from(record.bytes);
+        }
+        if let Input::Handled { delivery, .. } | Input::NotStarted { delivery } = &entry.input {
+            seen.unreal |= watch.overtakes(*delivery);
         }
         let matters = watch.input(Timestamp(entry.at), &entry.input);
         seen.mattered.push(matters);

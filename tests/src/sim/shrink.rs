@@ -20,7 +20,7 @@ pub fn shrink(scenario: &Scenario, invariant: &str, sabotage: Option<Sabotage>) 
         let (last, found) = seen.violation?;
         let kept = candidate.iter().zip(seen.mattered).take(last + 1).filter(|((_, mattered), matters)| *matters || !mattered);
         let kept: Vec<_> = kept.map(|(entry, _)| entry.clone()).collect();
-        (!seen.overfull && found.invariant == invariant).then_some(kept)
+        (!seen.unreal && found.invariant == invariant).then_some(kept)
     };
     if fails(&kept).is_none() {
         return Scenario { settings, inputs: kept.into_iter().map(|entry| entry.0).collect() };

@@ -48,7 +48,8 @@ impl Watch {
         if !self.down.is_empty() {
             return broken("I12", format!("{at} dispatched while {:?} is down", self.down));
         }
-        if !matches!(delivery.stage, Stage::Idle) && !(delivery.tainted && matches!(delivery.stage, Stage::Done { .. })) {
+        let taken_back = delivery.tainted && matches!(delivery.stage, Stage::Done { .. });
+        if delivery.stage != Stage::Idle && !taken_back {
             return broken("I2", format!("{at} dispatched while {:?}", delivery.stage));
         }
         self.once(id, delivery, &at)?;

@@ -98,6 +98,12 @@ impl Watch {
         self.slots.contains(&slot)
     }
 
+    /// Whether one ahead of it in its run is still in the handler's hands.
+    pub fn overtakes(&self, delivery: DeliveryId) -> bool {
+        let run = self.deliveries.get(&delivery).filter(|d| d.stage == Stage::Running).map(|d| d.run);
+        self.before(delivery).any(|(_, d)| d.stage == Stage::Running && Some(d.run) == run)
+    }
+
     pub(super) fn policy(&self, of: usize) -> &Policy {
         self.settings.policies.get(of).unwrap_or(&self.settings.policies[0])
     }

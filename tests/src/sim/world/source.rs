@@ -102,7 +102,7 @@ fn log(r: &mut Rng) -> Log {
         records: Vec::new(),
         produced: 0,
         end: 0,
-        oldest: i64::try_from(r.pick(&[0, 0, 7])).unwrap_or(0),
+        oldest: r.pick(&[0, 0, 7]),
         committed: None,
         owner: None,
         operator: None,
