@@ -16,7 +16,7 @@ mod shrink;
 mod world;
 
 pub use check::{State, Verdict, Violation, Watch};
-pub use coverage::{Coverage, IMPOSSIBLE};
+pub use coverage::Coverage;
 pub use replay::{Replay, replay};
 pub use report::{Failure, Report, run_seed, simulate};
 pub use scenario::{Entry, Scenario};
