@@ -86,7 +86,9 @@ impl Watch {
             return broken("I10", format!("{id:?} still holds {} deliveries after its deadline", home.live));
         }
         for delivery in home.lanes.values().flatten().filter_map(|other| self.deliveries.get(other)) {
-            if !delivery.in_hands() && !due && !delivery.safe && delivery.given_up.is_none() {
+            // What was given up waits for its letter, and that for the head of the lane.
+            let given_up = delivery.given_up.is_some() || delivery.may_give_up;
+            if !delivery.in_hands() && !due && !delivery.safe && !given_up {
                 return broken("I10", format!("{id:?} drains, but offset {} waits while {:?}", delivery.offset, delivery.stage));
             }
         }
@@ -133,7 +135,7 @@ impl Watch {
                 self.unresolved(id, delivery)?;
             }
             let ready = delivery.stage == Stage::Idle && delivery.look_up == LookUp::New && alone && !delivery.safe;
-            let waits = delivery.wait.is_some_and(|(_, latest)| self.now < latest || due);
+            let waits = delivery.wait.is_some_and(|(_, latest)| self.now < latest || due || delivery.may_give_up);
             if open && ready && room && !waits && delivery.given_up.is_none() && !self.known.contains_key(&delivery.event) {
                 return broken("I3", format!("{at} is ready and there is room, but it is not dispatched"));
             }

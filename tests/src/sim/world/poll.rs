@@ -20,7 +20,9 @@ impl World {
         });
         if something {
             self.lives[life].poll_due = true;
-            let at = self.now + self.rng.within(1, 10);
+            // Where the next record may not fit, there is no hurry.
+            let tight = self.lives[life].engine.snapshot().room_bytes < 100;
+            let at = self.now + if tight { self.rng.within(50, 200) } else { self.rng.within(1, 10) };
             self.queue.at(at, Happening::Poll { life });
         }
     }
