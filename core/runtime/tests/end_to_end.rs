@@ -1,5 +1,5 @@
 //! The whole loop against a broker in the process.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
 mod support;
 
@@ -64,7 +64,11 @@ async fn events_are_handled_once_in_order_per_key_and_poison_becomes_letters() {
     };
     let app = builder(&broker, "memory").build().unwrap().on("orders", handler);
     let summary = app.run_until_end(std::future::pending()).await.unwrap();
-    assert_eq!((summary.handled, summary.dead_letters, summary.duplicates), (294, 7, 29), "the copy of the poisoned event has attempts and a letter of its own");
+    assert_eq!(
+        (summary.handled, summary.dead_letters, summary.duplicates),
+        (294, 7, 29),
+        "the copy of the poisoned event has attempts and a letter of its own"
+    );
     assert_eq!(summary.failed_attempts, 21);
     for (key, ordinals) in seen.lock().unwrap().iter() {
         assert!(ordinals.is_sorted(), "{key} is out of order: {ordinals:?}");
