@@ -19,38 +19,37 @@ use super::supervise::{Consuming, Heard};
 use super::{check, child, letters, logs, send, story, table};
 
 /// Runs the demo, or its consuming process.
-pub(crate) fn run(args: &DemoArgs) -> ExitCode {
-    if let Some(task) = &args.child {
-        return child::main(task);
+pub(crate) fn run(args: DemoArgs) -> ExitCode {
+    if let Some(task) = args.child {
+        return child::main(&task);
     }
-    match play(args) {
+    match play(args.brokers.as_deref(), args.keep, args.json) {
         Ok(code) => code,
         Err(failure) => failure.report(args.json),
     }
 }
 
-fn play(args: &DemoArgs) -> Result<ExitCode, Failure> {
+fn play(brokers: Option<&str>, keep: bool, json: bool) -> Result<ExitCode, Failure> {
     let clock = Clock::now();
-    let screen = Screen { quiet: args.json };
     let interrupt = Interrupt::listen()?;
     let folder = tempfile::Builder::new().prefix("onceward-demo-").tempdir().doing("create the folder of the demo")?;
-    let result = stage(args, folder.path(), &interrupt, screen);
+    let result = stage(brokers, folder.path(), &interrupt, Screen { quiet: json });
     let holds = matches!(&result, Ok((figures, _)) if figures.ok);
     // What went wrong can be read there; an interrupted demo has nothing to tell.
-    if args.keep || !(holds || matches!(result, Err(Failure::Interrupted))) {
+    if keep || !(holds || matches!(result, Err(Failure::Interrupted))) {
         crate::output::message("note", &format!("the table and the logs are left in {}", folder.keep().display()));
     }
     let (figures, story) = result?;
     let answer = Answer::new(figures, story, clock.elapsed());
-    crate::output::show(&answer, args.json).doing("print the answer")?;
+    crate::output::show(&answer, json).doing("print the answer")?;
     Ok(ExitCode::from(if holds { 0 } else { crate::exit::NO }))
 }
 
-fn stage(args: &DemoArgs, folder: &Path, interrupt: &Interrupt, screen: Screen) -> Result<(check::Figures, story::Story), Failure> {
+fn stage(brokers: Option<&str>, folder: &Path, interrupt: &Interrupt, screen: Screen) -> Result<(check::Figures, story::Story), Failure> {
     let started = Instant::now();
     let plan = Plan::new(onceward_flights::january().doing("read the flights in this program")?);
     screen.title(&format!("{} real flights, {} sent twice, and a crash half-way", grouped(len(plan.flights.len())), grouped(len(plan.copies))));
-    let cluster = Cluster::open(args.brokers.as_deref())?;
+    let cluster = Cluster::open(brokers)?;
     let kind = if cluster.is_embedded() { "embedded (librdkafka's mock cluster), " } else { "" };
     screen.scene("broker", &format!("{kind}{}; topic {} with {PARTITIONS} partitions", cluster.brokers, cluster.names.flights));
 

@@ -1,0 +1,81 @@
+//! `cargo xtask kafka start|stop|status`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::instance;
+use crate::failure::Outcome;
+use crate::place::Place;
+use crate::prerequisites;
+
+/// Which broker, and what to do with it.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: What,
+    /// The broker's name. The shared one is what tests and benchmarks use; tests that hurt a broker use one of their own.
+    #[arg(long, global = true, default_value = instance::SHARED)]
+    name: String,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Start it, if it does not run, and print its address.
+    Start {
+        /// Stop it first and forget its data.
+        #[arg(long)]
+        fresh: bool,
+    },
+    /// Stop it and wait until it is gone.
+    Stop {
+        /// By SIGKILL: the broker gets no chance to tidy up.
+        #[arg(long)]
+        hard: bool,
+        /// Forget its data too.
+        #[arg(long)]
+        wipe: bool,
+    },
+    /// Print its address, or exit with 1.
+    Status,
+}
+
+/// Carries it out. Only the address goes to stdout, so that scripts can take it.
+pub(crate) fn command(place: &Place, options: &Options) -> Outcome<ExitCode> {
+    let name = &options.name;
+    match options.what {
+        What::Start { fresh } => {
+            if fresh {
+                instance::stop(place, name, false)?;
+                instance::wipe(place, name)?;
+            }
+            let running = match instance::running(place, name) {
+                Some(running) => running,
+                None => {
+                    prerequisites::ensure()?;
+                    instance::start(place, name)?
+                }
+            };
+            println!("{}", running.address());
+            Ok(ExitCode::SUCCESS)
+        }
+        What::Stop { hard, wipe } => {
+            let ran = instance::stop(place, name, hard)?;
+            if wipe {
+                instance::wipe(place, name)?;
+            }
+            eprintln!("{}", if ran { "stopped" } else { "it did not run" });
+            Ok(ExitCode::SUCCESS)
+        }
+        What::Status => match instance::running(place, name) {
+            Some(running) => {
+                println!("{}", running.address());
+                Ok(ExitCode::SUCCESS)
+            }
+            None => {
+                eprintln!("not running; start it with `cargo xtask kafka start`");
+                Ok(ExitCode::FAILURE)
+            }
+        },
+    }
+}

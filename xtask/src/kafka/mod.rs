@@ -1,0 +1,10 @@
+//! A real Apache Kafka on loopback: one process, no container, no account.
+
+mod command;
+mod instance;
+mod jars;
+mod settings;
+
+pub(crate) use command::{Options, command};
+pub(crate) use instance::{SHARED, environment, start, stop, wipe};
+pub(crate) use jars::fetch;

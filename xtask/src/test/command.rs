@@ -1,0 +1,75 @@
+//! The steps.
+
+use std::process::{Command, ExitCode};
+
+use clap::Args;
+
+use super::report::Report;
+use super::suite;
+use crate::failure::Outcome;
+use crate::place::Place;
+use crate::{flights, kafka, prerequisites, process, tidy, tools};
+
+/// What to test.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Start with a broker without history, instead of the one that runs.
+    #[arg(long)]
+    fresh: bool,
+    /// Only tests whose names contain one of these; formatting, lints and the other checks are left out then.
+    filters: Vec<String>,
+}
+
+/// Runs them. What can't be had (a prerequisite, the broker) ends the run; what is merely wrong is counted and the run goes on.
+pub(crate) fn run(place: &Place, options: &Options) -> Outcome<ExitCode> {
+    let mut report = Report::default();
+    let ready = report.step("prerequisites", prerequisites::ensure)
+        && report.step("broker jars", || kafka::fetch(place).map(|folder| folder.display().to_string()))
+        && report.step("flights of 2013", || flights::fetch(place).map(|file| file.display().to_string()));
+    if ready {
+        if options.filters.is_empty() {
+            checks(place, &mut report);
+        }
+        tests(place, options, &mut report)?;
+    }
+    Ok(report.close())
+}
+
+fn checks(place: &Place, report: &mut Report) {
+    report.step("format", || cargo(place, &["fmt", "--all", "--", "--check"]));
+    report.step("house rules", || tidy::check(place));
+    report.step("flights in step with their source", || flights::check(place));
+    report.step("dependencies", || tools::deny(place));
+    report.step("lints", || {
+        cargo(place, &["clippy", "--quiet", "--profile", "ci", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+    });
+}
+
+fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
+    // Built before the broker starts: the compiler wants the memory.
+    if !report.step("build", || cargo(place, &["test", "--no-run", "--quiet", "--profile", "ci", "--workspace", "--locked"])) {
+        return Ok(());
+    }
+    let mut environment = Vec::new();
+    let started = report.step("a real Kafka", || {
+        if options.fresh {
+            kafka::stop(place, kafka::SHARED, false)?;
+            kafka::wipe(place, kafka::SHARED)?;
+        }
+        let broker = kafka::start(place, kafka::SHARED)?;
+        environment = kafka::environment(place, &broker)?;
+        Ok(broker.address())
+    });
+    if started {
+        report.suite("tests", || suite::run(place, &environment, &options.filters));
+        // On a machine of one's own the broker is kept for the next run; a CI machine is left as it was found.
+        if std::env::var_os("CI").is_some_and(|value| !value.is_empty()) {
+            kafka::stop(place, kafka::SHARED, false)?;
+        }
+    }
+    Ok(())
+}
+
+fn cargo(place: &Place, arguments: &[&str]) -> Outcome<String> {
+    process::quiet(Command::new("cargo").current_dir(&place.root).args(arguments)).map(|_| "clean".to_owned())
+}
