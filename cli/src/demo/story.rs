@@ -83,6 +83,6 @@ pub(super) fn tell(evidence: &Evidence) -> Story {
             tell(letter.at, &evidence.flight(sent).id, format!("dead letter after {attempts} attempts: {place}"));
         }
     }
-    lines.sort_by(|a, b| a.order.cmp(&b.order));
+    lines.sort_by_key(|told| told.order);
     Story { correlation_id, lines }
 }

@@ -91,7 +91,8 @@ impl Consuming {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if changed.elapsed() > PATIENCE {
-                return Err(self.failed(&format!("the consuming process has done nothing for {} s", PATIENCE.as_secs())));
+                let what = format!("the consuming process has done nothing for {} s; what it said last: {last:?}", PATIENCE.as_secs());
+                return Err(self.failed(&what));
             }
         }
     }
