@@ -79,7 +79,8 @@ pub(super) fn read(cluster: &Cluster, interrupt: &Interrupt) -> Result<Vec<Lette
         letters.push(Letter {
             partition: record.partition(),
             offset: record.offset(),
-            at: Instant(record.timestamp().to_millis().unwrap_or_default().saturating_mul(1_000)),
+            // A time stamp in milliseconds is cut off: taken at the end of its millisecond, a letter comes after the attempt before it.
+            at: Instant(record.timestamp().to_millis().unwrap_or_default().saturating_mul(1_000).saturating_add(999)),
             key: record.key().map(<[u8]>::to_vec),
             value: record.payload().map(<[u8]>::to_vec),
             headers: headers.map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect(),

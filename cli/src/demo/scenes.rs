@@ -48,7 +48,11 @@ fn play(brokers: Option<&str>, keep: bool, json: bool) -> Result<ExitCode, Failu
 fn stage(brokers: Option<&str>, folder: &Path, interrupt: &Interrupt, screen: Screen) -> Result<(check::Figures, story::Story), Failure> {
     let started = Instant::now();
     let plan = Plan::new(onceward_flights::january().doing("read the flights in this program")?);
-    screen.title(&format!("{} real flights, {} sent twice, and a crash half-way", grouped(len(plan.flights.len())), grouped(len(plan.copies))));
+    screen.title(&format!(
+        "{} real flights, {} sent twice, and a crash half-way",
+        grouped(len(plan.flights.len())),
+        grouped(len(plan.copies))
+    ));
     let cluster = Cluster::open(brokers)?;
     let kind = if cluster.is_embedded() { "embedded (librdkafka's mock cluster), " } else { "" };
     screen.scene("broker", &format!("{kind}{}; topic {} with {PARTITIONS} partitions", cluster.brokers, cluster.names.flights));
@@ -58,7 +62,10 @@ fn stage(brokers: Option<&str>, folder: &Path, interrupt: &Interrupt, screen: Sc
     let extent = cluster.extent(&cluster.names.flights)?;
     let there: i64 = extent.iter().map(|(_, next)| next).sum();
     if extent.iter().any(|(first, _)| *first != 0) || there.unsigned_abs() != len(sent.len()) {
-        return Err(Failure::Broker(format!("sent {} records, but the topic holds {extent:?}: its limits are too small for the demo", sent.len())));
+        return Err(Failure::Broker(format!(
+            "sent {} records, but the topic holds {extent:?}: its limits are too small for the demo",
+            sent.len()
+        )));
     }
     screen.scene("sent", &format!("{} records: January 2013, departures of New York, in order per aircraft", grouped(len(sent.len()))));
 
@@ -75,14 +82,24 @@ fn stage(brokers: Option<&str>, folder: &Path, interrupt: &Interrupt, screen: Sc
     let durable = table::flights(&table::read(&task.inbox)?);
     let committed = cluster.committed()?;
     let mut lines = logs::read(&task.log, 1)?;
-    screen.scene("crash", &format!("killed at flight {}; {} are durable, the rest in flight is undone", grouped(len(lines.iter().filter(|line| !line.failed).count())), grouped(durable)));
+    screen.scene(
+        "crash",
+        &format!(
+            "killed at flight {}; {} are durable, the rest in flight is undone",
+            grouped(len(lines.iter().filter(|line| !line.failed).count())),
+            grouped(durable)
+        ),
+    );
 
     task.log = folder.join("process-2.log");
     task.say_at = None;
     let restarted = Instant::now();
     let second = until_end(&task, len(sent.len()), interrupt, screen)?;
     let copied = count(second.duplicates, "record", "records");
-    screen.scene("caught up", &format!("{} more flights handled, {copied} dropped, {} dead letters", grouped(second.handled), second.dead_letters));
+    screen.scene(
+        "caught up",
+        &format!("{} more flights handled, {copied} dropped, {} dead letters", grouped(second.handled), second.dead_letters),
+    );
 
     lines.extend(logs::read(&task.log, 2)?);
     let crash = Crash { at, restarted, durable, committed };
@@ -98,7 +115,8 @@ fn until_half(task: &Task, interrupt: &Interrupt, screen: Screen) -> Result<(Cou
     let consuming = Consuming::start(task)?;
     screen.scene("consumer", &format!("process {}, group {}; each flight is one upsert in SQLite", consuming.pid(), task.group));
     let bar = screen.bar(task.say_at.unwrap_or_default(), "");
-    let heard = consuming.listen(interrupt, |counts| bar.show(counts.recorded, if counts.recorded == 0 { "joining the group" } else { "" }))?;
+    let heard =
+        consuming.listen(interrupt, |counts| bar.show(counts.recorded, if counts.recorded == 0 { "joining the group" } else { "" }))?;
     let Heard::Reached(counts) = heard else {
         return Err(Failure::Failed("the consuming process ended before half of the flights were handled".to_owned()));
     };

@@ -48,10 +48,13 @@ pub(super) fn send(cluster: &Cluster, plan: &Plan) -> Result<Vec<Sent>, Failure>
     for (index, record) in plan.records.iter().enumerate() {
         let flight = &plan.flights[record.flight];
         let value = value(flight)?;
-        let headers = headers(flight).iter().fold(OwnedHeaders::new(), |headers, (name, value)| {
-            headers.insert(Header { key: name, value: Some(value.as_bytes()) })
-        });
-        let mut message = BaseRecord::with_opaque_to(&cluster.names.flights, Box::new(index)).payload(&value).partition(record.partition).headers(headers);
+        let headers = headers(flight)
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (name, value)| headers.insert(Header { key: name, value: Some(value.as_bytes()) }));
+        let mut message = BaseRecord::with_opaque_to(&cluster.names.flights, Box::new(index))
+            .payload(&value)
+            .partition(record.partition)
+            .headers(headers);
         if let Some(tailnum) = &flight.tailnum {
             message = message.key(tailnum);
         }

@@ -79,7 +79,9 @@ impl Cluster {
     /// First and next offset of each partition of a topic.
     pub(super) fn extent(&self, topic: &str) -> Result<Vec<(i64, i64)>, Failure> {
         let reader = self.reader("onceward-demo-check")?;
-        (0..PARTITIONS).map(|partition| reader.fetch_watermarks(topic, partition, ANSWER).asking_broker("ask how long a topic is")).collect()
+        (0..PARTITIONS)
+            .map(|partition| reader.fetch_watermarks(topic, partition, ANSWER).asking_broker("ask how long a topic is"))
+            .collect()
     }
 
     /// Where the group stands in the partitions of the flights that it has committed.

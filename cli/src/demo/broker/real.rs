@@ -20,10 +20,9 @@ impl Real {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().doing("start the admin client")?;
         let admin: AdminClient<DefaultClientContext> =
             ClientConfig::new().set("bootstrap.servers", brokers).create().doing("create a Kafka client")?;
-        admin
-            .inner()
-            .fetch_metadata(None, ANSWER)
-            .map_err(|error| Failure::Broker(format!("no broker answers at {brokers}: {error}. Check the address, or leave --brokers out")))?;
+        admin.inner().fetch_metadata(None, ANSWER).map_err(|error| {
+            Failure::Broker(format!("no broker answers at {brokers}: {error}. Check the address, or leave --brokers out"))
+        })?;
         // From here on the topics may exist, so the guard that deletes them does.
         let real = Self { admin, runtime, names: names.clone() };
         let topics = names.topics();

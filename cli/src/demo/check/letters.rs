@@ -77,7 +77,8 @@ fn problem(letter: &Letter, flight: &Flight) -> Result<Option<String>, Failure> 
             return Ok(Some(format!("says {name} = {:?} instead of {value:?}", letter.text(name))));
         }
     }
-    let missing = [names::ID, names::FINGERPRINT, names::FIRST_FAILED_AT, names::LAST_FAILED_AT].into_iter().find(|name| letter.text(name).is_none());
+    let missing =
+        [names::ID, names::FINGERPRINT, names::FIRST_FAILED_AT, names::LAST_FAILED_AT].into_iter().find(|name| letter.text(name).is_none());
     Ok(missing.map(|name| format!("has no header {name}")))
 }
 
