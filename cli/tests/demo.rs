@@ -40,7 +40,7 @@ fn a_month_of_flights_survives_copies_poison_and_a_kill() {
     }
 
     let told: Vec<&str> = figures["story"]["lines"].as_array().unwrap().iter().map(|line| line["what"].as_str().unwrap()).collect();
-    for part in ["sent to flights/", "a copy, dropped", "is killed", "attempt 3 failed", "dead letter after 3 attempts", "handled"] {
+    for part in ["sent, flights/", "a copy, dropped", "is killed", "attempt 3 failed", "dead letter after 3 attempts", "handled"] {
         assert!(told.iter().any(|line| line.contains(part)), "no {part:?} in {told:#?}");
     }
 }

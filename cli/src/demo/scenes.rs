@@ -54,8 +54,8 @@ fn stage(brokers: Option<&str>, folder: &Path, interrupt: &Interrupt, screen: Sc
         grouped(len(plan.copies))
     ));
     let cluster = Cluster::open(brokers)?;
-    let kind = if cluster.is_embedded() { "embedded (librdkafka's mock cluster), " } else { "" };
-    screen.scene("broker", &format!("{kind}{}; topic {} with {PARTITIONS} partitions", cluster.brokers, cluster.names.flights));
+    let kind = if cluster.is_embedded() { "embedded, " } else { "" };
+    screen.scene("broker", &format!("{kind}{}, topic {}, {PARTITIONS} partitions", cluster.brokers, cluster.names.flights));
 
     let sent = send::send(&cluster, &plan)?;
     interrupt.check()?;
@@ -67,7 +67,7 @@ fn stage(brokers: Option<&str>, folder: &Path, interrupt: &Interrupt, screen: Sc
             sent.len()
         )));
     }
-    screen.scene("sent", &format!("{} records: January 2013, departures of New York, in order per aircraft", grouped(len(sent.len()))));
+    screen.scene("sent", &format!("{} records: January 2013, departures from New York", grouped(len(sent.len()))));
 
     let mut task = Task {
         brokers: cluster.brokers.clone(),
@@ -85,7 +85,7 @@ fn stage(brokers: Option<&str>, folder: &Path, interrupt: &Interrupt, screen: Sc
     screen.scene(
         "crash",
         &format!(
-            "killed at flight {}; {} are durable, the rest in flight is undone",
+            "killed at flight {}; {} are durable, what was in flight is undone",
             grouped(len(lines.iter().filter(|line| !line.failed).count())),
             grouped(durable)
         ),
@@ -127,10 +127,10 @@ fn until_half(task: &Task, interrupt: &Interrupt, screen: Screen) -> Result<(Cou
 /// Runs the second process to its end.
 fn until_end(task: &Task, records: u64, interrupt: &Interrupt, screen: Screen) -> Result<Counts, Failure> {
     let consuming = Consuming::start(task)?;
-    screen.scene("restart", &format!("process {}; the group waits until the dead one's session has timed out", consuming.pid()));
+    screen.scene("restart", &format!("process {}; the group waits for the dead one's session to end", consuming.pid()));
     let bar = screen.bar(records, "");
     let heard = consuming.listen(interrupt, |counts| {
-        bar.show(counts.resolved(), if counts.resolved() == 0 { "waiting for the dead one's session to time out" } else { "" });
+        bar.show(counts.resolved(), if counts.resolved() == 0 { "the dead one's session times out" } else { "" });
     })?;
     let Heard::End(counts) = heard else {
         return Err(Failure::Failed("the consuming process spoke of half of the flights, though nobody asked".to_owned()));

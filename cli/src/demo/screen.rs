@@ -33,7 +33,7 @@ impl Screen {
     pub(super) fn bar(self, records: u64, label: &'static str) -> Bar {
         let target = if self.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(records), target);
-        if let Ok(style) = ProgressStyle::with_template("  {prefix:10}{bar:32.cyan/dim} {human_pos:>7}/{human_len}  {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("  {prefix:10}{bar:24.cyan/dim} {human_pos:>7}/{human_len}  {wide_msg}") {
             bar.set_style(style);
         }
         bar.set_prefix(label);

@@ -47,11 +47,11 @@ pub(super) fn tell(evidence: &Evidence) -> Story {
     let again: HashSet<(i32, i64)> = ours().filter(|line| line.process == 2).map(|line| (line.partition, line.offset)).collect();
     let topic = &evidence.names.flights;
     for (&(partition, offset), sent) in &told {
-        let (flight, place) = (evidence.flight(sent), format!("{topic}/{partition} offset {offset}"));
+        let (flight, place) = (evidence.flight(sent), format!("{topic}/{partition}@{offset}"));
         let what = match (sent.record.copy, handled.contains(&(partition, offset))) {
-            (false, _) => format!("sent to {place}: {} → {}", flight.origin, flight.dest),
-            (true, false) => format!("sent again to {place}: a copy, dropped, no handler saw it"),
-            (true, true) => format!("sent again to {place}: a copy, and a handler saw it"),
+            (false, _) => format!("sent, {place}: {} → {}", flight.origin, flight.dest),
+            (true, false) => format!("sent again, {place}: a copy, dropped"),
+            (true, true) => format!("sent again, {place}: a copy, but a handler saw it"),
         };
         tell(sent.at, &flight.id, what);
     }
@@ -60,7 +60,7 @@ pub(super) fn tell(evidence: &Evidence) -> Story {
         let undone = line.process == 1 && again.contains(&(line.partition, line.offset));
         let what = match (line.failed, undone) {
             (false, false) => "handled".to_owned(),
-            (false, true) => "handled, but not yet durable when the process died: undone".to_owned(),
+            (false, true) => "handled, not yet durable at the kill: undone".to_owned(),
             (true, _) => format!("attempt {} failed: no departure time", line.attempt),
         };
         tell(line.at, &evidence.flight(sent).id, what);
@@ -79,8 +79,8 @@ pub(super) fn tell(evidence: &Evidence) -> Story {
     for letter in &evidence.letters {
         if let Some(sent) = letter.origin().and_then(|place| told.get(&place)) {
             let attempts = letter.text(letter::ATTEMPTS).unwrap_or("?");
-            let place = format!("{}/{} offset {}", evidence.names.letters, letter.partition, letter.offset);
-            tell(letter.at, &evidence.flight(sent).id, format!("dead letter after {attempts} attempts: {place}"));
+            let place = format!("{}/{}@{}", evidence.names.letters, letter.partition, letter.offset);
+            tell(letter.at, &evidence.flight(sent).id, format!("dead letter after {attempts} attempts, {place}"));
         }
     }
     lines.sort_by_key(|told| told.order);

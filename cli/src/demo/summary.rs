@@ -47,27 +47,22 @@ fn rows(figures: &Figures, to: &mut dyn Write) -> io::Result<()> {
     let holds = |name: &str| Some(figures.checks.iter().filter(|check| check.name == name).all(|check| check.holds));
     let note = |text: &str| text.to_owned();
     let rows = [
-        (
-            None,
-            "events",
-            figures.events,
-            format!("sent as {} records: {} of them twice", grouped(figures.records), grouped(figures.copies)),
-        ),
+        (None, "events", figures.events, format!("{} records: {} of them twice", grouped(figures.records), grouped(figures.copies))),
         (holds("handled once"), "handled once", figures.handled, note("every flight that departed")),
-        (holds("dead letters"), "dead letters", figures.dead_letters, note("every cancelled flight, 3 attempts each, byte for byte")),
+        (holds("dead letters"), "dead letters", figures.dead_letters, note("every cancelled flight, byte for byte")),
         (holds("duplicates"), "duplicates dropped", figures.duplicates_dropped, note("every copy; no handler saw one")),
         (
             holds("after the crash"),
             "redelivered",
             figures.redelivered,
-            format!("handled before the kill, came again, dropped; {} undone and handled again", grouped(figures.undone_by_kill)),
+            format!("again after the kill, dropped; {} undone", grouped(figures.undone_by_kill)),
         ),
         (holds("lost"), "lost", figures.lost, String::new()),
         (holds("doubled"), "doubled", figures.doubled, String::new()),
         (holds("order"), "order violations", figures.order_violations, String::new()),
-        (holds("fold"), "aircraft", figures.aircraft, note("flights, miles, last airport and chain as in a plain pass over the file")),
+        (holds("fold"), "aircraft", figures.aircraft, note("the same chain as a plain pass over the file")),
         (None, "retries", figures.retries, note("only the failing flight's aircraft waited")),
-        (None, "records/s", figures.records_per_second, note("while handling, with a durable mark, an SQL upsert and a log line each")),
+        (None, "records/s", figures.records_per_second, note("each a durable mark, an upsert, a log line")),
     ];
     writeln!(to)?;
     for (holds, label, number, note) in rows {
@@ -113,8 +108,5 @@ fn verdict(figures: &Figures, seconds: f64, to: &mut dyn Write) -> io::Result<()
     } else {
         writeln!(to, "\n{BAD}✗ {failed} of {checks} do not hold{BAD:#}, in {seconds:.1} s")?;
     }
-    writeln!(
-        to,
-        "{QUIET}next: README.md, your first handler in ten lines · onceward doctor, is your cluster ready? · onceward demo --brokers HOST:PORT{QUIET:#}"
-    )
+    writeln!(to, "{QUIET}next: your first handler (README.md, quickstart) · is your cluster ready? (onceward doctor){QUIET:#}")
 }
