@@ -3,7 +3,7 @@
 //! Taken from three places that know nothing of each other: the acknowledgements of what was sent, the log files of the two processes,
 //! and the letters.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use onceward::wire::letter;
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub(super) struct Told {
 /// Tells the plan's story.
 pub(super) fn tell(evidence: &Evidence) -> Story {
     let correlation_id = evidence.plan.story.clone();
-    let told: HashMap<(i32, i64), &Sent> =
+    let told: BTreeMap<(i32, i64), &Sent> =
         evidence.by_place().into_iter().filter(|(_, sent)| evidence.flight(sent).correlation_id() == correlation_id).collect();
     let mut lines = Vec::new();
     let mut tell = |at: Instant, flight: &str, what: String| {

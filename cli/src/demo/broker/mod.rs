@@ -49,9 +49,13 @@ impl Names {
         }
     }
 
-    /// Every topic with its cleanup policy.
-    fn topics(&self) -> [(&str, &'static str); 3] {
-        [(&self.flights, "delete"), (&self.letters, "delete"), (&self.ledger, "compact")]
+    /// Every topic with its settings. A letter is its record with more headers, so it may be larger.
+    fn topics(&self) -> [(&str, &'static [(&'static str, &'static str)]); 3] {
+        [
+            (&self.flights, &[("cleanup.policy", "delete"), ("max.message.bytes", "1000000")]),
+            (&self.letters, &[("cleanup.policy", "delete"), ("max.message.bytes", "1100000")]),
+            (&self.ledger, &[("cleanup.policy", "compact")]),
+        ]
     }
 }
 
@@ -69,7 +73,7 @@ impl Cluster {
         let names = Names::new("flights", "demo");
         let embedded = embedded::Embedded::start(&names)?;
         // The mock holds the first join back for three seconds, and never answers it when the member's session runs out meanwhile.
-        Ok(Self { brokers: embedded.address(), names, session_timeout_ms: 4_000, kind: Kind::Embedded(embedded) })
+        Ok(Self { brokers: embedded.address(), names, session_timeout_ms: 3_200, kind: Kind::Embedded(embedded) })
     }
 
     pub(super) fn is_embedded(&self) -> bool {

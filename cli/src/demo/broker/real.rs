@@ -28,7 +28,10 @@ impl Real {
         let topics = names.topics();
         let wanted: Vec<NewTopic<'_>> = topics
             .iter()
-            .map(|(topic, policy)| NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(-1)).set("cleanup.policy", policy))
+            .map(|(topic, settings)| {
+                let topic = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(-1));
+                settings.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
+            })
             .collect();
         let options = AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER));
         let results = real.runtime.block_on(real.admin.create_topics(&wanted, &options)).asking_broker("create topics")?;
