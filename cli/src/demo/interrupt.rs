@@ -1,4 +1,4 @@
-//! Ctrl-C: noticed at the next step, so that the child is killed and the topics and the folder go away. A second one exits at once.
+//! Ctrl-C and SIGTERM: noticed at the next step, so that the child is killed and the topics and the folder go away. A second one exits at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,10 +19,10 @@ impl Interrupt {
             .name("demo-signals".to_owned())
             .spawn(move || {
                 runtime.block_on(async {
-                    if tokio::signal::ctrl_c().await.is_ok() {
+                    if asked_to_stop().await.is_ok() {
                         heard.store(true, Ordering::Relaxed);
                     }
-                    if tokio::signal::ctrl_c().await.is_ok() {
+                    if asked_to_stop().await.is_ok() {
                         std::process::exit(130);
                     }
                 });
@@ -36,4 +36,19 @@ impl Interrupt {
     pub(super) fn check(&self) -> Result<(), Failure> {
         if self.0.load(Ordering::Relaxed) { Err(Failure::Interrupted) } else { Ok(()) }
     }
+}
+
+#[cfg(unix)]
+async fn asked_to_stop() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn asked_to_stop() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
 }
