@@ -1,26 +1,31 @@
-//! `onceward demo`.
+//! `onceward demo`: one month of real flights through every bad day at once, and the proof that nothing was lost, doubled or disordered.
+//!
+//! The parent process sends the flights, starts the consuming child (this program again), kills it half-way without warning, starts
+//! another, and then checks: the table that the handler kept against a plain pass over the file, the dead-letter topic against what was
+//! sent, and the sums against each other. Nothing it prints comes from the code under test alone.
+//!
+//! Reading order: [`run`] → `scenes` (what happens) → `child` (the handler) → `check` (the proof) → `summary` and `story` (what is shown).
 
-use std::process::ExitCode;
+mod args;
+mod broker;
+mod check;
+mod child;
+mod evidence;
+mod failure;
+mod instant;
+mod interrupt;
+mod letters;
+mod logs;
+mod numbers;
+mod plan;
+mod report;
+mod scenes;
+mod screen;
+mod send;
+mod story;
+mod summary;
+mod supervise;
+mod table;
 
-use clap::Args;
-
-/// What can be asked of the demo.
-#[derive(Debug, Args)]
-pub(crate) struct DemoArgs {
-    /// Run on this cluster instead of an embedded one
-    #[arg(long, value_name = "HOST:PORT,…")]
-    pub(crate) brokers: Option<String>,
-    /// How many events at most [default: one month, 27,004]
-    #[arg(long, value_name = "N")]
-    pub(crate) events: Option<u64>,
-    /// Print the figures as JSON; taken from the global flag.
-    #[arg(skip)]
-    pub(crate) json: bool,
-}
-
-/// Runs the demo.
-pub(crate) fn run(args: DemoArgs) -> ExitCode {
-    drop(args);
-    crate::output::message("error", "the demo is not part of this build yet");
-    ExitCode::from(crate::exit::UNKNOWN)
-}
+pub(crate) use args::DemoArgs;
+pub(crate) use scenes::run;
