@@ -6,3 +6,4 @@ pub mod checker;
 pub mod flights;
 pub mod fold;
 pub mod history;
+pub mod kafka;

@@ -1,0 +1,4 @@
+//! Against a real Kafka: what only the truth can show.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod late_commit;
