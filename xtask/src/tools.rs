@@ -35,13 +35,6 @@ pub(crate) fn cargo_deny(place: &Place) -> Outcome<PathBuf> {
 /// network was away would be worse than none; see CONTRIBUTING.md.
 pub(crate) fn deny(place: &Place) -> Outcome<String> {
     let program = cargo_deny(place)?;
-    process::quiet(Command::new(program).current_dir(&place.root).args([
-        "--log-level",
-        "error",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ]))?;
+    process::quiet(Command::new(program).current_dir(&place.root).args(["--log-level", "error", "check", "bans", "licenses", "sources"]))?;
     Ok("bans, licences, sources".to_owned())
 }
