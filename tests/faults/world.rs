@@ -45,6 +45,7 @@ impl World {
             member: "nobody".to_owned(),
             until_end: false,
             gate: folder.join("gate"),
+            pace: folder.join("pace"),
             slow_commit: folder.join("slow-commit"),
         };
         kafka::create(&broker.address, &topic, PARTITIONS, &[]);

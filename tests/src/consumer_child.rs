@@ -19,6 +19,8 @@ pub struct Orders {
     pub until_end: bool,
     /// While this file exists, handlers wait.
     pub gate: PathBuf,
+    /// While this file exists, handlers take their time, so that there is work left for every fault.
+    pub pace: PathBuf,
     /// Whoever takes this file away slows its own commit down.
     pub slow_commit: PathBuf,
 }

@@ -51,9 +51,8 @@ impl Child {
         while self.orders.gate.exists() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        // Now and then one takes its time, so that a kill finds handlers at work and not only queues.
-        if event.offset() % 8 == 0 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+        if self.orders.pace.exists() {
+            tokio::time::sleep(Duration::from_millis(8)).await;
         }
         let result = self.fold(&event, epoch, &spot);
         let end = match &result {
