@@ -6,16 +6,40 @@
 //! Four verbs: [`Engine::handle`] takes one fact, [`Engine::next_effect`] hands out orders until there are none,
 //! [`Engine::next_deadline`] says when to send [`Input::Tick`] at the latest, [`Engine::snapshot`] shows the numbers.
 
+mod arrive;
+mod assign;
+mod attempt;
+mod commit;
+mod credit;
+mod dead_letter;
+mod deadline;
+mod delivery;
+mod drain;
 mod effect;
 mod engine;
+mod finish;
+mod gap;
 mod ids;
 mod input;
+mod lane;
+mod mark;
+mod outbox;
+mod outcome;
+mod partition;
 mod policy;
+mod resolve;
+mod ring;
+mod sabotage;
+mod settle;
 mod slots;
+mod twin;
+mod watermark;
 
 pub use effect::{Alert, DeadLetter, Effect, Fate, Reason, Runs};
 pub use engine::{Engine, Snapshot};
 pub use ids::{DeliveryId, Digest, Epoch, EventHash, KeyHash, Offset, PartitionId, PolicyId, Timestamp};
 pub use input::{Assignment, Dependency, Fetched, Input, MarkResult, Outcome, Rejection};
 pub use policy::{Backoff, Credit, EngineSettings, NullKeys, OnConflict, OnGap, OnRewind, Order, Policy};
+#[doc(hidden)]
+pub use sabotage::Sabotage;
 pub use slots::Slots;

@@ -4,6 +4,7 @@ pub mod config;
 mod error;
 pub mod inbox;
 pub mod kafka;
+pub mod letter;
 pub mod wire;
 
 pub use error::{Error, ErrorCode};

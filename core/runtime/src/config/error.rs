@@ -12,8 +12,23 @@ pub struct Problem {
 /// A configuration that can't be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Every problem found, in the order of the fields.
+    /// Every problem found, ordered by path.
     pub problems: Vec<Problem>,
+}
+
+impl Problem {
+    pub(crate) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into() }
+    }
+}
+
+impl ConfigError {
+    /// Ordered by path, so that the problems of one topic stand together and every run prints the same list.
+    #[must_use]
+    pub fn new(mut problems: Vec<Problem>) -> Self {
+        problems.sort_by(|left, right| left.path.cmp(&right.path));
+        Self { problems }
+    }
 }
 
 impl std::fmt::Display for ConfigError {

@@ -111,11 +111,61 @@ impl Batch {
             builder.header(header.name, header.value);
         }
         builder.finish(record.meta.clone());
-        builder.take()
+        builder.batch
+    }
+
+    fn slice_of(&self, range: Option<Range>) -> Option<&[u8]> {
+        range.map(|range| self.slice(range))
     }
 
     fn slice(&self, range: Range) -> &[u8] {
         &self.bytes[range.from as usize..range.to as usize]
+    }
+}
+
+/// The bytes of a record, wherever they are kept.
+pub trait Fields<'a> {
+    /// The key; `None` is Kafka's null.
+    fn key(&self) -> Option<&'a [u8]>;
+
+    /// The value; `None` is Kafka's null (a tombstone).
+    fn value(&self) -> Option<&'a [u8]>;
+
+    /// The last header of this name; `None` when there is none, or it is null.
+    fn header(&self, name: &str) -> Option<&'a [u8]>;
+}
+
+impl<'a> Fields<'a> for Record<'a> {
+    fn key(&self) -> Option<&'a [u8]> {
+        Record::key(self)
+    }
+
+    fn value(&self) -> Option<&'a [u8]> {
+        Record::value(self)
+    }
+
+    fn header(&self, name: &str) -> Option<&'a [u8]> {
+        Record::header(self, name)
+    }
+}
+
+/// The record that a builder has begun and not finished.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun<'a>(&'a BatchBuilder);
+
+impl<'a> Fields<'a> for Begun<'a> {
+    fn key(&self) -> Option<&'a [u8]> {
+        self.0.key.map(|range| self.0.batch.slice(range))
+    }
+
+    fn value(&self) -> Option<&'a [u8]> {
+        self.0.value.map(|range| self.0.batch.slice(range))
+    }
+
+    fn header(&self, name: &str) -> Option<&'a [u8]> {
+        let batch = &self.0.batch;
+        let headers = batch.headers.get(self.0.first_header as usize..).unwrap_or_default();
+        headers.iter().rev().find(|header| batch.slice(header.name) == name.as_bytes()).and_then(|header| batch.slice_of(header.value))
     }
 }
 
@@ -140,7 +190,7 @@ impl<'a> Record<'a> {
             .map(move |header| Header { name: batch.slice(header.name), value: header.value.map(|value| batch.slice(value)) })
     }
 
-    /// The last header of this name that is not null.
+    /// The last header of this name; `None` when there is none, or it is null.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         self.headers().rev().find(|header| header.name == name.as_bytes()).and_then(|header| header.value)
@@ -180,6 +230,12 @@ impl BatchBuilder {
         self.batch.headers.push(HeaderRange { name, value });
     }
 
+    /// The record begun last, to read its identity from.
+    #[must_use]
+    pub fn begun(&self) -> Begun<'_> {
+        Begun(self)
+    }
+
     /// Adds the record begun last. The ranges in `meta` are replaced.
     pub fn finish(&mut self, mut meta: RecordMeta) {
         meta.key = self.key.take();
@@ -206,9 +262,16 @@ impl BatchBuilder {
         self.batch.records.is_empty()
     }
 
-    /// The batch; the builder starts afresh.
+    /// The batch; the builder starts afresh, with room for another one like it.
+    ///
+    /// Growing a buffer copies it over and over; the last batch is the best guess at the next one.
     pub fn take(&mut self) -> Batch {
-        std::mem::take(&mut self.batch)
+        let next = Batch {
+            bytes: Vec::with_capacity(self.batch.bytes.len()),
+            records: Vec::with_capacity(self.batch.records.len()),
+            headers: Vec::with_capacity(self.batch.headers.len()),
+        };
+        std::mem::replace(&mut self.batch, next)
     }
 
     fn copy(&mut self, bytes: &[u8]) -> Range {

@@ -4,8 +4,26 @@
 //! partition is given back when the engine says so ([`SourceOrder::Release`]), while polling goes on.
 
 mod batch;
+mod close;
+mod commit;
+pub(crate) mod context;
+pub(crate) mod fault;
+mod flow;
+mod identity;
+mod json;
+mod pause;
+mod poll;
+mod properties;
+mod rebalance;
+mod source;
+mod start;
+pub(crate) mod sys;
+mod table;
 
-pub use batch::{Batch, BatchBuilder, Header, Record, RecordMeta};
+pub use batch::{Batch, BatchBuilder, Begun, Fields, Header, Record, RecordMeta};
+pub use identity::{Identified, Identifier};
+pub use properties::{Property, consumer as consumer_properties, owned, producer as producer_properties};
+pub use source::Source;
 
 use std::time::Duration;
 

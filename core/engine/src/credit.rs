@@ -1,0 +1,70 @@
+//! How much may be in memory: a hard budget over all partitions, and a soft share for each, so that one of them can't use it all.
+
+use crate::Effect;
+use crate::engine::Engine;
+use crate::partition::{Partition, State};
+use crate::sabotage::Sabotage;
+
+/// Delivered offsets that one partition may keep behind its watermark, in multiples of the credit in records. They cost memory even
+/// when they are resolved, and a crash reads them again.
+const WINDOW: usize = 8;
+
+impl Engine {
+    /// How many more records and bytes may be handed in.
+    pub(crate) fn room(&self) -> (u32, u64) {
+        let credit = self.settings.credit;
+        if self.bugs.has(Sabotage::CreditIgnored) {
+            return (credit.records, credit.bytes);
+        }
+        if self.down != 0 {
+            return (0, 0);
+        }
+        (credit.records.saturating_sub(self.totals.records), credit.bytes.saturating_sub(self.totals.bytes))
+    }
+
+    pub(crate) fn set_down(&mut self, down: u8) {
+        if self.down != down {
+            self.down = down;
+            self.flow_all();
+        }
+    }
+
+    /// Stops or starts the fetching of every partition: their number, or something outside, changed.
+    pub(crate) fn flow_all(&mut self) {
+        for index in 0..self.partitions.bound() {
+            self.flow(index);
+        }
+    }
+
+    /// Stops or starts the fetching of a partition. Between its share and half of it nothing changes, so that it does not flutter.
+    pub(crate) fn flow(&mut self, index: u32) {
+        let Some(partition) = self.partitions.get(index) else { return };
+        if matches!(partition.state, State::Draining { .. }) {
+            return;
+        }
+        let pressed = self.is_pressed(partition);
+        let paused = pressed || partition.halted || self.down != 0;
+        let Some(partition) = self.partitions.get_mut(index) else { return };
+        partition.pressed = pressed;
+        if partition.paused != paused {
+            partition.paused = paused;
+            let (partition, epoch) = (partition.id, partition.epoch);
+            self.out.push(if paused { Effect::Pause { partition, epoch } } else { Effect::Resume { partition, epoch } });
+        }
+    }
+
+    fn is_pressed(&self, partition: &Partition) -> bool {
+        if self.bugs.has(Sabotage::CreditIgnored) {
+            return false;
+        }
+        let partitions = self.partitions.assigned.max(1);
+        let records = (self.settings.credit.records / partitions).max(1);
+        let bytes = (self.settings.credit.bytes / u64::from(partitions)).max(1);
+        let window = (self.settings.credit.records as usize).max(1).saturating_mul(WINDOW);
+        if partition.pressed {
+            partition.records >= records.div_ceil(2) || partition.bytes >= bytes.div_ceil(2) || partition.window.len() >= window / 2
+        } else {
+            partition.records >= records || partition.bytes >= bytes || partition.window.len() >= window
+        }
+    }
+}

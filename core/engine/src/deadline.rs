@@ -1,0 +1,43 @@
+//! What is due when.
+
+use std::collections::BTreeSet;
+
+use crate::ids::Timestamp;
+
+/// Something that happens at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// The delivery in this slot may be tried again.
+    Attempt(u32),
+    /// The partition's watermark is to be committed.
+    Commit(u32),
+    /// The partition is given back, finished or not.
+    Drained(u32),
+}
+
+/// All deadlines. Whoever ends something takes its deadline out, so none is ever stale.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Deadlines {
+    set: BTreeSet<(Timestamp, Due)>,
+}
+
+impl Deadlines {
+    pub(crate) fn add(&mut self, at: Timestamp, due: Due) {
+        self.set.insert((at, due));
+    }
+
+    pub(crate) fn remove(&mut self, at: Timestamp, due: Due) {
+        self.set.remove(&(at, due));
+    }
+
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        self.set.first().map(|&(at, _)| at)
+    }
+
+    pub(crate) fn pop(&mut self, now: Timestamp) -> Option<Due> {
+        if self.next()? > now {
+            return None;
+        }
+        self.set.pop_first().map(|(_, due)| due)
+    }
+}

@@ -1,0 +1,258 @@
+//! Lanes: the queues of events that wait for each other, always within one partition.
+//!
+//! A lane is a list of all unresolved deliveries of its key in offset order, and a cursor. Deliveries before the cursor are done with
+//! (their mark is being written, or they are known copies); the one at the cursor is the only one that may start. A delivery that has to run again keeps its place,
+//! so moving the cursor back to it is all it takes to restore order. Lanes exist while they hold something.
+
+use hashbrown::HashTable;
+
+use crate::delivery::{Deliveries, NIL};
+use crate::ids::PolicyId;
+use crate::{Fetched, NullKeys, Order, Policy};
+
+/// Which lane of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LaneKey {
+    /// Of an order key.
+    Key(u128),
+    /// Of all events without a key.
+    NoKey,
+    /// Of the whole partition.
+    Whole,
+    /// Of one event; not in the table.
+    Alone,
+}
+
+impl LaneKey {
+    pub(crate) fn of(fetched: &Fetched, policy: &Policy) -> Self {
+        match (policy.order, fetched.key, policy.null_keys) {
+            (Order::Key, Some(key), _) => Self::Key(key.0),
+            (Order::Key, None, NullKeys::Serial) => Self::NoKey,
+            (Order::Key, None, NullKeys::Parallel) | (Order::None, _, _) => Self::Alone,
+            (Order::Partition, _, _) => Self::Whole,
+        }
+    }
+
+    fn hash(self, partition: u32) -> u64 {
+        let bits = match self {
+            Self::Key(key) => (key as u64) ^ ((key >> 64) as u64).rotate_left(32),
+            Self::NoKey => 1,
+            Self::Whole => 2,
+            Self::Alone => 3,
+        };
+        spread(bits ^ (u64::from(partition) << 32))
+    }
+}
+
+/// Keys are hashes already: one multiplication brings their bits to both ends, where the table looks.
+#[inline]
+pub(crate) fn spread(bits: u64) -> u64 {
+    let mixed = bits.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed ^ (mixed >> 32)
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lane {
+    key: LaneKey,
+    partition: u32,
+    pub(crate) head: u32,
+    tail: u32,
+    pub(crate) cursor: u32,
+    /// Members of the run in flight that are not answered.
+    pub(crate) running: u32,
+    /// Members of the run in flight whose marks wait for its end.
+    pub(crate) held: u32,
+    /// Marks with effects, or behind one in their run, that are not answered.
+    pub(crate) bound: u32,
+    /// False once it is swept: whoever settles it again finds nothing to do.
+    live: bool,
+    ready: bool,
+    ready_next: u32,
+    ready_prev: u32,
+}
+
+/// All lanes, and the queue of those that may start a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Lanes {
+    lanes: Vec<Lane>,
+    free: Vec<u32>,
+    table: HashTable<u32>,
+    ready_head: u32,
+    ready_tail: u32,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self { lanes: Vec::new(), free: Vec::new(), table: HashTable::new(), ready_head: NIL, ready_tail: NIL }
+    }
+}
+
+impl Lanes {
+    /// The lane of a key, made if there is none.
+    pub(crate) fn enter(&mut self, partition: u32, key: LaneKey) -> u32 {
+        if key == LaneKey::Alone {
+            return self.make(partition, key);
+        }
+        let hash = key.hash(partition);
+        let lanes = &self.lanes;
+        let found = self.table.find(hash, |&lane| {
+            let lane = &lanes[lane as usize];
+            lane.key == key && lane.partition == partition
+        });
+        if let Some(&lane) = found {
+            return lane;
+        }
+        let lane = self.make(partition, key);
+        let lanes = &self.lanes;
+        self.table.insert_unique(hash, lane, |&other| {
+            let other = &lanes[other as usize];
+            other.key.hash(other.partition)
+        });
+        lane
+    }
+
+    fn make(&mut self, partition: u32, key: LaneKey) -> u32 {
+        let lane = Lane {
+            key,
+            partition,
+            head: NIL,
+            tail: NIL,
+            cursor: NIL,
+            running: 0,
+            held: 0,
+            bound: 0,
+            live: true,
+            ready: false,
+            ready_next: NIL,
+            ready_prev: NIL,
+        };
+        if let Some(slot) = self.free.pop() {
+            self.lanes[slot as usize] = lane;
+            return slot;
+        }
+        self.lanes.push(lane);
+        // Never more lanes than deliveries, whose slots are 32 bits wide.
+        (self.lanes.len() - 1) as u32
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, lane: u32) -> &Lane {
+        &self.lanes[lane as usize]
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, lane: u32) -> &mut Lane {
+        &mut self.lanes[lane as usize]
+    }
+
+    /// Appends a delivery: offsets rise, so the tail is its place.
+    pub(crate) fn push(&mut self, deliveries: &mut Deliveries, lane: u32, slot: u32) {
+        let lane = &mut self.lanes[lane as usize];
+        deliveries[slot].lane_prev = lane.tail;
+        if lane.tail == NIL {
+            lane.head = slot;
+        } else {
+            deliveries[lane.tail].lane_next = slot;
+        }
+        lane.tail = slot;
+        if lane.cursor == NIL {
+            lane.cursor = slot;
+        }
+    }
+
+    pub(crate) fn unlink(&mut self, deliveries: &mut Deliveries, slot: u32) {
+        let (at, next, prev) = {
+            let delivery = &deliveries[slot];
+            (delivery.lane, delivery.lane_next, delivery.lane_prev)
+        };
+        let lane = &mut self.lanes[at as usize];
+        if lane.cursor == slot {
+            lane.cursor = next;
+        }
+        if prev == NIL {
+            lane.head = next;
+        } else {
+            deliveries[prev].lane_next = next;
+        }
+        if next == NIL {
+            lane.tail = prev;
+        } else {
+            deliveries[next].lane_prev = prev;
+        }
+    }
+
+    /// Moves the cursor back to a delivery that has to run again, unless it stands before it already.
+    pub(crate) fn rewind(&mut self, deliveries: &Deliveries, slot: u32) {
+        let lane = &mut self.lanes[deliveries[slot].lane as usize];
+        if lane.cursor == NIL || deliveries[lane.cursor].offset > deliveries[slot].offset {
+            lane.cursor = slot;
+        }
+    }
+
+    /// Frees a lane that holds nothing. Doing it twice in one turn is harmless: lanes are made only when records arrive.
+    pub(crate) fn sweep(&mut self, at: u32) {
+        let lane = self.lanes[at as usize];
+        if !lane.live {
+            return;
+        }
+        debug_assert_eq!(lane.head, NIL, "only an empty lane goes");
+        debug_assert_eq!((lane.running, lane.held, lane.bound), (0, 0, 0), "an empty lane has nothing outstanding");
+        self.set_ready(at, false);
+        if lane.key != LaneKey::Alone
+            && let Ok(entry) = self.table.find_entry(lane.key.hash(lane.partition), |&other| other == at)
+        {
+            entry.remove();
+        }
+        self.lanes[at as usize].live = false;
+        self.free.push(at);
+    }
+
+    /// Puts a lane at the end of the ready queue, or takes it out.
+    #[inline]
+    pub(crate) fn set_ready(&mut self, at: u32, ready: bool) {
+        if self.lanes[at as usize].ready == ready {
+            return;
+        }
+        if ready {
+            let tail = std::mem::replace(&mut self.ready_tail, at);
+            let lane = &mut self.lanes[at as usize];
+            (lane.ready, lane.ready_prev, lane.ready_next) = (true, tail, NIL);
+            if tail == NIL {
+                self.ready_head = at;
+            } else {
+                self.lanes[tail as usize].ready_next = at;
+            }
+        } else {
+            let lane = &mut self.lanes[at as usize];
+            lane.ready = false;
+            let (prev, next) = (lane.ready_prev, lane.ready_next);
+            if prev == NIL {
+                self.ready_head = next;
+            } else {
+                self.lanes[prev as usize].ready_next = next;
+            }
+            if next == NIL {
+                self.ready_tail = prev;
+            } else {
+                self.lanes[next as usize].ready_prev = prev;
+            }
+        }
+    }
+
+    /// The lane that has been ready the longest.
+    pub(crate) fn pop_ready(&mut self) -> Option<u32> {
+        let lane = self.ready_head;
+        (lane != NIL).then(|| {
+            self.set_ready(lane, false);
+            lane
+        })
+    }
+}
+
+/// Whether `next` may join a run: only what was never tried, so that a retry stands alone in what it blocks.
+pub(crate) fn joins_run(deliveries: &Deliveries, next: u32, policy: PolicyId) -> bool {
+    next != NIL && {
+        let delivery = &deliveries[next];
+        delivery.stage == crate::delivery::Stage::Fresh && delivery.attempts == 0 && delivery.policy == policy
+    }
+}

@@ -1,0 +1,122 @@
+//! What the engine knows of one assigned partition, and the table of them.
+
+use crate::commit::Commits;
+use crate::ids::{Epoch, PartitionId, Timestamp};
+use crate::input::Assignment;
+use crate::watermark::Window;
+
+/// Where an assignment stands. Released is not a state: the partition is gone then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The inbox has not seen yet what others marked: records are taken in and wait.
+    CatchingUp,
+    /// Records are handled.
+    Running,
+    /// The group wants it back: what runs is awaited, nothing starts.
+    Draining {
+        /// When waiting ends.
+        deadline: Timestamp,
+        /// False when it never ran: then its position is not ours to commit.
+        commits: bool,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Partition {
+    pub(crate) id: PartitionId,
+    pub(crate) epoch: Epoch,
+    pub(crate) state: State,
+    pub(crate) assignment: Assignment,
+    /// An alert stopped it: what was queued is dropped, what arrives is refused.
+    pub(crate) halted: bool,
+    /// Fetching is stopped.
+    pub(crate) paused: bool,
+    /// Its share of the credit is used, and not half free again.
+    pub(crate) pressed: bool,
+    pub(crate) window: Window,
+    pub(crate) records: u32,
+    pub(crate) bytes: u64,
+    /// Nothing lies between the window's position and the partition's end, as far as is known.
+    pub(crate) at_end: bool,
+    pub(crate) commits: Commits,
+}
+
+impl Partition {
+    fn new(assignment: Assignment, now: Timestamp) -> Self {
+        Self {
+            id: assignment.partition,
+            epoch: assignment.epoch,
+            state: State::CatchingUp,
+            assignment,
+            halted: false,
+            paused: false,
+            pressed: false,
+            window: Window::new(assignment.from),
+            records: 0,
+            bytes: 0,
+            at_end: false,
+            commits: Commits::new(assignment.from, now),
+        }
+    }
+
+    /// Nothing new may start here.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.halted || matches!(self.state, State::Draining { .. })
+    }
+}
+
+/// Partitions by number, and the highest epoch that each number had.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Partitions {
+    entries: Vec<(Option<Epoch>, Option<Box<Partition>>)>,
+    pub(crate) assigned: u32,
+    pub(crate) halted: u32,
+}
+
+impl Partitions {
+    /// The partition, if this epoch of it is the current one.
+    #[inline]
+    pub(crate) fn current(&mut self, id: PartitionId, epoch: Epoch) -> Option<&mut Partition> {
+        self.get_mut(id.0).filter(|partition| partition.epoch == epoch)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> Option<&Partition> {
+        self.entries.get(index as usize)?.1.as_deref()
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Partition> {
+        self.entries.get_mut(index as usize)?.1.as_deref_mut()
+    }
+
+    /// Whether this epoch of the partition was seen before, or a later one.
+    pub(crate) fn knows(&self, id: PartitionId, epoch: Epoch) -> bool {
+        self.entries.get(id.0 as usize).and_then(|entry| entry.0).is_some_and(|last| last >= epoch)
+    }
+
+    pub(crate) fn insert(&mut self, assignment: Assignment, now: Timestamp) {
+        let index = assignment.partition.0 as usize;
+        if index >= self.entries.len() {
+            self.entries.resize(index.saturating_add(1), (None, None));
+        }
+        self.entries[index] = (Some(assignment.epoch), Some(Box::new(Partition::new(assignment, now))));
+        self.assigned += 1;
+    }
+
+    pub(crate) fn remove(&mut self, index: u32) -> Option<Box<Partition>> {
+        let partition = self.entries.get_mut(index as usize)?.1.take()?;
+        self.assigned -= 1;
+        self.halted -= u32::from(partition.halted);
+        Some(partition)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Partition> {
+        self.entries.iter().filter_map(|entry| entry.1.as_deref())
+    }
+
+    /// One past the highest number ever assigned.
+    pub(crate) fn bound(&self) -> u32 {
+        self.entries.len() as u32
+    }
+}

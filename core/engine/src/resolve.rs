@@ -1,0 +1,108 @@
+//! The end of a delivery: resolved, or abandoned with its epoch.
+
+use crate::Fate;
+use crate::deadline::Due;
+use crate::delivery::{Delivery, NIL, Stage};
+use crate::engine::Engine;
+
+impl Engine {
+    /// Nothing more to do: the watermark may pass.
+    pub(crate) fn resolve(&mut self, slot: u32, fate: Fate) {
+        let delivery = &self.deliveries[slot];
+        let (index, place) = (delivery.partition, delivery.place);
+        self.leave_ring(slot);
+        self.forget(slot, fate);
+        let Some(partition) = self.partitions.get_mut(index) else { return };
+        if partition.window.resolve(place) {
+            self.schedule_commit(index);
+        }
+        self.flow(index);
+        self.go_on_draining(index);
+    }
+
+    /// Gives a delivery up unresolved: somebody reads it again.
+    ///
+    /// Its lane is not settled and may be left empty: that is the caller's.
+    fn abandon(&mut self, slot: u32) {
+        let delivery = &self.deliveries[slot];
+        let (index, place, at, until) = (delivery.partition, delivery.place, delivery.lane, delivery.until);
+        let (stage, bound) = (delivery.stage, delivery.bound);
+        let lane = self.lanes.get_mut(at);
+        lane.bound -= u32::from(bound);
+        lane.held -= u32::from(stage == Stage::Held);
+        if stage == Stage::Running {
+            self.stopped_running(at);
+        }
+        if stage == Stage::Waiting {
+            self.deadlines.remove(until, Due::Attempt(slot));
+            self.totals.waiting -= 1;
+        }
+        self.leave_ring(slot);
+        self.forget(slot, Fate::Abandoned);
+        if let Some(partition) = self.partitions.get_mut(index) {
+            partition.window.abandon(place);
+        }
+    }
+
+    /// Gives a delivery up, and the copies right behind it, since a lane resolves in order.
+    pub(crate) fn abandon_with_copies(&mut self, mut slot: u32) {
+        loop {
+            let next = self.deliveries[slot].lane_next;
+            self.abandon(slot);
+            if next == NIL || self.deliveries[next].stage != Stage::Copy {
+                return;
+            }
+            slot = next;
+        }
+    }
+
+    fn forget(&mut self, slot: u32, fate: Fate) {
+        let delivery = self.deliveries[slot];
+        self.lanes.unlink(&mut self.deliveries, slot);
+        self.deliveries.remove(slot);
+        self.out.forget(delivery.id(slot), fate);
+        self.totals.records -= 1;
+        self.totals.bytes = self.totals.bytes.saturating_sub(u64::from(delivery.bytes));
+        if let Some(partition) = self.partitions.get_mut(delivery.partition) {
+            partition.records -= 1;
+            partition.bytes = partition.bytes.saturating_sub(u64::from(delivery.bytes));
+        }
+    }
+
+    /// Abandons the live deliveries of a partition that `ends` names.
+    pub(crate) fn abandon_where(&mut self, index: u32, ends: impl Fn(&Delivery) -> bool) {
+        let live = self.live(index);
+        for &(slot, _) in &live {
+            if ends(&self.deliveries[slot]) {
+                self.abandon(slot);
+            }
+        }
+        self.after_abandoning(&live);
+    }
+
+    /// Abandons what nobody is at work for. Copies stay, unless they stand behind something that goes: their marks are durable.
+    pub(crate) fn abandon_idle(&mut self, index: u32) {
+        let live = self.live(index);
+        for &(slot, _) in &live {
+            let idle = |delivery: &Delivery| !delivery.is_busy() && delivery.stage != Stage::Copy;
+            // A copy may have gone along already.
+            if self.deliveries.occupant(slot).is_some_and(idle) {
+                self.abandon_with_copies(slot);
+            }
+        }
+        self.after_abandoning(&live);
+    }
+
+    fn after_abandoning(&mut self, live: &[(u32, u32)]) {
+        for &(_, lane) in live {
+            self.settle(lane);
+        }
+        self.out.recall(&self.deliveries, None);
+    }
+
+    /// Live deliveries of a partition and their lanes, in offset order.
+    pub(crate) fn live(&self, index: u32) -> Vec<(u32, u32)> {
+        let Some(partition) = self.partitions.get(index) else { return Vec::new() };
+        partition.window.live().map(|slot| (slot, self.deliveries[slot].lane)).collect()
+    }
+}

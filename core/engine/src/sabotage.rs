@@ -1,0 +1,85 @@
+//! Deliberate bugs, so that tests can prove that they would be noticed. Nothing outside tests switches one on.
+
+/// One deliberate bug: a single deviation at the place of its decision.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sabotage {
+    /// The commit watermark runs to the last delivered offset, past unresolved ones.
+    CommitPastGap,
+    /// A lane reopens while a run of it is in flight.
+    TwoOfOneKey,
+    /// The generation of a delivery is not looked at: late facts hit the slot's next user.
+    LateCompletionAccepted,
+    /// Look-ups and dispatch do not wait for the inbox to catch up.
+    DispatchBeforeCaughtUp,
+    /// A copy in flight is not held back.
+    TwinDispatched,
+    /// A lane goes on behind an event that waits for its next attempt.
+    RetryReopensLane,
+    /// Lettered as soon as the letter is asked for.
+    LetterNotAwaited,
+    /// Handled as soon as the handler is done, durable or not.
+    MarkNotAwaited,
+    /// A lost partition is committed once more.
+    CommitAfterRelease,
+    /// One more attempt than the policy allows.
+    AttemptsOffByOne,
+    /// Room is always the whole credit, and nothing is paused.
+    CreditIgnored,
+    /// What is queued is dispatched although the partition is being given back.
+    DrainDispatches,
+    /// A lane reopens before the effects of its last event are committed.
+    EffectsReopenLane,
+    /// Another event under a known id is dropped as a copy.
+    ConflictAsDuplicate,
+    /// A mark that was rolled back counts as written.
+    RolledBackResolved,
+    /// A gap neither halts nor is told.
+    GapSilently,
+    /// Finished before the last commit is acknowledged.
+    FinishedEarly,
+    /// Events of a run that were not started count as handled.
+    RunSkipsNotStarted,
+    /// Copies are never resolved.
+    DuplicateNotResolved,
+}
+
+impl Sabotage {
+    /// Every bug there is.
+    pub const ALL: [Self; 19] = [
+        Self::CommitPastGap,
+        Self::TwoOfOneKey,
+        Self::LateCompletionAccepted,
+        Self::DispatchBeforeCaughtUp,
+        Self::TwinDispatched,
+        Self::RetryReopensLane,
+        Self::LetterNotAwaited,
+        Self::MarkNotAwaited,
+        Self::CommitAfterRelease,
+        Self::AttemptsOffByOne,
+        Self::CreditIgnored,
+        Self::DrainDispatches,
+        Self::EffectsReopenLane,
+        Self::ConflictAsDuplicate,
+        Self::RolledBackResolved,
+        Self::GapSilently,
+        Self::FinishedEarly,
+        Self::RunSkipsNotStarted,
+        Self::DuplicateNotResolved,
+    ];
+}
+
+/// The bugs that are switched on: none, outside of tests.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bugs(u32);
+
+impl Bugs {
+    pub(crate) fn add(&mut self, bug: Sabotage) {
+        self.0 |= 1 << bug as u32;
+    }
+
+    #[inline]
+    pub(crate) fn has(self, bug: Sabotage) -> bool {
+        self.0 & (1 << bug as u32) != 0
+    }
+}

@@ -1,0 +1,83 @@
+//! Twins: deliveries in flight that carry the same event.
+//!
+//! Per event hash one delivery is the *primary* and may run; the others wait in a ring behind it, in order of arrival. Only *handled*
+//! makes a duplicate: when the primary's mark is durable the twins are copies; when it is lettered, or its epoch ends, the next twin becomes the primary and
+//! is looked up again.
+//!
+//! No set of deliveries can wait for each other in a circle. A delivery waits inside the engine for two reasons only: for an earlier
+//! one of its lane, or, as a twin, for the primary of its ring. Offsets rise within an epoch, so the earlier one of the lane arrived earlier.
+//! Newcomers join a ring at its end and the next in the ring inherits, so the primary is the one of its ring that arrived first.
+//! Every edge of "waits for" thus points to an earlier arrival, over all lanes and partitions, and arrivals are totally ordered: there is no cycle,
+//! and the earliest arrival waits for nothing but the world.
+
+use hashbrown::HashTable;
+
+use crate::delivery::{Deliveries, Delivery, NIL, Role};
+use crate::lane::spread;
+
+/// Primaries by event hash.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Twins {
+    table: HashTable<u32>,
+}
+
+#[inline]
+fn hash(delivery: &Delivery) -> u64 {
+    spread(delivery.event().0 as u64)
+}
+
+impl Twins {
+    /// The primary of a delivery's event, if another one is in flight.
+    pub(crate) fn primary_of(&self, deliveries: &Deliveries, slot: u32) -> Option<u32> {
+        let delivery = &deliveries[slot];
+        let event = delivery.event();
+        self.table.find(hash(delivery), |&other| deliveries[other].event() == event).copied()
+    }
+
+    /// Makes a delivery the primary of its event: nobody else is.
+    pub(crate) fn lead(&mut self, deliveries: &mut Deliveries, slot: u32) {
+        let delivery = &mut deliveries[slot];
+        (delivery.role, delivery.ring_next, delivery.ring_prev) = (Role::Primary, slot, slot);
+        let hash_of = hash(delivery);
+        self.table.insert_unique(hash_of, slot, |&other| hash(&deliveries[other]));
+    }
+
+    /// Queues a delivery at the end of a primary's ring.
+    pub(crate) fn join(deliveries: &mut Deliveries, primary: u32, slot: u32) {
+        let last = deliveries[primary].ring_prev;
+        deliveries[last].ring_next = slot;
+        deliveries[primary].ring_prev = slot;
+        let delivery = &mut deliveries[slot];
+        (delivery.role, delivery.ring_next, delivery.ring_prev) = (Role::Twin, primary, last);
+    }
+
+    /// Takes a delivery out of its ring. When it was the primary, the next in the ring (returned) inherits.
+    pub(crate) fn leave(&mut self, deliveries: &mut Deliveries, slot: u32) -> Option<u32> {
+        let (role, next, prev) = {
+            let delivery = &mut deliveries[slot];
+            let was = (delivery.role, delivery.ring_next, delivery.ring_prev);
+            (delivery.role, delivery.ring_next, delivery.ring_prev) = (Role::Single, NIL, NIL);
+            was
+        };
+        if role == Role::Single {
+            return None;
+        }
+        if next != slot {
+            deliveries[prev].ring_next = next;
+            deliveries[next].ring_prev = prev;
+        }
+        if role == Role::Twin {
+            return None;
+        }
+        let Ok(mut entry) = self.table.find_entry(hash(&deliveries[slot]), |&other| other == slot) else {
+            return None;
+        };
+        if next == slot {
+            entry.remove();
+            return None;
+        }
+        *entry.get_mut() = next;
+        deliveries[next].role = Role::Primary;
+        Some(next)
+    }
+}

@@ -1,0 +1,150 @@
+//! What the user wrote: every field optional, nothing checked but names and types.
+//!
+//! The doc comments below are the reference: they become the descriptions of the JSON Schema and the tables of `docs/reference/config.md`.
+
+mod kafka;
+mod topic;
+mod words;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use kafka::{Kafka, Scalar};
+pub use topic::{AfterDeadLetter, DedupScope, NullKeys, OnConflict, OnGap, OnRewind, Order, Retry, Topic};
+pub use words::{BytesText, DurationText, OffsetReset};
+
+/// The configuration of an Onceward consumer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Kafka's bootstrap servers: `HOST:PORT`, several separated by commas. Required.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brokers: Option<String>,
+    /// The consumer group. Part of every event's identity and of the names of the companion topics. Required.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Where handled events are remembered: `sqlite:PATH` or `memory` (tests: forgets everything at exit). Required.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inbox: Option<String>,
+    /// Where to start in a partition for which the group has no committed offset. Required, because each choice is wrong for somebody:
+    /// `earliest` may handle years of history, `latest` skips what came before, `error` refuses the partition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_offset_reset: Option<OffsetReset>,
+    /// SQL statements that run once on the inbox's database before the first event, in order, as `CREATE TABLE IF NOT EXISTS …`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = []))]
+    pub setup_sql: Option<Vec<String>>,
+    /// Handlers that may run at once, 1 to 65536.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = 64))]
+    pub concurrency: Option<u32>,
+    /// How much may be in memory, over all partitions. Past it, partitions are paused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credit: Option<Credit>,
+    /// How marks and effects are grouped into transactions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_commit: Option<GroupCommit>,
+    /// Time between two offset commits of a partition, 10ms to 5m.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "1s"))]
+    pub commit_interval: Option<DurationText>,
+    /// How long running handlers may take to finish when a partition is revoked or the consumer stops, 1s to 10m. Must be shorter than
+    /// `kafka."max.poll.interval.ms"` (5m unless set), after which the group gives the partition away anyway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "25s"))]
+    pub drain_deadline: Option<DurationText>,
+    /// How long a handled event is remembered, at least 1h. A copy that arrives later is handled again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "7d"))]
+    pub retention: Option<DurationText>,
+    /// Memory of the filter in front of the inbox, at least 1MiB. Older events beyond it are looked up on disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "64MiB"))]
+    pub filter_memory: Option<BytesText>,
+    /// The names of the companion topics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<DeadLetter>,
+    /// Create missing companion topics at start. Otherwise the consumer refuses to start and names `onceward topics apply`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = false))]
+    pub create_topics: Option<bool>,
+    /// The header that carries the correlation id on published events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "correlation-id"))]
+    pub correlation_header: Option<String>,
+    /// Static membership: a name that this process, and no other of the group, keeps over restarts. Not set: dynamic membership.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_id: Option<String>,
+    /// How this client is called in the broker's logs, metrics and quotas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "onceward"))]
+    pub client_id: Option<String>,
+    /// How events are treated, for every topic that does not say otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub defaults: Option<Topic>,
+    /// How the events of one topic are treated: `[topics.orders]`. What is left out comes from `defaults`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub topics: BTreeMap<String, Topic>,
+    /// Any librdkafka property, except those that Onceward sets itself: text, whole numbers or true/false.
+    #[serde(default, skip_serializing_if = "Kafka::is_empty")]
+    pub kafka: Kafka,
+}
+
+/// A budget of records and bytes in flight.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Credit {
+    /// Records in flight, at least `concurrency`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = 10_000))]
+    pub records: Option<u32>,
+    /// Bytes of their keys, values and headers, at least 1MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "64MiB"))]
+    pub bytes: Option<BytesText>,
+}
+
+/// How marks and effects are grouped into transactions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupCommit {
+    /// How long a mark may wait for company, at most 1s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "5ms"))]
+    pub wait: Option<DurationText>,
+    /// Events of one transaction, 1 to 65536.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = 8192))]
+    pub size: Option<u32>,
+}
+
+/// The names of the companion topics. `{topic}` and `{group}` stand for the source topic and the group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeadLetter {
+    /// The dead-letter topic of a source topic. Must contain `{topic}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "{topic}.{group}.dlt"))]
+    pub topic: Option<String>,
+    /// The ledger of a source topic. Must contain `{topic}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "{topic}.{group}.ledger"))]
+    pub ledger: Option<String>,
+}
+
+impl Config {
+    /// This configuration with every secret replaced, to be shown.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        Self { kafka: self.kafka.masked(), ..self.clone() }
+    }
+
+    /// As TOML, secrets masked.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        // The types above hold nothing that TOML can't say, so the error is out of reach; it is shown rather than hidden all the same.
+        toml::to_string(&self.masked()).unwrap_or_else(|error| format!("# can't be written as TOML: {error}\n"))
+    }
+}

@@ -1,0 +1,219 @@
+//! What the configuration means: validated, with no gap where there is a default.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use onceward_engine::{Credit, EngineSettings, Policy, PolicyId};
+
+use super::duration::millis;
+use super::path::join;
+use super::raw::Config;
+use super::{ConfigError, Problem, is_secret, nearest};
+use crate::kafka::{DedupScope, IdentitySource, KeySource, OffsetReset, TopicSettings};
+
+/// A validated configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Bootstrap servers.
+    pub brokers: String,
+    /// The consumer group.
+    pub group: String,
+    /// Where handled events are remembered.
+    pub inbox: InboxPlace,
+    /// Where to start without a committed offset.
+    pub auto_offset_reset: OffsetReset,
+    /// Statements that run once on the inbox's database, in order.
+    pub setup_sql: Vec<String>,
+    /// Handlers in flight.
+    pub concurrency: u32,
+    /// Records and bytes in flight.
+    pub credit: Credit,
+    /// How marks are grouped into transactions.
+    pub group_commit: GroupCommit,
+    /// Time between two offset commits of a partition.
+    pub commit_interval: Duration,
+    /// How long running handlers may take to finish at the end.
+    pub drain_deadline: Duration,
+    /// How long a handled event is remembered.
+    pub retention: Duration,
+    /// Memory of the inbox's filter, in bytes.
+    pub filter_memory: u64,
+    /// The names of the companion topics.
+    pub dead_letter: CompanionTemplates,
+    /// Create missing companion topics at start.
+    pub create_topics: bool,
+    /// The header that carries the correlation id out.
+    pub correlation_header: String,
+    /// Static membership.
+    pub instance_id: Option<String>,
+    /// How this client is called.
+    pub client_id: String,
+    /// How events are treated in topics that are not named below.
+    pub defaults: TopicRules,
+    /// How the events of single topics are treated, already laid over the defaults.
+    pub topics: BTreeMap<String, TopicRules>,
+    /// The user's librdkafka properties.
+    pub kafka: KafkaProperties,
+}
+
+/// Where handled events are remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InboxPlace {
+    /// In an SQLite file.
+    Sqlite(PathBuf),
+    /// In this process, for tests.
+    Memory,
+}
+
+/// How marks are grouped into transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupCommit {
+    /// How long a mark may wait for company.
+    pub wait: Duration,
+    /// Events of one transaction.
+    pub size: usize,
+}
+
+/// Templates of the companion topics' names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompanionTemplates {
+    /// Of the dead-letter topic.
+    pub topic: String,
+    /// Of the ledger.
+    pub ledger: String,
+}
+
+/// How the events of one topic are treated.
+#[derive(Clone, Debug)]
+pub struct TopicRules {
+    /// The engine's part.
+    pub policy: Policy,
+    /// Where ids come from.
+    pub identity: IdentitySource,
+    /// The scope of ids.
+    pub scope: DedupScope,
+    /// Where the order key comes from.
+    pub order_key: KeySource,
+    /// Type names of errors that are never tried again.
+    pub fatal: Vec<String>,
+    /// What happens to later events of a dead-lettered key.
+    pub after_dead_letter: AfterDeadLetter,
+}
+
+/// What happens to later events of a dead-lettered key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterDeadLetter {
+    /// They are handled.
+    Continue,
+}
+
+/// librdkafka properties by name. `Debug` masks secrets.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct KafkaProperties(pub BTreeMap<String, String>);
+
+impl fmt::Debug for KafkaProperties {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.iter().map(|(name, value)| (name, if is_secret(name) { super::secret::MASK } else { value }));
+        formatter.debug_map().entries(shown).finish()
+    }
+}
+
+impl Default for TopicRules {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            identity: IdentitySource::Automatic,
+            scope: DedupScope::Topic,
+            order_key: KeySource::Key,
+            fatal: Vec::new(),
+            after_dead_letter: AfterDeadLetter::Continue,
+        }
+    }
+}
+
+impl Settings {
+    /// Validates what was written; every problem at once.
+    ///
+    /// # Errors
+    /// All problems, with their paths.
+    pub fn from_raw(config: &Config) -> Result<Self, ConfigError> {
+        super::validate(config)
+    }
+
+    /// How the events of a topic are treated.
+    #[must_use]
+    pub fn rules(&self, topic: &str) -> &TopicRules {
+        self.topics.get(topic).unwrap_or(&self.defaults)
+    }
+
+    /// The engine's policy of a topic.
+    #[must_use]
+    pub fn policy(&self, topic: &str) -> Policy {
+        self.rules(topic).policy.clone()
+    }
+
+    /// The engine's settings for the subscribed topics. The policy of `topics[i]` is `PolicyId(i)`, as in [`Settings::topic_settings`].
+    #[must_use]
+    pub fn engine_settings<T: AsRef<str>>(&self, topics: &[T], seed: u64, until_end: bool) -> EngineSettings {
+        let mut policies: Vec<Policy> = topics.iter().map(|topic| self.policy(topic.as_ref())).collect();
+        if policies.is_empty() {
+            policies.push(self.defaults.policy.clone());
+        }
+        EngineSettings {
+            policies,
+            concurrency: self.concurrency,
+            credit: self.credit,
+            commit_interval: millis(self.commit_interval),
+            seed,
+            until_end,
+        }
+    }
+
+    /// What the poll thread needs to know about the subscribed topics, numbered as in [`Settings::engine_settings`].
+    #[must_use]
+    pub fn topic_settings<T: AsRef<str>>(&self, topics: &[T]) -> Vec<TopicSettings> {
+        let ids = (0..=u16::MAX).map(PolicyId);
+        topics
+            .iter()
+            .zip(ids)
+            .map(|(topic, policy)| {
+                let rules = self.rules(topic.as_ref());
+                TopicSettings {
+                    name: topic.as_ref().to_owned(),
+                    policy,
+                    identity: rules.identity.clone(),
+                    scope: rules.scope,
+                    order_key: rules.order_key.clone(),
+                }
+            })
+            .collect()
+    }
+
+    /// Refuses tables of topics that nobody subscribed: a misspelt name would silently run with the defaults.
+    ///
+    /// # Errors
+    /// One problem for each such table.
+    pub fn check_subscribed<T: AsRef<str>>(&self, subscribed: &[T]) -> Result<(), ConfigError> {
+        let known = || subscribed.iter().map(AsRef::as_ref);
+        let problems: Vec<Problem> = self
+            .topics
+            .keys()
+            .filter(|name| !known().any(|topic| topic == name.as_str()))
+            .map(|name| {
+                let hint = nearest(name, known())
+                    .map_or_else(|| "remove the table or add a handler".to_owned(), |near| format!("did you mean {near:?}?"));
+                Problem::new(join("topics", name), format!("no handler subscribes to this topic; {hint}"))
+            })
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError::new(problems)) }
+    }
+
+    /// What was meant, written out in full: every default filled in. Validating it again gives the same settings. Secrets are still in
+    /// it; show [`Config::masked`].
+    #[must_use]
+    pub fn effective(&self) -> Config {
+        super::effective::effective(self)
+    }
+}

@@ -1,0 +1,148 @@
+//! The little languages inside of text fields: `header:NAME`, `json:/pointer`, `sqlite:PATH`.
+
+use std::path::PathBuf;
+
+use super::InboxPlace;
+use super::nearest;
+use crate::kafka::{IdentitySource, KeySource};
+
+/// A place in a record that both identities and order keys may come from.
+enum Place {
+    Header(String),
+    Json(String),
+}
+
+pub(super) fn identity(text: &str) -> Result<IdentitySource, String> {
+    match text {
+        "auto" => Ok(IdentitySource::Automatic),
+        "coordinates" => Ok(IdentitySource::Coordinates),
+        _ => place(text, &["auto", "coordinates"]).map(|place| match place {
+            Place::Header(name) => IdentitySource::Header(name),
+            Place::Json(pointer) => IdentitySource::Json(pointer),
+        }),
+    }
+}
+
+pub(super) fn order_key(text: &str) -> Result<KeySource, String> {
+    match text {
+        "key" => Ok(KeySource::Key),
+        _ => place(text, &["key"]).map(|place| match place {
+            Place::Header(name) => KeySource::Header(name),
+            Place::Json(pointer) => KeySource::Json(pointer),
+        }),
+    }
+}
+
+fn place(text: &str, words: &[&str]) -> Result<Place, String> {
+    if let Some(name) = text.strip_prefix("header:") {
+        return if name.is_empty() {
+            Err("names no header; write header:NAME, as header:event-id".to_owned())
+        } else {
+            Ok(Place::Header(name.to_owned()))
+        };
+    }
+    if let Some(pointer) = text.strip_prefix("json:") {
+        return pointer_problem(pointer).map_or_else(|| Ok(Place::Json(pointer.to_owned())), Err);
+    }
+    let hint = nearest(text, words.iter().copied()).map_or_else(String::new, |near| format!(" (did you mean {near:?}?)"));
+    let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+    Err(format!("{text:?} is none of {}, \"header:NAME\" and \"json:/pointer\"{hint}", words.join(", ")))
+}
+
+/// RFC 6901: empty, or segments that each begin with a slash, in which `~` is followed by 0 or 1.
+fn pointer_problem(pointer: &str) -> Option<String> {
+    if pointer.is_empty() {
+        return Some("names no field; write a JSON pointer, as json:/order/id".to_owned());
+    }
+    if !pointer.starts_with('/') {
+        return Some(format!("{pointer:?} is not a JSON pointer, which begins with a slash; write json:/{}", pointer.replace('.', "/")));
+    }
+    let tilde = pointer.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1']));
+    tilde.then(|| format!("{pointer:?} has a lone ~; in a JSON pointer ~0 stands for ~ and ~1 for /"))
+}
+
+pub(super) fn inbox(text: &str) -> Result<InboxPlace, String> {
+    if text == "memory" {
+        return Ok(InboxPlace::Memory);
+    }
+    if text.starts_with("postgres:") || text.starts_with("postgresql:") {
+        // The URL itself holds a password more often than not, so it is not repeated.
+        return Err("an inbox in Postgres comes with a later version; use sqlite:PATH on each host until then".to_owned());
+    }
+    let Some(path) = text.strip_prefix("sqlite:") else {
+        let hint = if text.contains(':') { String::new() } else { format!("; for a file of that name write \"sqlite:{text}\"") };
+        return Err(format!("must be \"sqlite:PATH\" or \"memory\"{hint}"));
+    };
+    match path {
+        "" => Err("names no file; write sqlite:PATH, as sqlite:billing.db".to_owned()),
+        ":memory:" => Err("an SQLite database in memory forgets everything at exit; for tests write \"memory\"".to_owned()),
+        _ if path.starts_with("file:") || path.starts_with("//") => {
+            Err("is a URI; write the plain path of the file, as sqlite:/var/lib/billing.db".to_owned())
+        }
+        _ if path.contains('\0') => Err("has a NUL character in the path".to_owned()),
+        _ => Ok(InboxPlace::Sqlite(PathBuf::from(path))),
+    }
+}
+
+/// The texts that mean these sources.
+pub(super) fn write_identity(source: &IdentitySource) -> String {
+    match source {
+        IdentitySource::Automatic => "auto".to_owned(),
+        IdentitySource::Header(name) => format!("header:{name}"),
+        IdentitySource::Json(pointer) => format!("json:{pointer}"),
+        IdentitySource::Coordinates => "coordinates".to_owned(),
+    }
+}
+
+pub(super) fn write_order_key(source: &KeySource) -> String {
+    match source {
+        KeySource::Key => "key".to_owned(),
+        KeySource::Header(name) => format!("header:{name}"),
+        KeySource::Json(pointer) => format!("json:{pointer}"),
+    }
+}
+
+pub(super) fn write_inbox(place: &InboxPlace) -> String {
+    match place {
+        InboxPlace::Sqlite(path) => format!("sqlite:{}", path.display()),
+        InboxPlace::Memory => "memory".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+    use super::*;
+
+    #[test]
+    fn an_inbox_that_is_only_nearly_right_is_told_what_to_write() {
+        for (text, hint) in [
+            ("billing.db", "write \"sqlite:billing.db\""),
+            ("sqlite:", "names no file"),
+            ("sqlite::memory:", "write \"memory\""),
+            ("sqlite:///tmp/x.db", "plain path"),
+            ("redis://localhost", "\"sqlite:PATH\" or \"memory\""),
+        ] {
+            let message = inbox(text).unwrap_err();
+            assert!(message.contains(hint), "{text}: {message}");
+        }
+        let message = inbox("postgres://user:hunter2@db/billing").unwrap_err();
+        assert!(message.contains("later version") && !message.contains("hunter2"), "{message}");
+    }
+
+    #[test]
+    fn sources_are_read_and_written_back() {
+        for text in ["auto", "coordinates", "header:event-id", "json:/order/id", "json:/a~1b/~0"] {
+            assert_eq!(write_identity(&identity(text).unwrap()), text);
+        }
+        for text in ["key", "header:customer", "json:/customer"] {
+            assert_eq!(write_order_key(&order_key(text).unwrap()), text);
+        }
+        for (text, hint) in
+            [("json:order.id", "json:/order/id"), ("json:/a~b", "lone ~"), ("header:", "names no header"), ("Key", "did you mean \"key\"?")]
+        {
+            let message = order_key(text).unwrap_err();
+            assert!(message.contains(hint), "{text}: {message}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! The poll thread: the only one that touches the consumer's queue.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use onceward_engine::{Offset, Rejection};
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::commit::Commits;
+use super::context::{self, Context};
+use super::fault::{self, Fault};
+use super::flow::Waker;
+use super::identity::Identifier;
+use super::rebalance::Rebalance;
+use super::start::{Answer, Asker, Question};
+use super::sys::{Event, EventKind, Queue, RawRecord};
+use super::table::{State, Table};
+use super::{BatchBuilder, RecordMeta, SourceFact, SourceOrder, SourceSettings, SourceSink};
+use crate::Error;
+
+/// How long a poll may block: timers are looked at this often.
+const IDLE: Duration = Duration::from_millis(10);
+/// How long a full driver is waited for before partitions are paused, which costs what was prefetched.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// How often a broker is asked whether it is back.
+const PROBE: Duration = Duration::from_secs(1);
+
+pub(super) struct Poll {
+    pub(super) settings: SourceSettings,
+    identifiers: Vec<Identifier>,
+    pub(super) consumer: Arc<BaseConsumer<Context>>,
+    pub(super) queue: Queue,
+    orders: Receiver<SourceOrder>,
+    pub(super) waker: Arc<Waker>,
+    pub(super) sink: SourceSink,
+    pub(super) asker: Asker,
+    pub(super) table: Table,
+    pub(super) rebalance: Rebalance,
+    pub(super) commits: Commits,
+    builder: BatchBuilder,
+    /// Batches handed over so far; the waker counts those taken off.
+    handed: u64,
+    /// Since when the driver is full.
+    full_since: Option<Instant>,
+    /// Whether everything is paused because the driver is full.
+    pub(super) held: bool,
+    /// When to ask next whether a broker is back; `None` while they answer.
+    probe_at: Option<Instant>,
+    /// A consumer that can't go on says so once.
+    failed: bool,
+}
+
+impl Poll {
+    pub(super) fn new(
+        settings: SourceSettings,
+        consumer: BaseConsumer<Context>,
+        queue: Queue,
+        orders: Receiver<SourceOrder>,
+        waker: Arc<Waker>,
+        sink: SourceSink,
+    ) -> Result<Self, Error> {
+        let consumer = Arc::new(consumer);
+        let probe = settings.topics.first().map(|topic| topic.name.clone());
+        let asker = Asker::start(Arc::clone(&consumer), settings.group.clone(), probe, Arc::clone(&waker))?;
+        Ok(Self {
+            identifiers: settings.topics.iter().map(|topic| Identifier::new(&settings.group, topic)).collect(),
+            table: Table::new(&settings.topics),
+            settings,
+            consumer,
+            queue,
+            orders,
+            waker,
+            sink,
+            asker,
+            rebalance: Rebalance::default(),
+            commits: Commits::default(),
+            builder: BatchBuilder::default(),
+            handed: 0,
+            full_since: None,
+            held: false,
+            probe_at: None,
+            failed: false,
+        })
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            if let Some(deadline) = self.take_orders() {
+                return self.close(deadline);
+            }
+            self.take_answers();
+            self.serve_rebalance();
+            self.serve_probe();
+            if self.is_full() {
+                self.hold_back();
+            } else {
+                self.full_since = None;
+                self.held = false;
+                self.serve_pauses();
+                self.fill();
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.handed.saturating_sub(self.waker.taken()) >= self.settings.batches_ahead as u64
+    }
+
+    /// The driver is behind. A short wait costs nothing; after it partitions are paused and polling goes on, so that the group sees us alive.
+    fn hold_back(&mut self) {
+        let since = *self.full_since.get_or_insert_with(Instant::now);
+        let waited = since.elapsed();
+        if waited < PATIENCE {
+            self.waker.wait(PATIENCE.saturating_sub(waited));
+            return;
+        }
+        self.held = true;
+        self.serve_pauses();
+        self.poll_blocking();
+    }
+
+    /// Collects what is queued, up to one batch; waits when there is nothing.
+    fn fill(&mut self) {
+        while !self.batch_is_full() {
+            let Some(event) = self.queue.poll(Duration::ZERO) else { break };
+            self.handle(&event);
+        }
+        if self.builder.is_empty() {
+            self.poll_blocking();
+        } else {
+            self.hand_over();
+        }
+    }
+
+    fn batch_is_full(&self) -> bool {
+        self.builder.len() >= self.settings.batch_records || self.builder.bytes() >= self.settings.batch_bytes
+    }
+
+    fn poll_blocking(&mut self) {
+        self.waker.begin_poll();
+        let idle = self.orders.is_empty() && self.asker.answers.is_empty();
+        let event = self.queue.poll(if idle { IDLE } else { Duration::ZERO });
+        self.waker.end_poll();
+        if let Some(event) = event {
+            self.handle(&event);
+        }
+    }
+
+    /// Hands over what was collected: before any fact that must not overtake it.
+    pub(super) fn hand_over(&mut self) {
+        if !self.builder.is_empty() {
+            self.handed += 1;
+            (self.sink)(SourceFact::Batch(self.builder.take()));
+        }
+    }
+
+    pub(super) fn say(&self, fact: SourceFact) {
+        (self.sink)(fact);
+    }
+
+    pub(super) fn fail(&mut self, error: Error) {
+        if !self.failed {
+            self.failed = true;
+            self.say(SourceFact::Fatal(error));
+        }
+    }
+
+    fn handle(&mut self, event: &Event) {
+        match event.kind() {
+            EventKind::Record => {
+                if let Some(record) = event.record() {
+                    self.record(&record);
+                }
+            }
+            EventKind::Error => self.error(event),
+            EventKind::Rebalance => self.rebalanced(event),
+            EventKind::Commit => self.committed(event),
+            EventKind::Log => {
+                if let Some((level, facility, line)) = event.log() {
+                    context::log(level, &facility, &line);
+                }
+            }
+            EventKind::Other => {}
+        }
+    }
+
+    fn record(&mut self, record: &RawRecord<'_>) {
+        let Some(index) = self.table.find(record.topic(), record.partition()) else { return };
+        let slot = &mut self.table.slots[index];
+        // What arrives while a partition is given back is read by its next owner; what was fetched before a seek is read again.
+        if slot.state != State::Active || slot.seek.is_some() {
+            return;
+        }
+        slot.position = record.offset().saturating_add(1);
+        self.builder.begin(record.key(), record.value());
+        let whole = record.headers(|name, value| self.builder.header(name, value));
+        let offset = Offset(record.offset());
+        let known = self.identifiers[slot.topic].identify(&self.builder.begun(), slot.id, offset);
+        let policy = self.settings.topics[slot.topic].policy;
+        let mut meta = RecordMeta::new(slot.id, slot.epoch, offset, known.identity, known.event, known.digest, policy);
+        (meta.timestamp, meta.append_time) = record.timestamp();
+        meta.order_key = known.order_key;
+        meta.refused = if whole { known.refused } else { Some(Rejection::Undecodable) };
+        self.builder.finish(meta);
+    }
+
+    fn error(&mut self, event: &Event) {
+        let Some(code) = event.error() else { return };
+        let place = event.place();
+        if code == RDKafkaErrorCode::PartitionEOF {
+            if let Some(place) = place {
+                self.reached_end(&place.topic, place.partition, place.offset);
+            }
+            return;
+        }
+        let name = place.as_ref().map_or_else(|| format!("as group {}", self.settings.group), |place| place.topic.clone());
+        let reason = event.reason();
+        match fault::sort(code, event.is_fatal(), &reason, &name) {
+            Fault::Down => {
+                if self.probe_at.is_none() {
+                    self.probe_at = Some(Instant::now() + PROBE);
+                    self.say(SourceFact::BrokersDown { why: reason });
+                }
+            }
+            Fault::OutOfRange => {
+                if let Some(index) = place.and_then(|place| self.table.find(place.topic.as_bytes(), place.partition)) {
+                    self.asker.ask(Question::Ends { place: self.table.slots[index].place.clone() });
+                }
+            }
+            Fault::Fatal(error) => self.fail(error),
+            Fault::Passing => tracing::warn!(target: "librdkafka", error = %code, "{reason}"),
+        }
+    }
+
+    fn reached_end(&mut self, topic: &str, partition: i32, position: i64) {
+        self.hand_over();
+        let Some(index) = self.table.find(topic.as_bytes(), partition) else { return };
+        let slot = &mut self.table.slots[index];
+        if slot.state == State::Active && slot.seek.is_none() {
+            slot.position = slot.position.max(position);
+            let fact = SourceFact::ReachedEnd { partition: slot.id, epoch: slot.epoch, position: Offset(position) };
+            self.say(fact);
+        }
+    }
+
+    /// Carries orders out; the deadline if one of them was to close.
+    fn take_orders(&mut self) -> Option<Duration> {
+        while let Ok(order) = self.orders.try_recv() {
+            match order {
+                SourceOrder::Pause { partition, epoch } => self.want_pause(partition, epoch, true),
+                SourceOrder::Resume { partition, epoch } => self.want_pause(partition, epoch, false),
+                SourceOrder::Seek { partition, epoch, to } => {
+                    if let Some(slot) = self.table.live(partition, epoch) {
+                        slot.seek = Some(to.0);
+                    }
+                }
+                SourceOrder::Commit { partition, epoch, next } => self.want_commit(partition, epoch, next),
+                SourceOrder::Release { partition, epoch } => self.release(partition, epoch),
+                SourceOrder::Close { deadline } => {
+                    self.send_commits();
+                    return Some(deadline);
+                }
+            }
+        }
+        self.serve_seeks();
+        self.send_commits();
+        None
+    }
+
+    fn take_answers(&mut self) {
+        while let Ok(answer) = self.asker.answers.try_recv() {
+            match answer {
+                Answer::Start { number, starts } => self.start_partitions(number, &starts),
+                Answer::Ends { place: (topic, partition), oldest, end } => self.out_of_range(&topic, partition, oldest, end),
+                Answer::Alive => {}
+                Answer::Slow(text) => {
+                    self.say(SourceFact::notice(text));
+                    continue;
+                }
+                Answer::Fatal(error) => {
+                    self.fail(error);
+                    continue;
+                }
+            }
+            self.alive();
+        }
+    }
+
+    /// A broker answered a question that was asked after they had gone. Records are no proof: they may have been prefetched.
+    pub(super) fn alive(&mut self) {
+        if self.probe_at.take().is_some() {
+            self.say(SourceFact::BrokersUp);
+        }
+    }
+
+    fn serve_probe(&mut self) {
+        if let Some(at) = self.probe_at
+            && at <= Instant::now()
+        {
+            self.asker.ask(Question::Alive);
+            self.probe_at = Some(Instant::now() + PROBE);
+        }
+    }
+}

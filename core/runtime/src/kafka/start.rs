@@ -1,0 +1,216 @@
+//! Where to start in newly assigned partitions: committed offsets and the log's ends, asked on a thread of its own, since a broker may be
+//! slow and polling must go on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::context::Context;
+use super::flow::Waker;
+use super::{fault, sys};
+use crate::Error;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A topic and a partition number.
+pub(super) type Place = (Arc<str>, i32);
+
+/// A question.
+pub(super) enum Question {
+    /// Where newly assigned partitions begin; asked again until it is answered. The number comes back with the answer.
+    Start { number: u64, places: Vec<Place> },
+    /// The log's ends of one partition.
+    Ends { place: Place },
+    /// Whether a broker answers.
+    Alive,
+}
+
+/// What the broker knows of a partition.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    pub(super) place: Place,
+    pub(super) topic_id: [u8; 16],
+    pub(super) committed: Option<i64>,
+    pub(super) oldest: i64,
+    pub(super) end: i64,
+}
+
+/// An answer.
+pub(super) enum Answer {
+    Start {
+        number: u64,
+        starts: Vec<Start>,
+    },
+    Ends {
+        place: Place,
+        oldest: i64,
+        end: i64,
+    },
+    Alive,
+    /// Worth a log line; the question is asked again.
+    Slow(String),
+    /// It can't be answered.
+    Fatal(Error),
+}
+
+/// The asking thread's two ends.
+pub(super) struct Asker {
+    questions: Sender<Question>,
+    pub(super) answers: Receiver<Answer>,
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Asker {
+    pub(super) fn start(
+        consumer: Arc<BaseConsumer<Context>>,
+        group: String,
+        probe: Option<String>,
+        waker: Arc<Waker>,
+    ) -> Result<Self, Error> {
+        let (questions, inbox) = crossbeam_channel::unbounded();
+        let (outbox, answers) = crossbeam_channel::unbounded();
+        let stop = Arc::new(AtomicBool::new(false));
+        let asking = Asking { consumer, group, probe, outbox, waker, stop: Arc::clone(&stop) };
+        let thread = std::thread::Builder::new()
+            .name("onceward-offsets".to_owned())
+            .spawn(move || {
+                for question in &inbox {
+                    if asking.answer(question).is_none() {
+                        return;
+                    }
+                }
+            })
+            .map_err(|error| fault::broker("starting the offset thread", error.to_string(), "Raise the limit of threads"))?;
+        Ok(Self { questions, answers, stop, thread })
+    }
+
+    pub(super) fn ask(&self, question: Question) {
+        // The thread ends only when this sender goes.
+        if self.questions.send(question).is_err() {
+            tracing::error!("the offset thread ended");
+        }
+    }
+
+    /// Lets the thread end, which gives its hold on the client back within one timeout.
+    pub(super) fn end(self) -> std::thread::JoinHandle<()> {
+        self.stop.store(true, Ordering::SeqCst);
+        self.thread
+    }
+}
+
+struct Asking {
+    consumer: Arc<BaseConsumer<Context>>,
+    group: String,
+    /// A topic to ask for when the question is whether anybody answers: asking for all of them is dear.
+    probe: Option<String>,
+    outbox: Sender<Answer>,
+    waker: Arc<Waker>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Asking {
+    /// `None` when nobody listens any more.
+    fn answer(&self, question: Question) -> Option<()> {
+        match question {
+            Question::Start { number, places } => self.starts(number, &places),
+            Question::Ends { place } => {
+                let (oldest, end) = self.insist(&place.0, || self.ends(&place))?;
+                self.say(Answer::Ends { place, oldest, end })
+            }
+            Question::Alive => {
+                if self.consumer.fetch_metadata(self.probe.as_deref(), Duration::from_secs(1)).is_ok() {
+                    self.say(Answer::Alive)?;
+                }
+                Some(())
+            }
+        }
+    }
+
+    fn starts(&self, number: u64, places: &[Place]) -> Option<()> {
+        let committed = self.insist(&self.group, || self.committed(places))?;
+        let ids = self.topic_ids(places);
+        let mut starts = Vec::with_capacity(places.len());
+        for place in places {
+            let (oldest, end) = self.insist(&place.0, || self.ends(place))?;
+            starts.push(Start {
+                place: place.clone(),
+                topic_id: ids.get(&*place.0).copied().unwrap_or_default(),
+                committed: committed.get(place).copied(),
+                oldest,
+                end,
+            });
+        }
+        self.say(Answer::Start { number, starts })
+    }
+
+    fn committed(&self, places: &[Place]) -> Result<HashMap<Place, i64>, KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(places.len());
+        for (topic, partition) in places {
+            list.add_partition(topic, *partition);
+        }
+        let list = self.consumer.committed_offsets(list, TIMEOUT)?;
+        let mut committed = HashMap::new();
+        for element in list.elements() {
+            element.error()?;
+            if let Offset::Offset(offset) = element.offset() {
+                committed.insert((Arc::from(element.topic()), element.partition()), offset);
+            }
+        }
+        Ok(committed)
+    }
+
+    fn ends(&self, (topic, partition): &Place) -> Result<(i64, i64), KafkaError> {
+        self.consumer.fetch_watermarks(topic, *partition, TIMEOUT)
+    }
+
+    /// Ids are a help, not a need: where the broker has none, or is too old to tell, names must do.
+    fn topic_ids(&self, places: &[Place]) -> HashMap<String, [u8; 16]> {
+        let mut topics: Vec<String> = places.iter().map(|(topic, _)| topic.to_string()).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        sys::topic_ids(self.consumer.client().native_ptr(), &topics, Duration::from_secs(3)).into_iter().collect()
+    }
+
+    /// Asks until there is an answer, or it is clear that there will be none.
+    fn insist<T>(&self, place: &str, ask: impl Fn() -> Result<T, KafkaError>) -> Option<T> {
+        let mut said = false;
+        loop {
+            let error = match ask() {
+                Ok(answer) => return Some(answer),
+                Err(error) => error,
+            };
+            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+            // A topic that was just assigned exists; brokers that are starting up deny it for a moment.
+            let passing = matches!(
+                code,
+                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition
+            );
+            if let (false, Some(cure)) = (passing, fault::cure(code)) {
+                self.say(Answer::Fatal(fault::broker(format!("asking where to start in {place}"), error.to_string(), cure)))?;
+                return None;
+            }
+            if !said {
+                said = true;
+                self.say(Answer::Slow(format!("the broker does not say where to start in {place} ({error}); asking again")))?;
+            }
+            if self.stop.load(Ordering::SeqCst) {
+                return None;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn say(&self, answer: Answer) -> Option<()> {
+        self.outbox.send(answer).ok()?;
+        self.waker.wake();
+        Some(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Partitions by number: what the poll thread knows of each.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use onceward_engine::{Epoch, PartitionId};
+
+use super::TopicSettings;
+use super::start::Place;
+
+/// One partition, for the life of the process.
+pub(super) struct Slot {
+    pub(super) id: PartitionId,
+    pub(super) place: Place,
+    /// Index into the topics of the settings.
+    pub(super) topic: usize,
+    /// Of the current assignment, or the last one.
+    pub(super) epoch: Epoch,
+    pub(super) state: State,
+    /// Whether librdkafka has it assigned: what may be given back.
+    pub(super) native: bool,
+    /// The next offset to read.
+    pub(super) position: i64,
+    /// Since when the driver wants it paused.
+    pub(super) pause_wanted: Option<Instant>,
+    /// Whether it is paused in librdkafka.
+    pub(super) paused: bool,
+    /// A seek that librdkafka was not ready for.
+    pub(super) seek: Option<i64>,
+}
+
+/// Whose a partition is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Not ours, as far as the driver knows.
+    Away,
+    /// Ours; its records are handed over.
+    Active,
+    /// Ours until the driver has drained it.
+    Revoking,
+}
+
+impl Slot {
+    /// Whether orders and commits of this epoch still count.
+    pub(super) fn is_live(&self, epoch: Epoch) -> bool {
+        self.epoch == epoch && self.state != State::Away
+    }
+}
+
+/// All partitions ever seen, and the way to them.
+pub(super) struct Table {
+    pub(super) slots: Vec<Slot>,
+    topics: Vec<Topic>,
+    /// Records of one topic come in rows.
+    last: usize,
+}
+
+struct Topic {
+    name: Arc<str>,
+    /// By partition number.
+    slots: Vec<Option<u32>>,
+}
+
+impl Table {
+    pub(super) fn new(topics: &[TopicSettings]) -> Self {
+        let topics = topics.iter().map(|topic| Topic { name: Arc::from(topic.name.as_str()), slots: Vec::new() }).collect();
+        Self { slots: Vec::new(), topics, last: 0 }
+    }
+
+    /// The index of a partition that was seen before.
+    pub(super) fn find(&mut self, topic: &[u8], partition: i32) -> Option<usize> {
+        if self.topics.get(self.last).is_none_or(|last| last.name.as_bytes() != topic) {
+            self.last = self.topics.iter().position(|candidate| candidate.name.as_bytes() == topic)?;
+        }
+        let slots = &self.topics[self.last].slots;
+        slots.get(usize::try_from(partition).ok()?).copied().flatten().map(|index| index as usize)
+    }
+
+    /// The index of a partition, new or known. `None` for a topic that is not ours.
+    pub(super) fn intern(&mut self, topic: &str, partition: i32) -> Option<usize> {
+        if let Some(index) = self.find(topic.as_bytes(), partition) {
+            return Some(index);
+        }
+        let at = self.topics.iter().position(|candidate| &*candidate.name == topic)?;
+        let number = usize::try_from(partition).ok()?;
+        let index = u32::try_from(self.slots.len()).ok()?;
+        let entry = &mut self.topics[at];
+        if entry.slots.len() <= number {
+            entry.slots.resize(number + 1, None);
+        }
+        entry.slots[number] = Some(index);
+        self.slots.push(Slot {
+            id: PartitionId(index),
+            place: (Arc::clone(&entry.name), partition),
+            topic: at,
+            epoch: Epoch::default(),
+            state: State::Away,
+            native: false,
+            position: 0,
+            pause_wanted: None,
+            paused: false,
+            seek: None,
+        });
+        Some(index as usize)
+    }
+
+    /// The slot of a partition, if this epoch of it is not over.
+    pub(super) fn live(&mut self, partition: PartitionId, epoch: Epoch) -> Option<&mut Slot> {
+        self.slots.get_mut(partition.0 as usize).filter(|slot| slot.is_live(epoch))
+    }
+}

@@ -1,0 +1,20 @@
+//! Dead letters: how they are built, written, read back, and where they live.
+//!
+//! A letter is the record as it was, byte for byte, plus headers that say why it was given up. Nothing here decodes a key or a value.
+
+mod companion;
+mod fingerprint;
+mod headers;
+mod outbox;
+mod producer;
+mod read;
+mod request;
+mod time;
+pub mod topics;
+
+pub use companion::{DEFAULT_TEMPLATE, dead_letter_topic, ledger_topic};
+pub use fingerprint::fingerprint;
+pub use headers::{Cause, letter_id};
+pub use producer::{Producer, ProducerFact, ProducerSink};
+pub use read::Letter;
+pub use request::{HeaderBytes, LetterRequest, PublishRequest};

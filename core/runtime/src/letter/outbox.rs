@@ -1,0 +1,397 @@
+//! What is on its way to the broker, and what happens when it does not get there.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::time::{Duration, Instant};
+
+use onceward_engine::DeliveryId;
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
+use rdkafka::{ClientContext, Statistics};
+
+use super::producer::{ProducerFact, ProducerSink};
+use super::request::{LetterRequest, PublishRequest};
+use crate::Error;
+use crate::kafka::{context, fault, sys};
+
+/// How long one poll for acknowledgements may take: also how late a retry may be.
+const TURN: Duration = Duration::from_millis(10);
+/// The first wait after a passing error; it doubles.
+const FIRST: Duration = Duration::from_millis(100);
+/// The longest wait after a passing error.
+const LONGEST: Duration = Duration::from_secs(10);
+/// The wait after a refusal, which only a person can end.
+const REFUSED: Duration = Duration::from_secs(15);
+/// How often a broker is asked whether it is back.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// One thing to write.
+pub(super) enum Item {
+    Letter(LetterRequest),
+    Publish(PublishRequest),
+}
+
+struct Pending {
+    item: Item,
+    failures: u32,
+    /// A refusal is reported once.
+    refused: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Down {
+    /// No broker answers; asking one tells when it is over.
+    Brokers,
+    /// Brokers answer and do not write; an acknowledgement tells when it is over.
+    Writes,
+}
+
+#[derive(Default)]
+struct State {
+    next: usize,
+    pending: HashMap<usize, Pending>,
+    waiting: BTreeSet<(Instant, usize)>,
+    down: Option<Down>,
+    /// A topic to ask for when probing, since asking for all of them is dear.
+    topic: Option<String>,
+    /// The client is beyond recovery.
+    rebuild: bool,
+}
+
+pub(super) struct Outbox {
+    config: ClientConfig,
+    sink: ProducerSink,
+    /// Only the outbox's own thread takes it out, since destroying a client may block.
+    client: RwLock<Option<Arc<BaseProducer<Host>>>>,
+    state: Mutex<State>,
+    empty: Condvar,
+    stop: AtomicBool,
+}
+
+/// librdkafka's way back to the outbox.
+struct Host(Weak<Outbox>);
+
+impl ClientContext for Host {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        context::log(level as i32, facility, line);
+    }
+
+    fn stats(&self, _: Statistics) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if let Some(outbox) = self.0.upgrade() {
+            match error.rdkafka_error_code() {
+                Some(Code::AllBrokersDown) => outbox.went_down(Down::Brokers, reason),
+                Some(Code::Fatal) => outbox.lock().rebuild = true,
+                _ => tracing::warn!(target: "librdkafka", %error, "{reason}"),
+            }
+        }
+    }
+}
+
+impl ProducerContext for Host {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, token: usize) {
+        let Some(outbox) = self.0.upgrade() else { return };
+        match result {
+            Ok(_) => outbox.acknowledged(token),
+            Err((error, _)) => outbox.failed(token, error.rdkafka_error_code().unwrap_or(Code::Unknown)),
+        }
+    }
+}
+
+impl Outbox {
+    pub(super) fn new(config: ClientConfig, sink: ProducerSink) -> Result<Arc<Self>, Error> {
+        let outbox = Arc::new(Self {
+            config,
+            sink,
+            client: RwLock::new(None),
+            state: Mutex::default(),
+            empty: Condvar::new(),
+            stop: AtomicBool::new(false),
+        });
+        let client = outbox.connect()?;
+        *outbox.client.write().unwrap_or_else(PoisonError::into_inner) = Some(client);
+        Ok(outbox)
+    }
+
+    fn connect(self: &Arc<Self>) -> Result<Arc<BaseProducer<Host>>, Error> {
+        self.config.create_with_context(Host(Arc::downgrade(self))).map(Arc::new).map_err(|error| {
+            fault::broker(
+                "creating the Kafka producer",
+                error.to_string(),
+                "Correct the property under `kafka.*`; librdkafka's CONFIGURATION.md lists them all",
+            )
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn client(&self) -> Option<Arc<BaseProducer<Host>>> {
+        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn submit(&self, item: Item) {
+        let token = {
+            let mut state = self.lock();
+            state.next = state.next.wrapping_add(1);
+            let token = state.next;
+            if state.topic.is_none() {
+                state.topic = Some(item.topic().to_owned());
+            }
+            state.pending.insert(token, Pending { item, failures: 0, refused: false });
+            token
+        };
+        self.attempt(token);
+    }
+
+    pub(super) fn abandon(&self, deliveries: &[DeliveryId]) {
+        let mut state = self.lock();
+        state.pending.retain(|_, pending| !matches!(&pending.item, Item::Letter(letter) if deliveries.contains(&letter.delivery)));
+        if state.pending.is_empty() {
+            self.empty.notify_all();
+        }
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.lock().pending.len()
+    }
+
+    /// Waits until nothing is pending; how much is left at the deadline.
+    pub(super) fn drain(&self, deadline: Instant) -> usize {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let (state, _) =
+            self.empty.wait_timeout_while(self.lock(), left, |state| !state.pending.is_empty()).unwrap_or_else(PoisonError::into_inner);
+        state.pending.len()
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// The thread: serves acknowledgements, retries, and the client's life.
+    pub(super) fn run(self: &Arc<Self>) {
+        let mut probed = Instant::now();
+        while !self.stop.load(Ordering::SeqCst) {
+            if let Some(client) = self.client() {
+                client.poll(TURN);
+                if self.lock().down == Some(Down::Brokers) && probed.elapsed() >= PROBE {
+                    self.probe(&client);
+                    probed = Instant::now();
+                }
+            }
+            self.retry();
+            if self.lock().rebuild {
+                self.rebuild();
+            }
+        }
+        let client = self.client.write().unwrap_or_else(PoisonError::into_inner).take();
+        drop(client);
+    }
+
+    fn attempt(&self, token: usize) {
+        let result = {
+            let state = self.lock();
+            // The guard, not a clone: the last hold on a client destroys it, which must not happen here, under the lock.
+            let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
+            let (Some(pending), Some(client)) = (state.pending.get(&token), client.as_deref()) else { return };
+            pending.item.produce(client, token)
+        };
+        if let Err(code) = result {
+            self.failed(token, code);
+        }
+    }
+
+    fn retry(&self) {
+        let now = Instant::now();
+        let mut due = Vec::new();
+        {
+            let mut state = self.lock();
+            while let Some(&(at, token)) = state.waiting.first()
+                && at <= now
+            {
+                state.waiting.pop_first();
+                due.push(token);
+            }
+        }
+        for token in due {
+            self.attempt(token);
+        }
+    }
+
+    fn acknowledged(&self, token: usize) {
+        let (pending, up) = {
+            let mut state = self.lock();
+            // Acknowledgements of abandoned letters and of a client that was replaced concern nobody.
+            let Some(pending) = state.pending.remove(&token) else { return };
+            if state.pending.is_empty() {
+                self.empty.notify_all();
+            }
+            (pending, state.down.take().is_some())
+        };
+        if up {
+            (self.sink)(ProducerFact::Up);
+        }
+        (self.sink)(match pending.item {
+            Item::Letter(letter) => ProducerFact::Lettered { delivery: letter.delivery },
+            Item::Publish(record) => ProducerFact::Published { token: record.token, result: Ok(()) },
+        });
+    }
+
+    fn failed(&self, token: usize, code: Code) {
+        let fact = {
+            let mut state = self.lock();
+            let Some(mut pending) = state.pending.remove(&token) else { return };
+            let (wait, fact) = pending.after(code, &mut state);
+            if let Some(wait) = wait {
+                state.waiting.insert((Instant::now() + wait, token));
+                state.pending.insert(token, pending);
+            } else if state.pending.is_empty() {
+                self.empty.notify_all();
+            }
+            fact
+        };
+        if let Some(fact) = fact {
+            (self.sink)(fact);
+        }
+    }
+
+    fn went_down(&self, down: Down, why: &str) {
+        let news = self.lock().down.replace(down).is_none();
+        if news {
+            (self.sink)(ProducerFact::Down { why: why.to_owned() });
+        }
+    }
+
+    fn probe(&self, client: &BaseProducer<Host>) {
+        let topic = self.lock().topic.clone();
+        if client.client().fetch_metadata(topic.as_deref(), PROBE).is_ok() {
+            let up = {
+                let mut state = self.lock();
+                let up = state.down == Some(Down::Brokers);
+                if up {
+                    state.down = None;
+                }
+                up
+            };
+            if up {
+                (self.sink)(ProducerFact::Up);
+            }
+        }
+    }
+
+    /// A fatal error of an idempotent producer (its sequence is broken) ends the client. What was pending is written by a new one, perhaps
+    /// for a second time: the letter id tells.
+    fn rebuild(self: &Arc<Self>) {
+        let client = match self.connect() {
+            Ok(client) => client,
+            Err(error) => {
+                tracing::error!(%error, "the producer can't be replaced yet");
+                return;
+            }
+        };
+        let old = self.client.write().unwrap_or_else(PoisonError::into_inner).replace(client);
+        let tokens: Vec<usize> = {
+            let mut state = self.lock();
+            state.rebuild = false;
+            state.waiting.clear();
+            let mut pending: Vec<(usize, Pending)> = state.pending.drain().collect();
+            pending.sort_unstable_by_key(|(token, _)| *token);
+            // New tokens, so that late answers to the old client are not mistaken for answers to the new one.
+            pending
+                .into_iter()
+                .map(|(_, pending)| {
+                    state.next = state.next.wrapping_add(1);
+                    let token = state.next;
+                    state.pending.insert(token, pending);
+                    token
+                })
+                .collect()
+        };
+        let spawned = std::thread::Builder::new().name("onceward-retire".to_owned()).spawn(move || drop(old));
+        if let Err(error) = spawned {
+            tracing::error!(%error, "the old producer was destroyed in place");
+        }
+        for token in tokens {
+            self.attempt(token);
+        }
+    }
+}
+
+impl Pending {
+    /// What follows from an error: how long to wait before the next try (`None`: no further try), and what to report.
+    fn after(&mut self, code: Code, state: &mut State) -> (Option<Duration>, Option<ProducerFact>) {
+        self.failures = self.failures.saturating_add(1);
+        match code {
+            Code::MessageSizeTooLarge | Code::InvalidMessageSize => {
+                if let Item::Letter(letter) = &mut self.item
+                    && letter.trim()
+                {
+                    return (Some(Duration::ZERO), None);
+                }
+                self.refuse(code, "Raise `max.message.bytes` of the topic; the payload is never cut")
+            }
+            Code::QueueFull => (Some(FIRST), None),
+            Code::Fatal | Code::PurgeQueue | Code::PurgeInflight => {
+                state.rebuild = true;
+                (Some(FIRST), None)
+            }
+            code => {
+                if let Some(cure) = fault::cure(code) {
+                    return self.refuse(code, cure);
+                }
+                let wait = FIRST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
+                let news = state.down.is_none();
+                if news {
+                    state.down = Some(Down::Writes);
+                }
+                (Some(wait), news.then(|| ProducerFact::Down { why: format!("writing to {}: {code}", self.item.topic()) }))
+            }
+        }
+    }
+
+    fn refuse(&mut self, code: Code, cure: &str) -> (Option<Duration>, Option<ProducerFact>) {
+        let why = format!("{} refuses it: {code}. {cure}", self.item.topic());
+        match &self.item {
+            Item::Publish(record) => (None, Some(ProducerFact::Published { token: record.token, result: Err(why) })),
+            Item::Letter(letter) => {
+                let news = !std::mem::replace(&mut self.refused, true);
+                (Some(REFUSED), news.then_some(ProducerFact::Refused { delivery: letter.delivery, why }))
+            }
+        }
+    }
+}
+
+impl Item {
+    fn topic(&self) -> &str {
+        match self {
+            Self::Letter(letter) => &letter.topic,
+            Self::Publish(record) => &record.topic,
+        }
+    }
+
+    fn produce(&self, client: &BaseProducer<Host>, token: usize) -> Result<(), Code> {
+        let (partition, key, value, headers, timestamp) = match self {
+            Self::Letter(letter) => (Some(letter.partition), &letter.key, &letter.value, &letter.headers, None),
+            Self::Publish(record) => (None, &record.key, &record.value, &record.headers, record.timestamp),
+        };
+        let topic = CString::new(self.topic()).map_err(|_| Code::InvalidTopic)?;
+        let outgoing = sys::Outgoing {
+            topic: &topic,
+            partition,
+            key: key.as_deref(),
+            value: value.as_deref(),
+            timestamp: timestamp.unwrap_or_else(rdkafka::util::current_time_millis),
+        };
+        let headers = headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()));
+        sys::produce(client.client().native_ptr(), &outgoing, headers, token)
+    }
+}
