@@ -32,7 +32,9 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         // A frozen process takes no other signal than SIGKILL until it goes on.
-        try_xtask(&["stop", "--hard", "--wipe"]);
+        if let Err(error) = try_xtask(&["stop", "--hard", "--wipe"]) {
+            assert!(std::thread::panicking(), "the campaign's broker could not be stopped: {error}");
+        }
     }
 }
 

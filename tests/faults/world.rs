@@ -59,7 +59,8 @@ impl World {
         }
         let number = |name: &str, otherwise| std::env::var(name).ok().map_or(otherwise, |text| text.parse().unwrap());
         let (seed, kills) = (number("ONCEWARD_TEST_SEED", 1), number("ONCEWARD_TEST_KILLS", 5));
-        Self { broker, flights, sent: records.len(), orders, folder, evidence, members: 0, seed, kills }
+        let sent = records.len();
+        Self { broker, flights, sent, orders, folder, evidence, members: 0, seed, kills }
     }
 
     /// Another process of the group, on the same inbox file.

@@ -153,7 +153,9 @@ async fn main() {
         async move { child.handle(event).await }
     });
     let mut asked = signal(SignalKind::terminate()).unwrap();
-    let shutdown = async move { drop(asked.recv().await) };
+    let shutdown = async move {
+        asked.recv().await;
+    };
     let summary = if orders.until_end { app.run_until_end(shutdown).await } else { app.run(shutdown).await }.unwrap();
     std::fs::write(Path::new(&orders.history).with_extension("summary.json"), serde_json::to_vec(&summary).unwrap()).unwrap();
 }
