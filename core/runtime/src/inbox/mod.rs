@@ -7,8 +7,18 @@ use std::sync::Arc;
 
 use onceward_engine::{DeliveryId, Digest, Epoch, EventHash, MarkResult, Offset, PartitionId};
 
+mod clock;
+mod filter;
+mod memory;
+mod place;
+mod ranges;
+mod recent;
+mod sqlite;
 mod value;
 
+pub use clock::{Clock, SystemClock};
+pub use memory::MemoryInbox;
+pub use sqlite::{BucketReport, InboxReport, PositionReport, SqliteInbox, SqliteSettings, inspect};
 pub use value::{Statement, Value};
 
 /// What an inbox knows an event by.
@@ -81,6 +91,8 @@ pub enum InboxFact {
         epoch: Epoch,
         /// The offset remembered by [`Inbox::committed`].
         remembered: Option<Offset>,
+        /// The topic was deleted and made again since: what was known of this partition is void.
+        recreated: bool,
     },
     /// The store can't write now (full, read-only, I/O error). It keeps what it was given and probes by itself.
     Down {
@@ -113,7 +125,9 @@ pub trait Inbox: Send {
     fn catch_up(&mut self, partition: PartitionId, epoch: Epoch, name: &PartitionName);
 
     /// Whether an event is marked. Pending ones are collected until [`Inbox::flush`].
-    fn look_up(&mut self, delivery: DeliveryId, identity: Identity) -> LookUp;
+    ///
+    /// The record's own digest is what a hit on coordinates answers: the same place is the same record, so none is stored for it.
+    fn look_up(&mut self, delivery: DeliveryId, identity: Identity, digest: Digest) -> LookUp;
 
     /// Queues a mark; from now on [`Inbox::look_up`] never answers `NotSeen` for it. Collected until [`Inbox::flush`].
     fn mark(&mut self, mark: Mark);
@@ -155,6 +169,8 @@ pub struct InboxStats {
     pub reads: u64,
     /// Sum of the time spent in commits, in microseconds.
     pub commit_micros: u64,
+    /// The wall clock jumped by more than an hour: nothing expires until it is back or the process starts again.
+    pub expiry_suspended: bool,
 }
 
 /// Why an inbox can't be used.

@@ -1,7 +1,7 @@
 //! Commits: asynchronous, one per partition at a time, many partitions in one request.
 
 use onceward_engine::{Epoch, Offset, PartitionId};
-use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 
 use super::SourceFact;
 use super::pause::offsets;
@@ -48,11 +48,13 @@ impl Poll {
         }
         let wanted = std::mem::take(&mut self.commits.wanted);
         let places = wanted.iter().map(|commit| (&self.table.slots[commit.partition.0 as usize].place, commit.next.0));
-        match offsets(places).and_then(|list| self.consumer.commit(&list, CommitMode::Async)) {
+        let client = self.consumer.client().native_ptr();
+        let sent = offsets(places).map_err(|error| error.to_string());
+        match sent.and_then(|list| self.queue.commit(client, &list).map_err(|code| code.to_string())) {
             Ok(()) => self.commits.outstanding.extend(wanted),
             Err(error) => {
                 for commit in wanted {
-                    self.say(commit.answer(Some(error.to_string())));
+                    self.say(commit.answer(Some(error.clone())));
                 }
             }
         }

@@ -41,6 +41,15 @@ impl Queue {
         unsafe { native::rd_kafka_queue_yield(self.0.as_ptr()) };
     }
 
+    /// Commits offsets; the answer comes to this queue as [`EventKind::Commit`].
+    ///
+    /// The wrapper's asynchronous commit is never answered: librdkafka reports to a callback that the wrapper does not set, not to its event
+    /// queue.
+    pub(crate) fn commit(&self, client: ClientPtr, offsets: &rdkafka::TopicPartitionList) -> Result<(), RDKafkaErrorCode> {
+        // SAFETY: client, list and queue are alive; the list is copied, and there is neither a callback nor anything for it to use.
+        code(unsafe { native::rd_kafka_commit_queue(client, offsets.ptr(), self.0.as_ptr(), None, ptr::null_mut()) }).map_or(Ok(()), Err)
+    }
+
     /// The next event.
     pub(crate) fn poll(&self, timeout: Duration) -> Option<Event> {
         let millis = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);

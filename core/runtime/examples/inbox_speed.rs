@@ -1,0 +1,157 @@
+//! How fast the SQLite inbox is, empty and with ten million ids.
+//!
+//! `cargo run --profile ci -p onceward --example inbox_speed -- [FOLDER]`
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a measurement, not a service")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, unbounded};
+use onceward::inbox::{Identity, Inbox, InboxFact, LookUp, Mark, SqliteInbox, SqliteSettings, Statement, Value};
+use onceward_engine::{DeliveryId, Digest, Epoch, EventHash, MarkResult, PartitionId};
+
+const GROUP: u64 = 8_192;
+const MANY: u64 = 10_000_000;
+const DELIVERY: DeliveryId = DeliveryId { slot: 0, generation: 0 };
+
+fn id(seed: u64) -> Identity {
+    Identity::Event(EventHash(xxhash_rust::xxh3::xxh3_128(&seed.to_le_bytes())))
+}
+
+fn open(path: &Path) -> (SqliteInbox, Receiver<InboxFact>) {
+    let (sender, facts) = unbounded();
+    let mut settings = SqliteSettings::new(path, "speed");
+    settings.setup_sql =
+        vec!["CREATE TABLE IF NOT EXISTS balance(k INTEGER PRIMARY KEY, n INTEGER, total INTEGER) WITHOUT ROWID".to_owned()];
+    (SqliteInbox::open(settings, Arc::new(move |fact| sender.send(fact).unwrap_or_default())).unwrap(), facts)
+}
+
+/// Marks a range of ids in groups, with up to eight groups under way; answers marks per second and the slowest group.
+fn mark(inbox: &mut SqliteInbox, facts: &Receiver<InboxFact>, from: u64, count: u64, effect: bool) -> (f64, Duration) {
+    let began = Instant::now();
+    let (mut sent, mut done, mut slowest, mut last) = (0, 0, Duration::ZERO, Instant::now());
+    while done < count {
+        while sent < count && sent - done < 4 * GROUP {
+            for seed in from + sent..from + (sent + GROUP).min(count) {
+                let statements = if effect {
+                    vec![Statement {
+                        sql: "INSERT INTO balance VALUES (?, 1, ?) ON CONFLICT(k) DO UPDATE SET n = n + 1, total = total + excluded.total"
+                            .into(),
+                        params: vec![Value::Integer((seed % 10_000) as i64), Value::Integer(5)],
+                    }]
+                } else {
+                    Vec::new()
+                };
+                let identity = id(seed);
+                inbox.mark(Mark {
+                    delivery: DELIVERY,
+                    partition: PartitionId(0),
+                    epoch: Epoch(1),
+                    identity,
+                    digest: Digest(1),
+                    lane: u128::from(seed),
+                    statements,
+                });
+            }
+            sent = (sent + GROUP).min(count);
+            inbox.flush();
+        }
+        match facts.recv().unwrap() {
+            InboxFact::Marked(marks) => {
+                assert!(marks.iter().all(|marked| marked.result == MarkResult::Durable));
+                done += marks.len() as u64;
+            }
+            other => panic!("{other:?}"),
+        }
+        slowest = slowest.max(last.elapsed());
+        last = Instant::now();
+    }
+    (count as f64 / began.elapsed().as_secs_f64(), slowest)
+}
+
+/// Looks up ids that were never marked; answers nanoseconds each (hashing not counted) and how many went to the store.
+fn misses(inbox: &mut SqliteInbox, facts: &Receiver<InboxFact>) -> (f64, u64) {
+    let ids: Vec<Identity> = (0..1_000_000).map(|seed| id((1 << 40) + seed)).collect();
+    let began = Instant::now();
+    let pending = ids.iter().filter(|&&identity| inbox.look_up(DELIVERY, identity, Digest(1)) == LookUp::Pending).count() as u64;
+    let nanos = began.elapsed().as_nanos() as f64 / ids.len() as f64;
+    inbox.flush();
+    answers(facts, pending, None);
+    (nanos, pending)
+}
+
+fn answers(facts: &Receiver<InboxFact>, mut pending: u64, expected: Option<Digest>) {
+    while pending > 0 {
+        match facts.recv().unwrap() {
+            InboxFact::LookedUp(answers) => {
+                assert!(answers.iter().all(|answer| answer.1 == expected));
+                pending -= answers.len() as u64;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Looks up ids marked long ago, in groups of a thousand; answers microseconds each.
+fn duplicates(inbox: &mut SqliteInbox, facts: &Receiver<InboxFact>, marked: u64) -> f64 {
+    let began = Instant::now();
+    let mut seed = 0;
+    for _ in 0..20 {
+        let mut pending = 0;
+        for _ in 0..1_000 {
+            seed = (seed + 7_368_787) % (marked - 100_000);
+            pending += u64::from(inbox.look_up(DELIVERY, id(seed), Digest(1)) == LookUp::Pending);
+        }
+        inbox.flush();
+        answers(facts, pending, Some(Digest(1)));
+    }
+    began.elapsed().as_micros() as f64 / 20_000.0
+}
+
+fn single(inbox: &mut SqliteInbox, facts: &Receiver<InboxFact>, from: u64) -> (f64, f64) {
+    let mut times: Vec<f64> = (0..500)
+        .map(|seed| {
+            let began = Instant::now();
+            mark(inbox, facts, from + seed, 1, false);
+            began.elapsed().as_micros() as f64
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    (times[250], times[495])
+}
+
+fn main() {
+    let folder = std::env::args().nth(1).map_or_else(std::env::temp_dir, Into::into);
+    let path = folder.join(format!("onceward-inbox-speed-{}.db", std::process::id()));
+    let (mut inbox, facts) = open(&path);
+    let (nanos, pending) = misses(&mut inbox, &facts);
+    println!("look-up, miss, empty:            {nanos:>10.0} ns   ({pending} of 1,000,000 read the store)");
+    let (rate, slowest) = mark(&mut inbox, &facts, 0, 1_000_000, false);
+    println!("marks, first million:            {rate:>10.0} /s   (longest gap {slowest:?})");
+    let (rate, slowest) = mark(&mut inbox, &facts, 1_000_000, MANY - 1_000_000, false);
+    println!("marks, on to ten million:        {rate:>10.0} /s   (longest gap {slowest:?})");
+    let (rate, slowest) = mark(&mut inbox, &facts, MANY, 1_000_000, false);
+    println!("marks, at ten million:           {rate:>10.0} /s   (longest gap {slowest:?})");
+    let (nanos, pending) = misses(&mut inbox, &facts);
+    println!("look-up, miss, ten million:      {nanos:>10.0} ns   ({pending} of 1,000,000 read the store)");
+    println!("duplicate, ten million:          {:>10.1} us   ({} segments)", duplicates(&mut inbox, &facts, MANY), inbox.stats().segments);
+    let (median, tail) = single(&mut inbox, &facts, 1 << 50);
+    println!("one mark, handed in to durable:  {median:>10.0} us   (p99 {tail:.0} us)");
+    let (rate, slowest) = mark(&mut inbox, &facts, 1 << 30, 2_000_000, true);
+    println!("marks with an upsert each:       {rate:>10.0} /s   (longest gap {slowest:?})");
+    println!("stats: {:?}", inbox.stats());
+    inbox.close(Duration::from_secs(60)).unwrap();
+    let began = Instant::now();
+    let (mut inbox, facts) = open(&path);
+    println!("open, thirteen million ids:      {:>10.0} ms   ({} segments)", began.elapsed().as_secs_f64() * 1e3, inbox.stats().segments);
+    println!("duplicate, after open:           {:>10.1} us", duplicates(&mut inbox, &facts, MANY));
+    let (nanos, pending) = misses(&mut inbox, &facts);
+    println!("look-up, miss, after open:       {nanos:>10.0} ns   ({pending} of 1,000,000 read the store)");
+    println!("file: {} MB", std::fs::metadata(&path).unwrap().len() >> 20);
+    inbox.close(Duration::from_secs(60)).unwrap();
+    for end in ["", "-wal", "-shm"] {
+        std::fs::remove_file(format!("{}{end}", path.display())).unwrap_or_default();
+    }
+}

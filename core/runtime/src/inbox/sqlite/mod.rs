@@ -1,0 +1,36 @@
+//! Marks in an SQLite file, beside the user's own tables.
+//!
+//! Random ids in a B-tree fall to 43,000 inserts per second at ten million rows, so marks are not rows. A group of marks is one
+//! immutable *segment*: its ids sorted and cut into page-sized *chunks*, so that the chunk of an id follows from its high bits and a
+//! look-up in a segment is one row by its number. Small groups go to a small row each and are folded into a segment later; segments
+//! of like size are merged eight to one. One thread writes, one answers look-ups that memory can't.
+//!
+//! | file | decides |
+//! |---|---|
+//! | `inbox` | the driver's side: filter, recent ids, what is queued |
+//! | `writer`, `group`, `effects` | when a transaction begins, what is in it, and what a failing statement costs |
+//! | `finder` | where an id is, given a snapshot of the file |
+//! | `compact` | folding, merging and expiring in bounded steps |
+//! | `open`, `mount`, `fault` | which files are refused, and what SQLite's errors mean |
+
+mod compact;
+mod effects;
+mod entry;
+mod fault;
+mod finder;
+mod group;
+mod handle;
+mod inspect;
+mod merge;
+mod mount;
+mod open;
+mod positions;
+mod reader;
+mod schema;
+mod settings;
+mod shared;
+mod writer;
+
+pub use handle::SqliteInbox;
+pub use inspect::{BucketReport, InboxReport, PositionReport, inspect};
+pub use settings::SqliteSettings;

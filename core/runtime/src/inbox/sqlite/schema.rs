@@ -1,0 +1,71 @@
+//! Our tables. They live beside the user's, so their version is a row of ours and not `user_version`.
+
+use rusqlite::{Connection, OptionalExtension, Result};
+
+/// Version of the tables.
+pub(super) const VERSION: i64 = 1;
+
+/// States of a segment: a merge still writes it; it counts; its chunks may be deleted.
+pub(super) const BUILDING: i64 = 0;
+/// See [`BUILDING`].
+pub(super) const LIVE: i64 = 1;
+/// See [`BUILDING`].
+pub(super) const DEAD: i64 = 2;
+
+/// One sequence numbers segments, chunks and small rows, inside the transaction that writes them: numbers rise in the order of
+/// commits, so "newer than what I have seen" is a comparison. The chunks of a segment follow its own number. A bucket is named by
+/// its end in milliseconds since 1970. `newest` is the highest number among what was merged into a segment.
+const TABLES: &str = "
+CREATE TABLE onceward_meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE onceward_segment(id INTEGER PRIMARY KEY, bucket INTEGER NOT NULL, count INTEGER NOT NULL, chunks INTEGER NOT NULL,
+    newest INTEGER NOT NULL, state INTEGER NOT NULL, started INTEGER NOT NULL);
+CREATE TABLE onceward_chunk(id INTEGER PRIMARY KEY, ids BLOB NOT NULL);
+CREATE TABLE onceward_small(id INTEGER PRIMARY KEY, bucket INTEGER NOT NULL, ids BLOB NOT NULL);
+CREATE TABLE onceward_position(consumer_group TEXT NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL, topic_id BLOB NOT NULL,
+    committed INTEGER, handled BLOB NOT NULL, revision INTEGER NOT NULL, PRIMARY KEY(consumer_group, topic, partition)) WITHOUT ROWID;
+INSERT INTO onceward_meta VALUES ('sequence', 0), ('reshaped', 0), ('time', 0);
+";
+
+/// The version found in a file, if our tables are there.
+pub(super) fn found(conn: &Connection) -> Result<Option<i64>> {
+    let there: bool =
+        conn.query_row("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'onceward_meta')", [], |row| row.get(0))?;
+    if there { conn.query_row("SELECT value FROM onceward_meta WHERE key = 'version'", [], |row| row.get(0)).optional() } else { Ok(None) }
+}
+
+/// Makes our tables; inside a transaction.
+pub(super) fn create(conn: &Connection) -> Result<()> {
+    conn.execute_batch(TABLES)?;
+    conn.execute("INSERT INTO onceward_meta VALUES ('version', ?1), ('instance', ?2)", (VERSION, uuid::Uuid::new_v4().to_string()))?;
+    Ok(())
+}
+
+/// A number of ours.
+pub(super) fn number(conn: &Connection, key: &str) -> Result<i64> {
+    conn.prepare_cached("SELECT value FROM onceward_meta WHERE key = ?1")?.query_row([key], |row| row.get(0))
+}
+
+/// Sets a number of ours.
+pub(super) fn set_number(conn: &Connection, key: &str, value: i64) -> Result<()> {
+    conn.prepare_cached("UPDATE onceward_meta SET value = ?2 WHERE key = ?1")?.execute((key, value))?;
+    Ok(())
+}
+
+/// Says that segments changed otherwise than by addition: everybody reads the list again.
+pub(super) fn reshape(conn: &Connection) -> Result<()> {
+    conn.prepare_cached("UPDATE onceward_meta SET value = value + 1 WHERE key = 'reshaped'")?.execute([])?;
+    Ok(())
+}
+
+/// Takes that many numbers of the sequence; answers the first.
+pub(super) fn allocate(conn: &Connection, count: i64) -> Result<i64> {
+    let last: i64 = conn
+        .prepare_cached("UPDATE onceward_meta SET value = value + ?1 WHERE key = 'sequence' RETURNING value")?
+        .query_row([count], |row| row.get(0))?;
+    Ok(last.saturating_sub(count).saturating_add(1))
+}
+
+/// Which file this is: a file put in its place carries another name.
+pub(super) fn instance(conn: &Connection) -> Result<String> {
+    conn.query_row("SELECT value FROM onceward_meta WHERE key = 'instance'", [], |row| row.get(0))
+}

@@ -1,0 +1,286 @@
+//! The thread that writes: takes everything queued, decides it in one transaction, says what became of it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use onceward_engine::{Digest, MarkResult, PartitionId};
+
+use super::compact::Compactor;
+use super::fault::{Fault, classify};
+use super::finder::{Finder, Newcomers};
+use super::group::{Item, Verdict};
+use super::open::{self, Store};
+use super::positions::{self, Kept};
+use super::settings::SqliteSettings;
+use super::shared::{Ask, Await, Batch, News, Shared, WRITING};
+use crate::inbox::clock::BucketTime;
+use crate::inbox::recent::IdMap;
+use crate::inbox::{Identity, InboxError, InboxFact, Marked};
+
+/// A group that reaches this many marks becomes a segment, so there is no point in waiting for more.
+const ENOUGH: usize = 1_024;
+/// Fewer than this: nobody else is coming soon, so the group goes at once.
+const FEW: usize = 32;
+/// A gap in arrivals that ends the wait: perhaps everybody waits for these very marks.
+const QUIET: Duration = Duration::from_micros(300);
+const IDLE: Duration = Duration::from_secs(1);
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// The writer has to stop: the store is broken, or closing took too long.
+pub(super) struct Gone;
+
+/// The writer's state.
+pub(super) struct Writer {
+    pub(super) settings: SqliteSettings,
+    pub(super) path: String,
+    pub(super) instance: String,
+    pub(super) shared: Arc<Shared>,
+    pub(super) store: Option<Store>,
+    pub(super) finder: Finder,
+    pub(super) positions: HashMap<PartitionId, Kept>,
+    pub(super) time: BucketTime,
+    pub(super) bucket: i64,
+    /// After a lost connection nobody knows whether the last commit happened: every id is looked up before it is written again.
+    pub(super) check_all: bool,
+    /// Marks of other processes that the driver's side may not have known when it queued its own, by the stamp of their news.
+    pub(super) foreign: VecDeque<(u64, IdMap<Digest>)>,
+    pub(super) compactor: Compactor,
+    pub(super) stop: Receiver<()>,
+    pub(super) asks: Sender<Vec<Ask>>,
+}
+
+impl Writer {
+    /// Runs until the driver's side hangs up. Answers whether everything was written.
+    pub(super) fn run(mut self, batches: &Receiver<Batch>) -> bool {
+        self.serve(batches).is_ok()
+    }
+
+    fn serve(&mut self, batches: &Receiver<Batch>) -> Result<(), Gone> {
+        loop {
+            let wait = if self.compactor.pending(&self.finder) { Duration::ZERO } else { IDLE };
+            match batches.recv_timeout(wait) {
+                Ok(first) => {
+                    let group = self.gather(first, batches);
+                    self.process(group)?;
+                    self.keep_time()?;
+                    if self.compactor.urgent(&self.finder) {
+                        self.compact()?;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.keep_time()?;
+                    self.compact()?;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.decide(&[], true)?;
+        self.give_up_merge();
+        // Failing to checkpoint loses nothing: the next open does it.
+        if let Some(store) = &self.store {
+            drop(store.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
+        }
+        Ok(())
+    }
+
+    fn gather(&self, first: Batch, batches: &Receiver<Batch>) -> Vec<Batch> {
+        let began = Instant::now();
+        let mut count = first.marks.len();
+        let mut group = vec![first];
+        while count < self.settings.group_size {
+            let next = match batches.try_recv() {
+                Ok(next) => Some(next),
+                Err(TryRecvError::Empty) if (FEW..ENOUGH).contains(&count) && began.elapsed() < self.settings.group_wait => {
+                    batches.recv_timeout(QUIET).ok()
+                }
+                Err(_) => None,
+            };
+            let Some(next) = next else { break };
+            count = count.saturating_add(next.marks.len());
+            group.push(next);
+        }
+        group
+    }
+
+    fn process(&mut self, group: Vec<Batch>) -> Result<(), Gone> {
+        let mut items = Vec::with_capacity(group.iter().map(|batch| batch.marks.len()).sum());
+        let (mut arrivals, mut awaits) = (Vec::new(), Vec::new());
+        for (flush, batch) in group.into_iter().enumerate() {
+            for (partition, epoch, next) in batch.committed {
+                if let Some(kept) = self.positions.get_mut(&partition)
+                    && kept.epoch == epoch
+                    && kept.position.committed != Some(next)
+                {
+                    kept.position.commit(next);
+                    kept.dirty = true;
+                }
+            }
+            let (stamp, bucket) = (batch.stamp, batch.bucket);
+            items.extend(batch.marks.into_iter().map(|queued| Item { queued, flush, stamp, bucket }));
+            arrivals.extend(batch.arrivals);
+            awaits.extend(batch.awaits);
+        }
+        if !items.is_empty() {
+            let verdicts = self.decide(&items, false)?;
+            self.report(&items, verdicts);
+        }
+        for arrival in arrivals {
+            let group = self.settings.group.clone();
+            let (kept, recreated) = self.insist(|writer, store| {
+                let loaded = store.conn.execute_batch("BEGIN").and_then(|()| {
+                    writer.see(store)?;
+                    positions::load(&store.conn, &group, &arrival.name, arrival.epoch)
+                });
+                drop(store.conn.execute_batch("COMMIT"));
+                loaded.map_err(|error| classify(&writer.path, &error))
+            })?;
+            let (partition, epoch, position) = (arrival.partition, arrival.epoch, kept.position.clone());
+            let remembered = position.committed;
+            self.shared.tell(News::Position { partition, epoch, position });
+            self.positions.insert(partition, kept);
+            self.shared.say(InboxFact::CaughtUp { partition, epoch, remembered, recreated });
+        }
+        self.answer(awaits);
+        Ok(())
+    }
+
+    fn report(&self, items: &[Item], verdicts: Vec<Verdict>) {
+        let fatal = self.settings.fatal_constraints;
+        let mut results = Vec::with_capacity(items.len());
+        for (item, verdict) in items.iter().zip(verdicts) {
+            if !matches!(verdict, Verdict::Write) {
+                self.shared.tell(News::Unmarked { identity: item.queued.mark.identity, number: item.queued.number });
+            }
+            let (result, error) = match verdict {
+                Verdict::Write => (MarkResult::Durable, None),
+                Verdict::Dropped => (MarkResult::Dropped, None),
+                Verdict::Duplicate(digest) => (MarkResult::Duplicate { digest }, None),
+                Verdict::RolledBack => (MarkResult::RolledBack, None),
+                Verdict::Failed(failure) => (MarkResult::EffectFailed { fatal: fatal && failure.constraint }, Some(failure.text)),
+            };
+            results.push(Marked { delivery: item.queued.mark.delivery, result, error });
+        }
+        // Before the fact: who hears it and looks an id up must find it decided.
+        self.shared.set_durable(items.last().map_or(0, |item| item.queued.number));
+        self.shared.counters.undecided.fetch_sub(items.len() as u64, Ordering::Relaxed);
+        self.shared.say(InboxFact::Marked(results));
+    }
+
+    /// Look-ups that waited for marks. Coordinates are known here; ids are in the file now, or not.
+    fn answer(&self, awaits: Vec<Await>) {
+        let (mut asks, mut answers) = (Vec::new(), Vec::new());
+        for Await { delivery, identity, digest } in awaits {
+            match identity {
+                Identity::Event(id) => asks.push(Ask { delivery, id: id.0 }),
+                Identity::Coordinates { partition, offset } => {
+                    let held = self.positions.get(&partition).is_some_and(|kept| kept.position.holds(offset));
+                    answers.push((delivery, held.then_some(digest)));
+                }
+            }
+        }
+        if !answers.is_empty() {
+            self.shared.say(InboxFact::LookedUp(answers));
+        }
+        if !asks.is_empty() {
+            // The reader ends after the writer.
+            drop(self.asks.send(asks));
+        }
+    }
+
+    /// Does something with the store, however long it takes: busy means again, down means report, reopen and again.
+    pub(super) fn insist<T>(&mut self, mut action: impl FnMut(&mut Self, &mut Store) -> Result<T, Fault>) -> Result<T, Gone> {
+        let mut backoff = BACKOFF.0;
+        loop {
+            let taken = self.store.take().map_or_else(|| open::again(&self.settings, &self.instance), Ok);
+            let outcome = match taken {
+                Ok(mut store) => {
+                    let outcome = action(self, &mut store);
+                    if !store.conn.is_autocommit() {
+                        drop(store.conn.execute_batch("ROLLBACK"));
+                    }
+                    if matches!(outcome, Ok(_) | Err(Fault::Busy)) {
+                        self.store = Some(store);
+                    }
+                    outcome
+                }
+                Err(rusqlite::Error::InvalidQuery) => Err(Fault::Broken(InboxError::Store {
+                    path: self.path.clone(),
+                    detail: "another inbox was put in its place while it was in use; start again".to_owned(),
+                })),
+                Err(error) => Err(classify(&self.path, &error)),
+            };
+            match outcome {
+                Ok(value) => {
+                    self.shared.up(WRITING);
+                    return Ok(value);
+                }
+                Err(Fault::Busy) => {
+                    if self.stopped_within(Duration::ZERO) {
+                        return Err(Gone);
+                    }
+                }
+                Err(Fault::Down(why)) => {
+                    tracing::warn!(inbox = %self.path, %why, "the inbox can't write");
+                    self.shared.down(WRITING, why);
+                    self.check_all = true;
+                    if self.stopped_within(backoff) {
+                        return Err(Gone);
+                    }
+                    backoff = backoff.saturating_mul(2).min(BACKOFF.1);
+                }
+                Err(Fault::Broken(error)) => {
+                    self.shared.say(InboxFact::Broken(error));
+                    return Err(Gone);
+                }
+            }
+        }
+    }
+
+    fn stopped_within(&self, wait: Duration) -> bool {
+        !matches!(self.stop.recv_timeout(wait), Err(RecvTimeoutError::Timeout))
+    }
+
+    /// Sees what other processes committed, inside a transaction.
+    pub(super) fn see(&mut self, store: &mut Store) -> rusqlite::Result<()> {
+        let version: i64 = store.conn.query_row("PRAGMA data_version", [], |row| row.get(0))?;
+        if store.seen == Some(version) && !self.finder.is_stale() {
+            return Ok(());
+        }
+        let mut arrivals = Foreign::default();
+        self.finder.refresh(&store.conn, &self.shared, Some(&mut arrivals))?;
+        for kept in self.positions.values_mut() {
+            kept.refresh(&store.conn, &self.settings.group)?;
+        }
+        for (bucket, marks) in arrivals.buckets {
+            let stamp = self.shared.tell(News::Marked { bucket, ids: marks.keys().copied().collect() });
+            self.foreign.push_back((stamp, marks));
+        }
+        store.seen = Some(version);
+        Ok(())
+    }
+
+    pub(super) fn count(&self) {
+        let counters = &self.shared.counters;
+        counters.marks.store(self.finder.marks(), Ordering::Relaxed);
+        counters.segments.store(self.finder.segments().len() as u64, Ordering::Relaxed);
+    }
+}
+
+/// Marks of other processes, by bucket.
+#[derive(Default)]
+struct Foreign {
+    buckets: HashMap<i64, IdMap<Digest>>,
+}
+
+impl Newcomers for Foreign {
+    fn expect(&mut self, bucket: i64, count: u64) {
+        self.buckets.entry(bucket).or_default().reserve(usize::try_from(count).unwrap_or(0));
+    }
+
+    fn meet(&mut self, bucket: i64, (id, digest): super::entry::Entry) {
+        self.buckets.entry(bucket).or_default().insert(id, digest);
+    }
+}
