@@ -23,6 +23,7 @@ pub(crate) type Notes = Arc<Mutex<Handled>>;
 
 impl Service {
     pub(crate) fn new(name: &str, partitions: i32) -> Self {
+        logs();
         let (brokers, folder) = (kafka::brokers(), tempfile::tempdir().unwrap());
         let (topic, group) = (kafka::unique(name), kafka::unique(name));
         kafka::create(&brokers, &topic, partitions, &[]);
@@ -62,6 +63,14 @@ impl Drop for Service {
         if !std::thread::panicking() {
             kafka::delete(&self.brokers, &self.topic);
         }
+    }
+}
+
+/// With `ONCEWARD_TEST_LOG=debug` (or any filter) in the environment, what the consumer logs goes to stderr.
+fn logs() {
+    if let Ok(filter) = std::env::var("ONCEWARD_TEST_LOG") {
+        // The second test of a process finds it done.
+        drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());
     }
 }
 
