@@ -23,7 +23,7 @@ impl Engine {
             Some(partition) if !partition.is_stopping() => partition.window.push(fetched.offset, id.slot).map(|place| {
                 partition.records += 1;
                 partition.bytes = partition.bytes.saturating_add(u64::from(fetched.bytes));
-                partition.at_end = false;
+                (partition.at_end, partition.early_end) = (false, None);
                 (place, partition.state)
             }),
             _ => None,

@@ -15,7 +15,9 @@ impl Engine {
             return;
         }
         // Whoever assigns anew without taking back has lost what was.
-        self.end(id.0);
+        if let Some(last) = self.partitions.last_epoch(id) {
+            self.end(id, last);
+        }
         self.partitions.insert(assignment, self.now);
         self.out.push(Effect::CatchUp { partition: id, epoch });
         self.flow_all();
@@ -24,8 +26,14 @@ impl Engine {
     pub(crate) fn caught_up(&mut self, id: PartitionId, epoch: Epoch, remembered: Option<Offset>) {
         let Some(partition) = self.partitions.current(id, epoch).filter(|partition| partition.state == State::CatchingUp) else { return };
         partition.state = State::Running;
-        self.check_start(id.0, remembered);
+        let end = partition.early_end.take();
+        if !partition.halted {
+            self.check_start(id.0, remembered);
+        }
         self.start(id.0);
+        if let Some(end) = end {
+            self.reached_end(id, epoch, end);
+        }
         self.schedule_commit(id.0);
         self.finish_may_be_due = true;
     }
@@ -44,22 +52,21 @@ impl Engine {
     }
 
     pub(crate) fn lost(&mut self, id: PartitionId, epoch: Epoch) {
-        if self.partitions.current(id, epoch).is_some() {
-            self.end(id.0);
+        if self.partitions.last_epoch(id) == Some(epoch) {
+            self.end(id, epoch);
             self.flow_all();
         }
     }
 
-    /// Ends an epoch on the spot: what it still had in mind is recalled, and nothing but farewells comes out.
-    fn end(&mut self, index: u32) {
-        let Some(partition) = self.partitions.get(index) else { return };
-        let over = (partition.id, partition.epoch);
-        let next = self.safe(partition);
-        self.abandon_where(index, |_| true);
-        self.forget_partition(index);
-        self.out.recall(&self.deliveries, Some(over));
-        if self.bugs.has(Sabotage::CommitAfterRelease) {
-            self.out.push(Effect::Commit { partition: over.0, epoch: over.1, next });
+    /// Ends the latest epoch of a partition on the spot: nothing but farewells comes out. That it is decided to be released makes no
+    /// difference as long as nobody was told: the order is recalled with the others.
+    fn end(&mut self, id: PartitionId, epoch: Epoch) {
+        let next = self.partitions.current(id, epoch).map(|partition| partition.window.next());
+        self.abandon_where(id.0, |_| true);
+        self.forget_partition(id.0);
+        self.out.recall(&self.deliveries, Some((id, epoch)));
+        if let Some(next) = next.filter(|_| self.bugs.has(Sabotage::CommitAfterRelease)) {
+            self.out.push(Effect::Commit { partition: id, epoch, next });
         }
     }
 

@@ -12,8 +12,8 @@ use crate::{Dependency, Effect, EngineSettings, Input, PolicyId, Timestamp};
 
 /// The decisions of one running consumer.
 ///
-/// Facts are taken one by one; runs, commits and whatever time brings are decided when orders are asked for, so that facts that arrive together are
-/// answered together. The orders are a function of the sequence of both calls.
+/// Facts are taken one by one; runs, commits and whatever time brings are decided when orders are asked for, so that facts that arrive
+/// together are answered together. The orders are a function of the sequence of both calls.
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(crate) settings: EngineSettings,

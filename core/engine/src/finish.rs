@@ -12,6 +12,10 @@ impl Engine {
         if position < partition.window.position() {
             return;
         }
+        if partition.state == State::CatchingUp {
+            partition.early_end = Some(position);
+            return;
+        }
         // Behind the last record there may be transaction markers: nothing there will ever be delivered.
         partition.window.advance_to(position);
         partition.at_end = true;

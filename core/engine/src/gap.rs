@@ -58,7 +58,7 @@ impl Engine {
 
     /// Stops a partition until a person decides: what is at work is finished, everything else is left for the next assignment.
     fn halt(&mut self, index: u32) {
-        let Some(partition) = self.partitions.get_mut(index) else { return };
+        let Some(partition) = self.partitions.get_mut(index).filter(|partition| !partition.halted) else { return };
         partition.halted = true;
         self.partitions.halted += 1;
         self.abandon_idle(index);
@@ -77,6 +77,7 @@ impl Engine {
                 self.out.push(Effect::Seek { partition, epoch, to });
             }
         }
+        self.flow(index);
     }
 
     fn read_on_at(&mut self, index: u32, to: Offset) {

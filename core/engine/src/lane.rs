@@ -1,13 +1,12 @@
 //! Lanes: the queues of events that wait for each other, always within one partition.
 //!
 //! A lane is a list of all unresolved deliveries of its key in offset order, and a cursor. Deliveries before the cursor are done with
-//! (their mark is being written, or they are known copies); the one at the cursor is the only one that may start. A delivery that has to run again keeps its place,
-//! so moving the cursor back to it is all it takes to restore order. Lanes exist while they hold something.
+//! (their mark is being written, or they are known copies); the one at the cursor is the only one that may start. A delivery that has to
+//! run again keeps its place, so moving the cursor back to it is all it takes to restore order. Lanes exist while they hold something.
 
 use hashbrown::HashTable;
 
 use crate::delivery::{Deliveries, NIL};
-use crate::ids::PolicyId;
 use crate::{Fetched, NullKeys, Order, Policy};
 
 /// Which lane of a partition.
@@ -246,13 +245,5 @@ impl Lanes {
             self.set_ready(lane, false);
             lane
         })
-    }
-}
-
-/// Whether `next` may join a run: only what was never tried, so that a retry stands alone in what it blocks.
-pub(crate) fn joins_run(deliveries: &Deliveries, next: u32, policy: PolicyId) -> bool {
-    next != NIL && {
-        let delivery = &deliveries[next];
-        delivery.stage == crate::delivery::Stage::Fresh && delivery.attempts == 0 && delivery.policy == policy
     }
 }

@@ -5,6 +5,11 @@
 //!
 //! Four verbs: [`Engine::handle`] takes one fact, [`Engine::next_effect`] hands out orders until there are none,
 //! [`Engine::next_deadline`] says when to send [`Input::Tick`] at the latest, [`Engine::snapshot`] shows the numbers.
+//!
+//! The code map follows the life of a record, one decision per file: `partition` and `assign` (epochs, catching up), `gap` (rewinds and
+//! deleted offsets), `arrive`, `twin` and `ring` (copies in flight), `lane`, `settle` and `dispatch` (order, runs), `outcome` and
+//! `attempt` (retries), `mark`, `dead_letter`, `resolve` and `watermark` (the end of a delivery), `commit`, `drain`, `credit`, `finish`.
+//! `engine` only wires; `outbox` and `deadline` hold what is decided and what is due. A delivery's life is `delivery::Stage`.
 
 mod arrive;
 mod assign;
@@ -14,6 +19,7 @@ mod credit;
 mod dead_letter;
 mod deadline;
 mod delivery;
+mod dispatch;
 mod drain;
 mod effect;
 mod engine;

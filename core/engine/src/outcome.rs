@@ -16,7 +16,7 @@ impl Engine {
     pub(crate) fn handled(&mut self, id: DeliveryId, outcome: Outcome) {
         let Some(slot) = self.running(id) else { return };
         let lane = self.deliveries[slot].lane;
-        self.stopped_running(lane);
+        self.leave_run(slot);
         match outcome {
             Outcome::Done { effects } => self.done(slot, effects),
             Outcome::Retry { after } => self.failed(slot, after),
@@ -29,7 +29,7 @@ impl Engine {
     pub(crate) fn not_started(&mut self, id: DeliveryId) {
         let Some(slot) = self.running(id) else { return };
         let lane = self.deliveries[slot].lane;
-        self.stopped_running(lane);
+        self.leave_run(slot);
         if self.bugs.has(Sabotage::RunSkipsNotStarted) {
             self.deliveries[slot].stage = Stage::Marked;
         } else {
@@ -91,7 +91,7 @@ impl Engine {
         let now = self.now;
         self.deliveries[slot].note_failure(now);
         if self.is_stopping(slot) {
-            self.abandon_with_copies(slot);
+            self.leave_to_next_owner(slot);
             return;
         }
         let delivery = &self.deliveries[slot];
@@ -131,7 +131,7 @@ impl Engine {
         delivery.attempts = delivery.attempts.saturating_sub(1);
         delivery.stage = Stage::Fresh;
         if self.is_stopping(slot) {
-            self.abandon_with_copies(slot);
+            self.leave_to_next_owner(slot);
         } else {
             self.lanes.rewind(&self.deliveries, slot);
         }

@@ -1,7 +1,7 @@
 //! What the engine knows of one assigned partition, and the table of them.
 
 use crate::commit::Commits;
-use crate::ids::{Epoch, PartitionId, Timestamp};
+use crate::ids::{Epoch, Offset, PartitionId, Timestamp};
 use crate::input::Assignment;
 use crate::watermark::Window;
 
@@ -38,6 +38,8 @@ pub(crate) struct Partition {
     pub(crate) bytes: u64,
     /// Nothing lies between the window's position and the partition's end, as far as is known.
     pub(crate) at_end: bool,
+    /// The end, reported before the partition caught up: a rewind or a gap must be judged before the reader's position counts.
+    pub(crate) early_end: Option<Offset>,
     pub(crate) commits: Commits,
 }
 
@@ -55,6 +57,7 @@ impl Partition {
             records: 0,
             bytes: 0,
             at_end: false,
+            early_end: None,
             commits: Commits::new(assignment.from, now),
         }
     }
@@ -92,7 +95,12 @@ impl Partitions {
 
     /// Whether this epoch of the partition was seen before, or a later one.
     pub(crate) fn knows(&self, id: PartitionId, epoch: Epoch) -> bool {
-        self.entries.get(id.0 as usize).and_then(|entry| entry.0).is_some_and(|last| last >= epoch)
+        self.last_epoch(id).is_some_and(|last| last >= epoch)
+    }
+
+    /// The latest epoch of a partition, over or not.
+    pub(crate) fn last_epoch(&self, id: PartitionId) -> Option<Epoch> {
+        self.entries.get(id.0 as usize)?.0
     }
 
     pub(crate) fn insert(&mut self, assignment: Assignment, now: Timestamp) {

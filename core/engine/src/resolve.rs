@@ -31,7 +31,7 @@ impl Engine {
         lane.bound -= u32::from(bound);
         lane.held -= u32::from(stage == Stage::Held);
         if stage == Stage::Running {
-            self.stopped_running(at);
+            self.leave_run(slot);
         }
         if stage == Stage::Waiting {
             self.deadlines.remove(until, Due::Attempt(slot));
@@ -44,8 +44,15 @@ impl Engine {
         }
     }
 
+    /// What would have to run again has no place in a partition that is stopping.
+    pub(crate) fn leave_to_next_owner(&mut self, slot: u32) {
+        let index = self.deliveries[slot].partition;
+        self.abandon_with_copies(slot);
+        self.go_on_draining(index);
+    }
+
     /// Gives a delivery up, and the copies right behind it, since a lane resolves in order.
-    pub(crate) fn abandon_with_copies(&mut self, mut slot: u32) {
+    fn abandon_with_copies(&mut self, mut slot: u32) {
         loop {
             let next = self.deliveries[slot].lane_next;
             self.abandon(slot);

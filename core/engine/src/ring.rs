@@ -44,7 +44,8 @@ impl Engine {
         }
     }
 
-    /// A delivery ends without its event being handled. If others wait for it, the first of them takes its turn and is looked up again: only handled makes a duplicate.
+    /// A delivery ends without its event being handled. If others wait for it, the first of them takes its turn and is looked up again:
+    /// only handled makes a duplicate.
     pub(crate) fn leave_ring(&mut self, slot: u32) {
         let Some(heir) = self.twins.leave(&mut self.deliveries, slot) else { return };
         debug_assert_eq!(

@@ -1,14 +1,15 @@
 //! Twins: deliveries in flight that carry the same event.
 //!
 //! Per event hash one delivery is the *primary* and may run; the others wait in a ring behind it, in order of arrival. Only *handled*
-//! makes a duplicate: when the primary's mark is durable the twins are copies; when it is lettered, or its epoch ends, the next twin becomes the primary and
-//! is looked up again.
+//! makes a duplicate: when the primary's mark is durable the twins are copies; when it is lettered, or its epoch ends, the next twin
+//! becomes the primary and is looked up again.
 //!
-//! No set of deliveries can wait for each other in a circle. A delivery waits inside the engine for two reasons only: for an earlier
-//! one of its lane, or, as a twin, for the primary of its ring. Offsets rise within an epoch, so the earlier one of the lane arrived earlier.
-//! Newcomers join a ring at its end and the next in the ring inherits, so the primary is the one of its ring that arrived first.
-//! Every edge of "waits for" thus points to an earlier arrival, over all lanes and partitions, and arrivals are totally ordered: there is no cycle,
-//! and the earliest arrival waits for nothing but the world.
+//! No set of deliveries can wait for each other in a circle. A delivery waits inside the engine for two reasons only: for an earlier one
+//! of its lane, or, as a twin, for the primary of its ring. Offsets rise within an epoch, so the earlier one of the lane arrived
+//! earlier. Newcomers join a ring at its end and the next in the ring inherits, so the primary is the one of its ring that arrived
+//! first. Every edge of "waits for" thus points to an earlier arrival, over all lanes and partitions, and arrivals are totally ordered:
+//! there is no cycle, and the earliest arrival waits for nothing but the world. (A held mark waits for later members of its run, but
+//! those have started: only their handlers keep them.)
 
 use hashbrown::HashTable;
 

@@ -122,6 +122,39 @@ fn single(inbox: &mut SqliteInbox, facts: &Receiver<InboxFact>, from: u64) -> (f
     (times[250], times[495])
 }
 
+/// Hands in marks every millisecond at a steady rate; answers the times from hand-in to durable, as median, p99 and longest, in ms.
+fn paced(inbox: &mut SqliteInbox, facts: &Receiver<InboxFact>, from: u64, rate: u64, seconds: u64) -> (f64, f64, f64) {
+    let began = Instant::now();
+    let (ticks, per_tick) = (seconds * 1_000, rate / 1_000);
+    let (mut times, mut sent, mut done) = (Vec::new(), 0, 0);
+    while done < ticks * per_tick {
+        let due = u64::try_from(began.elapsed().as_millis()).unwrap().min(ticks);
+        while sent < due {
+            for seed in 0..per_tick {
+                inbox.mark(Mark {
+                    delivery: DeliveryId { slot: sent as u32, generation: 0 },
+                    partition: PartitionId(0),
+                    epoch: Epoch(1),
+                    identity: id(from + sent * per_tick + seed),
+                    digest: Digest(1),
+                    lane: 0,
+                    statements: Vec::new(),
+                });
+            }
+            inbox.flush();
+            sent += 1;
+        }
+        if let Ok(InboxFact::Marked(marks)) = facts.recv_timeout(Duration::from_micros(200)) {
+            done += marks.len() as u64;
+            let now = began.elapsed().as_secs_f64() * 1e3;
+            times.extend(marks.iter().map(|marked| now - f64::from(marked.delivery.slot)));
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize];
+    (at(0.5), at(0.99), at(1.0))
+}
+
 fn main() {
     let folder = std::env::args().nth(1).map_or_else(std::env::temp_dir, Into::into);
     let path = folder.join(format!("onceward-inbox-speed-{}.db", std::process::id()));
@@ -139,6 +172,10 @@ fn main() {
     println!("duplicate, ten million:          {:>10.1} us   ({} segments)", duplicates(&mut inbox, &facts, MANY), inbox.stats().segments);
     let (median, tail) = single(&mut inbox, &facts, 1 << 50);
     println!("one mark, handed in to durable:  {median:>10.0} us   (p99 {tail:.0} us)");
+    for rate in [10_000, 100_000, 300_000] {
+        let (median, tail, longest) = paced(&mut inbox, &facts, (1 << 52) + (rate << 30), rate, 5);
+        println!("paced at {rate:>7}/s:              {median:>10.2} ms   (p99 {tail:.2} ms, longest {longest:.2} ms)");
+    }
     let (rate, slowest) = mark(&mut inbox, &facts, 1 << 30, 2_000_000, true);
     println!("marks with an upsert each:       {rate:>10.0} /s   (longest gap {slowest:?})");
     println!("stats: {:?}", inbox.stats());

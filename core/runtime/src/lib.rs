@@ -1,10 +1,29 @@
 //! Onceward: a resilient Kafka consumer loop.
+//!
+//! A service subscribes handlers to topics in a consumer group. Onceward fetches records, gives each event an identity, drops copies of
+//! what is marked as handled, runs handlers in order per key and in parallel over keys, retries what fails without holding up anyone
+//! else, moves what keeps failing to a dead-letter topic with its bytes untouched, remembers what is done in a durable *inbox*, and
+//! commits the offset only behind finished work.
+//!
+//! Start at [`Consumer`]. What is promised: `docs/guide/promises.md`.
 
 pub mod config;
+mod consumer;
+mod driver;
 mod error;
+mod event;
+mod executor;
+mod handler;
 pub mod inbox;
 pub mod kafka;
 pub mod letter;
+mod publisher;
+mod telemetry;
 pub mod wire;
 
+pub use consumer::{AutoOffsetReset, Builder, Consumer};
+pub use driver::Summary;
 pub use error::{Error, ErrorCode};
+pub use event::{DecodeError, Event, Failure, IntoParams, IntoValue, Publish, Report};
+pub use handler::{Backoff, Handler, HandlerOptions};
+pub use telemetry::Metrics;

@@ -120,12 +120,20 @@ impl Loader {
     /// # Errors
     /// All problems of all layers.
     pub fn finish(self) -> Result<Settings, ConfigError> {
+        self.resolve().map(|(_, settings)| settings)
+    }
+
+    /// As [`Loader::finish`], with the configuration as it was written, all layers in one.
+    ///
+    /// # Errors
+    /// All problems of all layers.
+    pub fn resolve(self) -> Result<(Config, Settings), ConfigError> {
         let Self { document, origins, mut problems } = self;
         match serde_json::from_value::<Config>(document) {
             Ok(config) => {
                 let (settings, meant) = validate::examine(&config);
                 if problems.is_empty() && meant.is_empty() {
-                    return Ok(settings);
+                    return Ok((config, settings));
                 }
                 // A field that was refused for its type is absent from the document; that it is "missing" would be a lie.
                 let told: Vec<String> = problems.iter().map(|problem| problem.path.clone()).collect();

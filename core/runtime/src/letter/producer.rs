@@ -106,7 +106,7 @@ impl Producer {
     ///
     /// # Errors
     /// [`Error::Broker`] when something was not acknowledged in time. Its records are not committed, so it is not lost.
-    pub fn close(self, deadline: Duration) -> Result<(), Error> {
+    pub fn close(&self, deadline: Duration) -> Result<(), Error> {
         let deadline = std::time::Instant::now() + deadline;
         let left = self.outbox.drain(deadline);
         self.outbox.stop();

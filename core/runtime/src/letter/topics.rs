@@ -14,6 +14,8 @@ use crate::kafka::fault;
 
 /// A letter is larger than its record by our headers, which are capped.
 const HEADROOM: u64 = 64 << 10;
+/// How long a topic's configuration is waited for: it is worth a check, not a late start.
+const CONFIG_PATIENCE: Duration = Duration::from_millis(1_500);
 /// 30 days.
 const RETENTION: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// Kafka's default for `max.message.bytes`, where a broker does not say.
@@ -153,7 +155,7 @@ pub fn plan(needs: &Needs<'_>) -> Result<Plan, Error> {
     for source in needs.sources {
         let found =
             admin.look(source)?.ok_or_else(|| Error::Topics(format!("topic {source} does not exist; create it or correct its name")))?;
-        let size = found.size.saturating_add(HEADROOM);
+        let size = found.size.unwrap_or(DEFAULT_SIZE).saturating_add(HEADROOM);
         let letters = dead_letter_topic(needs.template, source, needs.group);
         plan.companions.push(admin.companion(needs, Role::DeadLetters, letters, source, &found, size)?);
         if needs.ledger {
@@ -201,13 +203,16 @@ fn new_topic(companion: &Companion) -> NewTopic<'_> {
 struct Found {
     partitions: i32,
     replication: i32,
-    size: u64,
+    /// `max.message.bytes`, where it may be read.
+    size: Option<u64>,
     policy: Option<String>,
 }
 
 struct Admin {
     client: AdminClient<DefaultClientContext>,
     timeout: Duration,
+    /// A broker that did not answer for one topic's configuration is not asked for the next one.
+    mute: std::cell::Cell<bool>,
 }
 
 impl Admin {
@@ -217,7 +222,7 @@ impl Admin {
             config.set(name, value);
         }
         let client = config.create().map_err(|error| refused("creating the admin client", &error.to_string(), None))?;
-        Ok(Self { client, timeout: needs.timeout })
+        Ok(Self { client, timeout: needs.timeout, mute: std::cell::Cell::new(false) })
     }
 
     fn options(&self) -> AdminOptions {
@@ -242,14 +247,20 @@ impl Admin {
         Ok(Some(Found {
             partitions: i32::try_from(found.partitions().len()).unwrap_or(i32::MAX),
             replication: i32::try_from(replicas).unwrap_or(1).max(1),
-            size: config.get("max.message.bytes").and_then(|value| value.parse().ok()).unwrap_or(DEFAULT_SIZE),
+            size: config.get("max.message.bytes").and_then(|value| value.parse().ok()),
             policy: config.get("cleanup.policy").cloned(),
         }))
     }
 
-    /// Reading a topic's configuration is a right of its own; without it the checks that need it are left out.
+    /// Reading a topic's configuration is a right of its own, and not every broker answers (librdkafka's mock does not): without it the
+    /// checks that need it are left out.
     fn config(&self, topic: &str) -> BTreeMap<String, String> {
-        let answer = block_on(self.client.describe_configs(&[ResourceSpecifier::Topic(topic)], &self.options()));
+        if self.mute.get() {
+            return BTreeMap::new();
+        }
+        let options = AdminOptions::new().request_timeout(Some(self.timeout.min(CONFIG_PATIENCE)));
+        let answer = block_on(self.client.describe_configs(&[ResourceSpecifier::Topic(topic)], &options));
+        self.mute.set(answer.is_err());
         let resources = answer.unwrap_or_default().into_iter().filter_map(Result::ok);
         resources.flat_map(|resource| resource.entries).filter_map(|entry| entry.value.map(|value| (entry.name, value))).collect()
     }
@@ -275,8 +286,8 @@ impl Admin {
             if found.partitions < of.partitions {
                 problems.push(Problem::TooFewPartitions { found: found.partitions, needed: of.partitions });
             }
-            if role == Role::DeadLetters && found.size < size {
-                problems.push(Problem::TooSmall { found: found.size, needed: size });
+            if let Some(found) = found.size.filter(|found| role == Role::DeadLetters && *found < size) {
+                problems.push(Problem::TooSmall { found, needed: size });
             }
             if let Some(found) = found.policy.as_ref().filter(|found| *found != policy) {
                 problems.push(Problem::WrongPolicy { found: found.clone(), needed: policy.to_owned() });

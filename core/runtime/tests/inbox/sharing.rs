@@ -58,6 +58,9 @@ fn a_mark_of_another_handle_is_a_duplicate_even_before_catching_up() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("inbox.db");
     let (mut first, mut second) = (Rig::sqlite(settings(&path)), Rig::sqlite(settings(&path)));
+    // Its housekeeping after open, which looks around too, is over with the second of these.
+    second.keep([70_000]);
+    second.keep([70_001]);
     first.keep(0..2_000);
     first.keep([5_000]);
     let marks = [5, 5_000, 9_000].map(|seed| second.prepare(id(seed), 8)).into_iter().collect();
@@ -77,6 +80,7 @@ fn catching_up_shows_everything_that_others_marked() {
     first.keep(3_000..3_005);
     let mark = first.prepare(at(50), 1);
     first.write(vec![mark]);
+    // The position is part of it: nothing committed, yet one offset handled.
     assert_eq!(second.catch_up(1, &name(1)), (None, false));
     assert!((0..3_005).step_by(5).all(|seed| second.seen(id(seed)) == Some(Digest(7))));
     assert!(second.seen(at(50)).is_some());
@@ -131,8 +135,9 @@ fn spawn(test: &str, path: &Path, member: u64) -> Child {
         .unwrap()
 }
 
-fn told() -> (PathBuf, u64) {
-    (std::env::var_os(FILE).unwrap().into(), std::env::var("ONCEWARD_TEST_MEMBER").unwrap().parse().unwrap())
+/// What a spawned process was told; `None` when somebody runs ignored tests by hand.
+fn told() -> Option<(PathBuf, u64)> {
+    Some((std::env::var_os(FILE)?.into(), std::env::var("ONCEWARD_TEST_MEMBER").ok()?.parse().ok()?))
 }
 
 fn say(line: &str) {
@@ -150,7 +155,7 @@ fn ledger_settings(path: &Path) -> onceward::inbox::SqliteSettings {
 #[test]
 #[ignore = "a process of the test below"]
 fn member_marks_everything() {
-    let (path, member) = told();
+    let Some((path, member)) = told() else { return };
     let mut rig = Rig::sqlite(ledger_settings(&path));
     let mut durable = 0;
     for start in (0..SHARED).step_by(50) {
@@ -196,7 +201,7 @@ fn three_processes_that_handle_the_same_events_commit_each_effect_once() {
 #[test]
 #[ignore = "a process of the test below"]
 fn member_marks_until_killed() {
-    let (path, start) = told();
+    let Some((path, start)) = told() else { return };
     let mut rig = Rig::sqlite(ledger_settings(&path));
     let mut seed = start;
     loop {

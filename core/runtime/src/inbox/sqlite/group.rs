@@ -79,13 +79,13 @@ impl Writer {
                     return Ok(verdicts);
                 }
                 Ended::Replanned => {}
-                Ended::CommitRefused(failure) => return self.decide_singly(items, failure),
+                Ended::CommitRefused(failure) => return self.decide_singly(items, &failure),
             }
         }
     }
 
     /// A deferred constraint fails at the commit and does not say whose it is: one transaction for each event finds out.
-    fn decide_singly(&mut self, items: &[Item], failure: Failure) -> Result<Vec<Verdict>, Gone> {
+    fn decide_singly(&mut self, items: &[Item], failure: &Failure) -> Result<Vec<Verdict>, Gone> {
         if items.len() <= 1 {
             return Ok(items.iter().map(|_| Verdict::Failed(failure.clone())).collect());
         }

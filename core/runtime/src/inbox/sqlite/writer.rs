@@ -127,6 +127,10 @@ impl Writer {
             let verdicts = self.decide(&items, false)?;
             self.report(&items, verdicts);
         }
+        if !arrivals.is_empty() && self.positions.values().any(|kept| kept.dirty) {
+            // Loading would forget what no transaction has carried yet.
+            self.decide(&[], true)?;
+        }
         for arrival in arrivals {
             let group = self.settings.group.clone();
             let (kept, recreated) = self.insist(|writer, store| {

@@ -1,11 +1,7 @@
 //! Which events wait for each other, and how runs are made of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod script;
-
+use crate::script::*;
 use onceward_engine::*;
-use script::*;
 
 #[test]
 fn events_of_one_key_are_one_run_and_keys_run_beside_each_other() {

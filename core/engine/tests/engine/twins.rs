@@ -1,11 +1,7 @@
 //! Several deliveries of one event in flight.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod script;
-
+use crate::script::*;
 use onceward_engine::*;
-use script::*;
 
 const X: u128 = 7;
 const Y: u128 = 8;

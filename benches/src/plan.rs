@@ -1,0 +1,75 @@
+//! Which rows there are, and what is compared with what.
+
+/// Client settings of every row that polls by hand, the same that Onceward uses.
+pub(crate) const FETCH: &[(&str, &str)] = &[("fetch.queue.backoff.ms", "2"), ("queued.max.messages.kbytes", "16384")];
+/// Those that Onceward sets by itself.
+pub(crate) const OWNED: &[&str] = &["fetch.queue.backoff.ms", "queued.max.messages.kbytes"];
+
+/// A topic that rows read.
+pub(crate) struct Topic {
+    pub(crate) name: &'static str,
+    pub(crate) count: u64,
+    pub(crate) poison: u64,
+    pub(crate) copies: u64,
+}
+
+/// Made once per broker.
+pub(crate) const TOPICS: &[Topic] = &[
+    Topic { name: "bench-plain", count: 3_000_000, poison: 0, copies: 10 },
+    Topic { name: "bench-poison", count: 3_000_000, poison: 10, copies: 0 },
+];
+
+/// One row.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// Which program row it is: `base`, `hand` or `onceward`.
+    pub(crate) program: &'static str,
+    pub(crate) topic: &'static str,
+    pub(crate) count: u64,
+    pub(crate) environment: &'static [(&'static str, &'static str)],
+    /// Start from an inbox with 10 million ids.
+    pub(crate) filled: bool,
+}
+
+const fn row(
+    name: &'static str,
+    program: &'static str,
+    topic: &'static str,
+    count: u64,
+    environment: &'static [(&'static str, &'static str)],
+) -> Row {
+    Row { name, program, topic, count, environment, filled: false }
+}
+
+/// All rows, in the order of the table.
+pub(crate) const ROWS: &[Row] = &[
+    row("bare poll loop", "base", "bench-plain", 3_000_000, &[]),
+    row("no-op, memory inbox", "onceward", "bench-plain", 3_000_000, &[("INBOX", "memory")]),
+    row("no-op, SQLite inbox", "onceward", "bench-plain", 3_000_000, &[]),
+    Row { filled: true, ..row("no-op, SQLite inbox with 10 million ids", "onceward", "bench-plain", 3_000_000, &[]) },
+    row("hand-written mark, per record, NORMAL", "hand", "bench-plain", 60_000, &[("HANDLER", "mark"), ("SYNC", "NORMAL"), ("BATCH", "1")]),
+    row("hand-written upsert, per record, FULL", "hand", "bench-plain", 30_000, &[("HANDLER", "upsert"), ("SYNC", "FULL"), ("BATCH", "1")]),
+    row("hand-written upsert, per record, NORMAL", "hand", "bench-plain", 60_000, &[("HANDLER", "upsert"), ("SYNC", "NORMAL"), ("BATCH", "1")]),
+    row("hand-written upsert, per 500, FULL", "hand", "bench-plain", 200_000, &[("HANDLER", "upsert"), ("SYNC", "FULL"), ("BATCH", "500")]),
+    row("upsert by event.effect", "onceward", "bench-plain", 600_000, &[("HANDLER", "upsert")]),
+    row("5 ms handlers, 256 in flight", "onceward", "bench-plain", 300_000, &[("HANDLER", "sleep5")]),
+    row("1 % poison, 3 attempts 100 ms apart", "onceward", "bench-poison", 3_000_000, &[("HANDLER", "poison")]),
+];
+
+/// A ratio to report: `row` over `base`, and the least it should be.
+pub(crate) struct Target {
+    pub(crate) row: &'static str,
+    pub(crate) base: &'static str,
+    pub(crate) least: f64,
+}
+
+/// What was promised.
+pub(crate) const TARGETS: &[Target] = &[
+    Target { row: "no-op, SQLite inbox", base: "bare poll loop", least: 0.5 },
+    Target { row: "no-op, SQLite inbox", base: "no-op, memory inbox", least: 0.9 },
+    Target { row: "no-op, SQLite inbox with 10 million ids", base: "no-op, SQLite inbox", least: 0.9 },
+    Target { row: "no-op, SQLite inbox", base: "hand-written mark, per record, NORMAL", least: 10.0 },
+    Target { row: "upsert by event.effect", base: "hand-written upsert, per record, NORMAL", least: 5.0 },
+    Target { row: "upsert by event.effect", base: "hand-written upsert, per 500, FULL", least: 2.5 },
+    Target { row: "1 % poison, 3 attempts 100 ms apart", base: "no-op, SQLite inbox", least: 0.5 },
+];

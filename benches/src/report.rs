@@ -1,0 +1,50 @@
+//! Medians, spread and ratios, as a table and as JSON.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::Outcome;
+use crate::plan::{ROWS, TARGETS};
+use crate::run::Sample;
+
+struct Median {
+    middle: f64,
+    least: f64,
+    most: f64,
+}
+
+/// Prints the table and writes `results.json` and `results.md`.
+pub(crate) fn write(samples: &[Sample], out: &Path) -> Outcome<()> {
+    let mut text = String::from("| row | records/s (median, least to most) | CPU µs/record | peak memory MiB |\n|---|---|---|---|\n");
+    for row in ROWS {
+        let Some(rate) = median(samples, row.name, |sample| sample.records_per_second) else { continue };
+        let cpu = median(samples, row.name, |sample| sample.cpu_seconds * 1e6 / sample.line["records"].as_f64().unwrap_or(1.0));
+        let memory = median(samples, row.name, |sample| sample.peak_memory_mib);
+        let (cpu, memory) = (cpu.map_or(0.0, |cpu| cpu.middle), memory.map_or(0.0, |memory| memory.most));
+        writeln!(text, "| {} | {:.0} ({:.0} to {:.0}) | {cpu:.2} | {memory:.0} |", row.name, rate.middle, rate.least, rate.most)?;
+    }
+    text.push_str("\n| ratio | measured | target | |\n|---|---|---|---|\n");
+    for target in TARGETS {
+        let rate = |name| median(samples, name, |sample| sample.records_per_second);
+        let (Some(row), Some(base)) = (rate(target.row), rate(target.base)) else { continue };
+        let ratio = row.middle / base.middle;
+        let verdict = if ratio >= target.least { "met" } else { "**below**" };
+        writeln!(text, "| {} ÷ {} | {ratio:.2} | ≥ {} | {verdict} |", target.row, target.base, target.least)?;
+    }
+    for sample in samples.iter().filter(|sample| !sample.line["handler_ms"].is_null()) {
+        let handler = sample.line["handler_ms"].as_f64().unwrap_or(5.0);
+        let possible = 256.0 / handler * 1_000.0;
+        let share = sample.records_per_second / possible;
+        writeln!(text, "\n{}: {share:.3} of 256 / mean handler time ({handler:.2} ms); target ≥ 0.95", sample.row)?;
+    }
+    println!("{text}");
+    std::fs::write(out.join("results.md"), &text)?;
+    std::fs::write(out.join("results.json"), serde_json::to_vec_pretty(samples)?)?;
+    Ok(())
+}
+
+fn median(samples: &[Sample], row: &str, of: impl Fn(&Sample) -> f64) -> Option<Median> {
+    let mut values: Vec<f64> = samples.iter().filter(|sample| sample.row == row).map(of).collect();
+    values.sort_by(f64::total_cmp);
+    Some(Median { middle: *values.get(values.len() / 2)?, least: *values.first()?, most: *values.last()? })
+}

@@ -1,0 +1,22 @@
+//! The rows: rivals written by hand, and Onceward.
+
+mod base;
+mod hand;
+mod ours;
+
+use crate::Outcome;
+
+/// Runs one row.
+pub(crate) fn run(name: &str) -> Outcome<()> {
+    match name {
+        "base" => base::run(),
+        "hand" => hand::run(),
+        "onceward" => ours::run(),
+        other => Err(format!("there is no row {other}; base, hand and onceward are").into()),
+    }
+}
+
+/// Whether a record is one that fails: without parsing, as a rival would do it at its cheapest.
+fn is_poison(value: &[u8]) -> bool {
+    value.ends_with(b"\"poison\":true}")
+}

@@ -1,0 +1,72 @@
+//! Runs: which lanes start, and with how many of their deliveries.
+
+use crate::delivery::{Deliveries, NIL, Stage};
+use crate::engine::Engine;
+use crate::ids::PolicyId;
+use crate::sabotage::Sabotage;
+use crate::{Effect, Runs};
+
+impl Engine {
+    /// Takes a delivery out of its run, once, before it is decided what becomes of it.
+    pub(crate) fn leave_run(&mut self, slot: u32) {
+        let delivery = &mut self.deliveries[slot];
+        debug_assert_eq!(delivery.stage, Stage::Running, "only what runs is counted as running");
+        delivery.stage = Stage::Fresh;
+        let lane = self.lanes.get_mut(delivery.lane);
+        lane.running -= 1;
+        self.totals.runs -= u32::from(lane.running == 0);
+    }
+
+    /// Runs for as many ready lanes as concurrency allows, first come, first served.
+    pub(crate) fn dispatch(&mut self) -> Option<Effect> {
+        if self.down != 0 {
+            return None;
+        }
+        let mut runs = Runs::default();
+        while self.totals.runs < self.settings.concurrency.max(1) {
+            let Some(lane) = self.lanes.pop_ready() else { break };
+            self.start_run(lane, &mut runs);
+        }
+        (!runs.ends.is_empty()).then_some(Effect::Dispatch(runs))
+    }
+
+    /// Starts the delivery at the cursor, which may be a retry, and those behind it that were never tried.
+    fn start_run(&mut self, at: u32, runs: &mut Runs) {
+        let mut slot = self.lanes.get(at).cursor;
+        debug_assert!(slot != NIL && self.deliveries[slot].stage == Stage::Fresh, "a ready lane has something to start");
+        let policy = self.deliveries[slot].policy;
+        let longest = self.policy(policy).run_length.max(1);
+        let lane = self.lanes.get_mut(at);
+        self.totals.runs += u32::from(lane.running == 0);
+        let mut length = 0;
+        loop {
+            let delivery = &mut self.deliveries[slot];
+            delivery.stage = Stage::Running;
+            if delivery.attempts == 0 {
+                delivery.first_attempt = self.now;
+            }
+            delivery.attempts = delivery.attempts.saturating_add(1);
+            runs.deliveries.push((delivery.id(slot), delivery.attempts));
+            length += 1;
+            slot = delivery.lane_next;
+            if length == longest || !joins(&self.deliveries, slot, policy) {
+                break;
+            }
+        }
+        lane.cursor = slot;
+        lane.running += length;
+        runs.ends.push(runs.deliveries.len() as u32);
+        if self.bugs.has(Sabotage::TwoOfOneKey) {
+            self.seek_next(at);
+        }
+    }
+}
+
+/// Whether a delivery joins a run that is being made: only one that was never tried, so that nothing stands behind more than one retry.
+fn joins(deliveries: &Deliveries, slot: u32, policy: PolicyId) -> bool {
+    if slot == NIL {
+        return false;
+    }
+    let delivery = &deliveries[slot];
+    delivery.stage == Stage::Fresh && delivery.attempts == 0 && delivery.policy == policy
+}

@@ -1,0 +1,12 @@
+//! The engine's decisions, each by a few facts and the orders that they must bring about.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod chance;
+mod lanes;
+mod offsets;
+mod partitions;
+mod retries;
+mod script;
+mod twins;
+mod world;

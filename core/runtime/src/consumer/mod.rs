@@ -1,0 +1,120 @@
+//! The Rust API: build a consumer, register handlers, run it.
+
+mod builder;
+mod run;
+mod start;
+mod topics;
+
+pub use builder::{AutoOffsetReset, Builder};
+
+use std::sync::Arc;
+
+use crate::Error;
+use crate::config::{Loader, Settings, raw};
+use crate::handler::{Handler, HandlerOptions};
+use crate::telemetry::Metrics;
+
+/// A consumer: handlers for topics, in one group.
+///
+/// ```no_run
+/// # async fn example(shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), onceward::Error> {
+/// use onceward::{AutoOffsetReset::Earliest, Consumer, Event, Failure};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Order {
+///     id: String,
+///     total: f64,
+/// }
+///
+/// async fn invoice(event: Event) -> Result<(), Failure> {
+///     let order: Order = event.json()?;
+///     event.effect("INSERT INTO invoice(order_id, total) VALUES (?, ?)", (order.id, order.total));
+///     Ok(())
+/// }
+///
+/// let app = Consumer::builder()
+///     .brokers("localhost:9092")
+///     .group("billing")
+///     .inbox("sqlite:billing.db")
+///     .auto_offset_reset(Earliest)
+///     .setup_sql(["CREATE TABLE IF NOT EXISTS invoice(order_id TEXT PRIMARY KEY, total REAL)"])
+///     .build()?;
+/// app.on("orders", invoice).run(shutdown).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Consumer {
+    config: raw::Config,
+    handlers: Vec<Registration>,
+    metrics: Arc<Metrics>,
+}
+
+/// One handler, before it knows its runtime.
+struct Registration {
+    topics: Vec<String>,
+    options: HandlerOptions,
+    make: Box<dyn FnOnce(start::Parts) -> Arc<dyn crate::executor::Runner> + Send>,
+}
+
+impl Consumer {
+    /// A builder; see [`Builder`] for every setting.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A consumer configured by a TOML file, with `ONCEWARD_*` variables over it.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with every problem of the file at once.
+    pub fn from_file(path: impl AsRef<std::path::Path>) -> Result<Self, Error> {
+        let (config, _) = Loader::new().file(path.as_ref()).process_env().resolve()?;
+        Self::from_config(config)
+    }
+
+    /// A consumer from a configuration as it was written.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with every problem at once.
+    pub fn from_config(config: raw::Config) -> Result<Self, Error> {
+        Settings::from_raw(&config)?;
+        Ok(Self { config, handlers: Vec::new(), metrics: Arc::default() })
+    }
+
+    /// Handles the events of a topic.
+    #[must_use]
+    pub fn on(self, topic: impl Into<String>, handler: impl Handler) -> Self {
+        self.on_with(topic, HandlerOptions::new(), handler)
+    }
+
+    /// Handles the events of several topics with one handler.
+    #[must_use]
+    pub fn on_topics<T: Into<String>>(self, topics: impl IntoIterator<Item = T>, handler: impl Handler) -> Self {
+        self.register(topics.into_iter().map(Into::into).collect(), HandlerOptions::new(), handler)
+    }
+
+    /// Handles the events of a topic, with a retry policy or fatal errors of its own.
+    #[must_use]
+    pub fn on_with(self, topic: impl Into<String>, options: HandlerOptions, handler: impl Handler) -> Self {
+        self.register(vec![topic.into()], options, handler)
+    }
+
+    fn register(mut self, topics: Vec<String>, options: HandlerOptions, handler: impl Handler) -> Self {
+        let make = Box::new(move |parts: start::Parts| parts.runner(handler));
+        self.handlers.push(Registration { topics, options, make });
+        self
+    }
+
+    /// The consumer's numbers, to be read while it runs.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+}
+
+impl std::fmt::Debug for Consumer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let topics: Vec<&String> = self.handlers.iter().flat_map(|handler| &handler.topics).collect();
+        formatter.debug_struct("Consumer").field("config", &self.config.masked()).field("topics", &topics).finish()
+    }
+}

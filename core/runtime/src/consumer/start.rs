@@ -1,0 +1,197 @@
+//! From a configuration and handlers to a running loop.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+use onceward_engine::Engine;
+
+use super::Registration;
+use crate::Error;
+use crate::config::{InboxPlace, Settings};
+use crate::driver::{Clock, Driver, Ending, Fact, Letters, Partitions, Payloads, Summary};
+use crate::executor::{Done, Executor, Runner};
+use crate::handler::{Fatal, Handler};
+use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox, SqliteSettings};
+use crate::kafka::{self, Source, SourceFact, SourceSettings};
+use crate::letter::{Producer, ProducerFact};
+use crate::publisher::{Publisher, Waiting};
+use crate::telemetry::Metrics;
+
+/// What a handler needs to become a runner.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) fatal: Fatal,
+    pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) publisher: Publisher,
+    pub(crate) done: Done,
+    pub(crate) keeps_effects: bool,
+}
+
+impl Parts {
+    pub(super) fn runner<H: Handler>(self, handler: H) -> Arc<dyn Runner> {
+        let Self { fatal, runtime, publisher, done, keeps_effects } = self;
+        Arc::new(Executor { handler, fatal, runtime, publisher, done, keeps_effects })
+    }
+}
+
+/// A validated consumer, ready to start.
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    /// Subscribed topics; the index is the policy.
+    pub(crate) topics: Vec<String>,
+    pub(crate) until_end: bool,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Plan {
+    /// Opens everything and runs the loop on this thread until it ends. Blocking: has a thread of its own.
+    pub(super) fn run(
+        self,
+        registrations: Vec<Registration>,
+        runtime: &tokio::runtime::Handle,
+        facts: (Sender<Fact>, Receiver<Fact>),
+    ) -> Result<Summary, Error> {
+        let (sender, receiver) = facts;
+        let settings = &self.settings;
+        let waiting = Arc::new(Waiting::default());
+        let producer = Arc::new(Producer::start(&kafka::producer_properties(&settings.brokers, &user_properties(settings)), producer_sink(&sender, &waiting))?);
+        super::topics::check(settings, &self.topics)?;
+        let mut inbox = open_inbox(settings, &sender)?;
+        let keeps_effects = inbox.keeps_effects();
+        let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header);
+        let done: Done = {
+            let sender = sender.clone();
+            Arc::new(move |completions| forward(&sender, Fact::Completed(completions)))
+        };
+        let mut runners: Vec<Option<Arc<dyn Runner>>> = vec![None; self.topics.len()];
+        for registration in registrations {
+            let mut fatal = registration.options.fatal.clone();
+            if let Some(topic) = registration.topics.first() {
+                fatal.names.extend(settings.rules(topic).fatal.iter().cloned());
+            }
+            let parts =
+                Parts { fatal, runtime: runtime.clone(), publisher: publisher.clone(), done: Arc::clone(&done), keeps_effects };
+            let runner = (registration.make)(parts);
+            for (index, topic) in self.topics.iter().enumerate() {
+                if registration.topics.contains(topic) {
+                    runners[index] = Some(Arc::clone(&runner));
+                }
+            }
+        }
+        let runners: Vec<Arc<dyn Runner>> = runners.into_iter().flatten().collect();
+        let topics = settings.topic_settings(&self.topics);
+        say_guarantee(settings, &self.topics, keeps_effects);
+        let source = match self.source(topics.clone(), &sender) {
+            Ok(source) => source,
+            Err(error) => {
+                // Nothing was marked yet; the error that matters is the client's.
+                drop(inbox.close(std::time::Duration::from_secs(1)));
+                return Err(error);
+            }
+        };
+        drop(sender);
+        let driver = Driver {
+            engine: Engine::new(settings.engine_settings(&self.topics, seed(), self.until_end)),
+            facts: receiver,
+            source,
+            inbox,
+            producer,
+            chunks: runners.iter().map(|_| crate::driver::Pending::default()).collect(),
+            runners,
+            letters: Letters::new(settings, topics),
+            metrics: self.metrics,
+            clock: Clock::start(),
+            drain: settings.drain_deadline,
+            payloads: Payloads::new(settings.credit.bytes),
+            partitions: Partitions::default(),
+            backlog: None,
+            waiting_batches: std::collections::VecDeque::new(),
+            next_run: 1,
+            ending: Ending::new(self.until_end),
+        };
+        driver.run()
+    }
+
+    fn source(&self, topics: Vec<kafka::TopicSettings>, sender: &Sender<Fact>) -> Result<Source, Error> {
+        let settings = &self.settings;
+        let sender = sender.clone();
+        Source::start(
+            SourceSettings {
+                client: kafka::consumer_properties(&settings.brokers, &settings.group, &user_properties(settings)),
+                group: settings.group.clone(),
+                topics,
+                reset: settings.auto_offset_reset,
+                drain: settings.drain_deadline,
+                batch_records: 1_000,
+                batch_bytes: 512 << 10,
+                batches_ahead: 3,
+            },
+            Box::new(move |fact: SourceFact| forward(&sender, Fact::Source(fact))),
+        )
+    }
+}
+
+/// Facts that nobody takes any more belong to a loop that has ended.
+fn forward(sender: &Sender<Fact>, fact: Fact) {
+    drop(sender.send(fact));
+}
+
+fn producer_sink(sender: &Sender<Fact>, waiting: &Arc<Waiting>) -> Box<dyn Fn(ProducerFact) + Send + Sync> {
+    let sender = sender.clone();
+    let waiting = Arc::clone(waiting);
+    Box::new(move |fact| match fact {
+        ProducerFact::Published { token, result } => waiting.settle(token, result),
+        fact => forward(&sender, Fact::Producer(fact)),
+    })
+}
+
+fn open_inbox(settings: &Settings, sender: &Sender<Fact>) -> Result<Box<dyn Inbox>, Error> {
+    let sender = sender.clone();
+    let sink: InboxSink = Arc::new(move |fact| forward(&sender, Fact::Inbox(fact)));
+    Ok(match &settings.inbox {
+        InboxPlace::Memory => Box::new(MemoryInbox::open(sink)),
+        InboxPlace::Sqlite(path) => Box::new(SqliteInbox::open(sqlite_settings(settings, path.clone()), sink)?),
+    })
+}
+
+fn sqlite_settings(settings: &Settings, path: PathBuf) -> SqliteSettings {
+    let mut sqlite = SqliteSettings::new(path, settings.group.clone());
+    sqlite.retention = settings.retention;
+    sqlite.setup_sql.clone_from(&settings.setup_sql);
+    sqlite.group_wait = settings.group_commit.wait;
+    sqlite.group_size = settings.group_commit.size;
+    sqlite.filter_bytes = settings.filter_memory;
+    sqlite
+}
+
+/// The user's librdkafka properties, and those that have a name of their own in the configuration.
+pub(super) fn user_properties(settings: &Settings) -> Vec<(String, String)> {
+    let mut properties: Vec<(String, String)> = settings.kafka.0.clone().into_iter().collect();
+    properties.push(("client.id".to_owned(), settings.client_id.clone()));
+    if let Some(instance) = &settings.instance_id {
+        properties.push(("group.instance.id".to_owned(), instance.clone()));
+    }
+    properties
+}
+
+/// Jitter should differ between processes: otherwise a fleet retries in step.
+fn seed() -> u64 {
+    let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
+    high ^ low
+}
+
+fn say_guarantee(settings: &Settings, topics: &[String], keeps_effects: bool) {
+    let effects = if keeps_effects {
+        "what it gives to event.effect commits with its mark, exactly once among the processes of this host"
+    } else {
+        "the memory inbox forgets everything at exit: copies that arrive after a restart are handled again, and event.effect is refused"
+    };
+    for topic in topics {
+        tracing::info!(
+            target: "onceward", %topic, group = %settings.group,
+            "guarantee: each event is delivered at least once and its copies are dropped; {effects}; what it publishes is acknowledged \
+             before the mark, so a crash in between publishes the same id again"
+        );
+    }
+}

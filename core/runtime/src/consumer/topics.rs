@@ -1,0 +1,32 @@
+//! The check before the start: are the companion topics there, and large enough?
+
+use std::time::Duration;
+
+use crate::Error;
+use crate::config::Settings;
+use crate::kafka;
+use crate::letter::topics::{Needs, apply, plan};
+
+/// How long a broker may take to answer before the start is given up.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Refuses to start without dead-letter topics, or creates them when the configuration says so.
+pub(super) fn check(settings: &Settings, topics: &[String]) -> Result<(), Error> {
+    let client = kafka::producer_properties(&settings.brokers, &super::start::user_properties(settings));
+    let needs = Needs {
+        client: &client,
+        group: &settings.group,
+        sources: topics,
+        template: &settings.dead_letter.topic,
+        ledger: settings.create_topics,
+        timeout: PATIENCE,
+    };
+    let found = plan(&needs)?;
+    if !settings.create_topics {
+        return found.check();
+    }
+    for name in apply(&needs, &found)? {
+        tracing::info!(target: "onceward", topic = %name, "created");
+    }
+    plan(&needs)?.check()
+}

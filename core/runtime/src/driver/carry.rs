@@ -1,0 +1,176 @@
+//! Orders of the engine, carried out.
+
+use std::sync::{Arc, Mutex};
+
+use onceward_engine::{Alert, DeliveryId, Effect, Fate, Input, Runs};
+
+use super::Driver;
+use crate::event::{Chunk, Item, Recorded};
+use crate::inbox::{LookUp, Mark};
+use crate::kafka::SourceOrder;
+
+/// Events per chunk: enough to make the hand-over cheap, few enough to spread over workers.
+const CHUNK: usize = 128;
+
+/// A chunk being filled for one handler.
+#[derive(Default)]
+pub(crate) struct Pending {
+    items: Vec<Item>,
+    ends: Vec<u32>,
+}
+
+impl Driver {
+    pub(crate) fn look_up(&mut self, deliveries: &[DeliveryId]) {
+        let now = self.clock.now();
+        for &delivery in deliveries {
+            let Some(payload) = self.payloads.get(delivery) else { continue };
+            let meta = payload.record().meta;
+            match self.inbox.look_up(delivery, meta.identity, meta.digest) {
+                LookUp::NotSeen => self.engine.handle(now, Input::LookedUp { delivery, seen: None }),
+                LookUp::Seen(digest) => self.engine.handle(now, Input::LookedUp { delivery, seen: Some(digest) }),
+                LookUp::Pending => {}
+            }
+        }
+    }
+
+    pub(crate) fn dispatch(&mut self, runs: &Runs) {
+        for run in runs.iter() {
+            let Some(payload) = run.first().and_then(|(delivery, _)| self.payloads.get(*delivery)) else { continue };
+            let policy = usize::from(payload.record().meta.policy.0).min(self.runners.len() - 1);
+            let chunk = &mut self.chunks[policy];
+            for &(delivery, attempt) in run {
+                let Some(payload) = self.payloads.get(delivery) else { continue };
+                let Some(entry) = self.partitions.get(payload.record().meta.partition) else { continue };
+                chunk.items.push(Item {
+                    delivery,
+                    attempt,
+                    place: Arc::clone(&entry.place),
+                    batch: Arc::clone(&payload.batch),
+                    index: payload.index,
+                    recorded: Mutex::new(Recorded::default()),
+                });
+            }
+            chunk.ends.push(u32::try_from(chunk.items.len()).unwrap_or(u32::MAX));
+            if chunk.items.len() >= CHUNK {
+                self.send_chunk(policy);
+            }
+        }
+    }
+
+    pub(crate) fn send_chunks(&mut self) {
+        for policy in 0..self.chunks.len() {
+            if !self.chunks[policy].items.is_empty() {
+                self.send_chunk(policy);
+            }
+        }
+    }
+
+    fn send_chunk(&mut self, policy: usize) {
+        let Pending { items, ends } = std::mem::take(&mut self.chunks[policy]);
+        let first_run = self.next_run;
+        self.next_run += ends.len() as u64;
+        Arc::clone(&self.runners[policy]).start(Arc::new(Chunk { items, ends }), first_run);
+    }
+
+    pub(crate) fn mark(&mut self, deliveries: &[DeliveryId]) {
+        for &delivery in deliveries {
+            let Some(payload) = self.payloads.get_mut(delivery) else { continue };
+            let statements = std::mem::take(&mut payload.statements);
+            let run = payload.run;
+            let meta = payload.record().meta;
+            let mark = Mark {
+                delivery,
+                partition: meta.partition,
+                epoch: meta.epoch,
+                identity: meta.identity,
+                digest: meta.digest,
+                lane: u128::from(run),
+                statements,
+            };
+            self.inbox.mark(mark);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, fates: &[(DeliveryId, Fate)]) {
+        for &(delivery, fate) in fates {
+            self.metrics.resolved(fate);
+            self.payloads.remove(delivery);
+        }
+        let abandoned: Vec<DeliveryId> =
+            fates.iter().filter(|(_, fate)| *fate == Fate::Abandoned).map(|(delivery, _)| *delivery).collect();
+        if !abandoned.is_empty() {
+            self.producer.abandon(&abandoned);
+        }
+    }
+
+    pub(crate) fn order(&mut self, effect: Effect) {
+        let order = match effect {
+            Effect::Commit { partition, epoch, next } => SourceOrder::Commit { partition, epoch, next },
+            Effect::Pause { partition, epoch } => SourceOrder::Pause { partition, epoch },
+            Effect::Resume { partition, epoch } => SourceOrder::Resume { partition, epoch },
+            Effect::Seek { partition, epoch, to } => SourceOrder::Seek { partition, epoch, to },
+            Effect::Release { partition, epoch } => {
+                self.inbox.release(partition, epoch);
+                self.partitions.end(partition, epoch);
+                tracing::info!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0, "partition released");
+                SourceOrder::Release { partition, epoch }
+            }
+            _ => return,
+        };
+        self.source.order(order);
+    }
+
+    pub(crate) fn alert(&mut self, alert: Alert) {
+        match alert {
+            Alert::Rewound { partition, remembered, committed, halted } => {
+                let text = format!(
+                    "{}: the group's offset is {}, but this inbox remembers {}: somebody moved it back{}",
+                    self.partitions.display(partition),
+                    committed.0,
+                    remembered.0,
+                    if halted {
+                        ". The partition is halted: set on_rewind = \"reprocess\" to read from there (what is marked is dropped as a copy), or \"skip\" to go on"
+                    } else {
+                        ""
+                    }
+                );
+                self.report_alert(text, halted);
+            }
+            Alert::Gap { partition, from, to, halted } => {
+                self.metrics.gap(to.0.saturating_sub(from.0));
+                let text = format!(
+                    "{}: offsets {}..{} were deleted before they were read{}",
+                    self.partitions.display(partition),
+                    from.0,
+                    to.0,
+                    if halted { ". The partition is halted: set on_gap = \"continue\" to go on behind them, and check the topic's retention" } else { "" }
+                );
+                self.report_alert(text, halted);
+            }
+            Alert::Conflict { delivery } => {
+                self.metrics.identity_conflict();
+                if let Some(payload) = self.payloads.get(delivery)
+                    && let Some(entry) = self.partitions.get(payload.record().meta.partition)
+                {
+                    let record = payload.record();
+                    tracing::warn!(target: "onceward", topic = %entry.name.topic, partition = entry.name.number, offset = record.meta.offset.0,
+                        event_id = %entry.place.event_id(&record),
+                        "identity conflict: this id came before with other bytes. An event id must be new for each event; an entity's id is none");
+                }
+            }
+            Alert::DrainTimedOut { partition, running } => {
+                tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), running,
+                    "handlers were still running at the drain deadline; their results are ignored and their events are handled again");
+            }
+        }
+    }
+
+    fn report_alert(&mut self, text: String, halted: bool) {
+        if !halted {
+            tracing::warn!(target: "onceward", "{text}");
+            return;
+        }
+        tracing::error!(target: "onceward", "{text}");
+        self.ending.halted(text);
+    }
+}

@@ -1,0 +1,21 @@
+//! What reaches the loop.
+
+use crate::executor::Completion;
+use crate::inbox::InboxFact;
+use crate::kafka::SourceFact;
+use crate::letter::ProducerFact;
+
+/// One message to the driver.
+#[derive(Debug)]
+pub(crate) enum Fact {
+    /// From the poll thread.
+    Source(SourceFact),
+    /// From handlers.
+    Completed(Vec<Completion>),
+    /// From the inbox.
+    Inbox(InboxFact),
+    /// From the producer.
+    Producer(ProducerFact),
+    /// Drain, commit, close.
+    Stop,
+}

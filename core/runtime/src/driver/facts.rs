@@ -1,0 +1,181 @@
+//! Facts from outside, in the engine's terms.
+
+use onceward_engine::{Assignment, Dependency, Input, Offset, Outcome};
+
+use super::partitions::Entry;
+use super::{Driver, Fact};
+use crate::Error;
+use crate::executor::Completion;
+use crate::inbox::{InboxFact, Marked};
+use crate::kafka::SourceFact;
+use crate::letter::ProducerFact;
+
+impl Driver {
+    /// Hands one fact to the engine.
+    pub(crate) fn take(&mut self, fact: Fact) {
+        match fact {
+            Fact::Source(fact) => self.take_source(fact),
+            Fact::Completed(completions) => self.take_completions(completions),
+            Fact::Inbox(fact) => self.take_inbox(fact),
+            Fact::Producer(fact) => self.take_producer(fact),
+            Fact::Stop => {
+                tracing::info!(target: "onceward", in_flight = self.engine.snapshot().records, "stopping: no new events, waiting for handlers that run");
+                self.ending.ask();
+            }
+        }
+    }
+
+    fn take_source(&mut self, fact: SourceFact) {
+        let now = self.clock.now();
+        let input = match fact {
+            SourceFact::Batch(batch) => {
+                self.waiting_batches.push_back(batch);
+                return;
+            }
+            SourceFact::Assigned { partition, epoch, name, from, committed, oldest, policy } => {
+                tracing::info!(target: "onceward", topic = %name.topic, partition = name.number, from = from.0, epoch = epoch.0, "partition assigned");
+                let Some(place) = self.letters.place(&name) else { return };
+                self.partitions.assign(partition, Entry { place, name, epoch, live: true });
+                Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy })
+            }
+            SourceFact::ReachedEnd { partition, epoch, position } => Input::ReachedEnd { partition, epoch, position },
+            SourceFact::Gap { partition, epoch, from, to } => Input::Gap { partition, epoch, from, to },
+            SourceFact::Revoking { partition, epoch } => {
+                let deadline = now.after(u64::try_from(self.drain.as_millis()).unwrap_or(u64::MAX));
+                tracing::info!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0, "partition revoked: draining");
+                Input::Revoking { partition, epoch, deadline }
+            }
+            SourceFact::Lost { partition, epoch } => {
+                tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0,
+                    "partition lost: what was in flight may be handled again by its new owner");
+                self.partitions.end(partition, epoch);
+                self.inbox.release(partition, epoch);
+                Input::Lost { partition, epoch }
+            }
+            SourceFact::Committed { partition, epoch, next, error: None } => {
+                self.inbox.committed(partition, epoch, next);
+                Input::Committed { partition, epoch, next }
+            }
+            SourceFact::Committed { partition, epoch, next, error: Some(error) } => {
+                tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), offset = next.0, %error,
+                    "commit failed; it is tried again while the partition is ours");
+                Input::CommitFailed { partition, epoch }
+            }
+            SourceFact::BrokersDown { why } => {
+                tracing::warn!(target: "onceward", %why, "no broker answers; waiting, nothing is lost");
+                return;
+            }
+            SourceFact::BrokersUp => {
+                tracing::info!(target: "onceward", "a broker answers again");
+                return;
+            }
+            SourceFact::Notice { text } => {
+                tracing::info!(target: "onceward", "{text}");
+                return;
+            }
+            SourceFact::Fatal(error) => {
+                self.ending.fail(error);
+                return;
+            }
+            SourceFact::Closed => {
+                self.ending.closed();
+                return;
+            }
+        };
+        // A partition that is assigned while we stop is given back at once.
+        let late = matches!(input, Input::Assigned(_)) && self.ending.begun();
+        let assigned = if let Input::Assigned(assignment) = &input { Some((assignment.partition, assignment.epoch)) } else { None };
+        self.engine.handle(now, input);
+        if let (true, Some((partition, epoch))) = (late, assigned) {
+            self.engine.handle(now, Input::Revoking { partition, epoch, deadline: now });
+        }
+    }
+
+    fn take_completions(&mut self, completions: Vec<Completion>) {
+        let now = self.clock.now();
+        for completion in completions {
+            let delivery = completion.delivery;
+            let Some(payload) = self.payloads.get_mut(delivery) else { continue };
+            let Some(outcome) = completion.outcome else {
+                self.engine.handle(now, Input::NotStarted { delivery });
+                continue;
+            };
+            if outcome == Outcome::Cancelled
+                && let Some(report) = &completion.failure
+            {
+                self.ending.fail(Error::Halted(report.message.clone()));
+            }
+            payload.run = completion.run;
+            payload.statements = completion.statements;
+            if completion.failure.is_some() {
+                payload.failure = completion.failure;
+            }
+            if matches!(outcome, Outcome::Retry { .. }) {
+                self.payloads.detach(delivery);
+                self.metrics.failed_attempt();
+            }
+            self.engine.handle(now, Input::Handled { delivery, outcome });
+        }
+    }
+
+    fn take_inbox(&mut self, fact: InboxFact) {
+        let now = self.clock.now();
+        match fact {
+            InboxFact::LookedUp(answers) => {
+                for (delivery, seen) in answers {
+                    self.engine.handle(now, Input::LookedUp { delivery, seen });
+                }
+            }
+            InboxFact::Marked(marks) => {
+                for Marked { delivery, result, error } in marks {
+                    if let Some(message) = error
+                        && let Some(payload) = self.payloads.get_mut(delivery)
+                    {
+                        let kind = "EffectFailed".to_owned();
+                        payload.failure = Some(Box::new(crate::event::Report { kind, message, chain: String::new() }));
+                        self.metrics.failed_attempt();
+                    }
+                    self.engine.handle(now, Input::Marked { delivery, result });
+                }
+            }
+            InboxFact::CaughtUp { partition, epoch, remembered, recreated } => {
+                if recreated {
+                    tracing::warn!(target: "onceward", partition = %self.partitions.display(partition),
+                        "the topic was deleted and made again: what was remembered of this partition is void, it starts afresh");
+                }
+                self.engine.handle(now, Input::CaughtUp { partition, epoch, remembered });
+            }
+            InboxFact::Down { why } => {
+                tracing::error!(target: "onceward", %why, "the inbox can't write; consumption pauses until it can");
+                self.engine.handle(now, Input::Down { dependency: Dependency::Inbox });
+            }
+            InboxFact::Up => {
+                tracing::info!(target: "onceward", "the inbox can write again");
+                self.engine.handle(now, Input::Up { dependency: Dependency::Inbox });
+            }
+            InboxFact::Broken(error) => self.ending.fail(error.into()),
+        }
+    }
+
+    fn take_producer(&mut self, fact: ProducerFact) {
+        let now = self.clock.now();
+        match fact {
+            ProducerFact::Lettered { delivery } => self.engine.handle(now, Input::DeadLettered { delivery }),
+            ProducerFact::Refused { delivery, why } => {
+                let place = self.payloads.get(delivery).map(|payload| (payload.record().meta.partition, payload.record().meta.offset));
+                let (partition, offset) = place.map_or((String::new(), Offset(-1)), |(partition, offset)| (self.partitions.display(partition), offset));
+                tracing::error!(target: "onceward", %partition, offset = offset.0, %why,
+                    "a dead letter is refused by the broker; its key waits and the offset is held back until it is accepted");
+            }
+            ProducerFact::Down { why } => {
+                tracing::error!(target: "onceward", %why, "dead letters and publishes are not acknowledged; consumption pauses until they are");
+                self.engine.handle(now, Input::Down { dependency: Dependency::Producer });
+            }
+            ProducerFact::Up => {
+                tracing::info!(target: "onceward", "dead letters and publishes are acknowledged again");
+                self.engine.handle(now, Input::Up { dependency: Dependency::Producer });
+            }
+            ProducerFact::Published { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! From a delivery that was given up to the letter that is produced.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use onceward_engine as engine;
+
+use super::Driver;
+use crate::config::Settings;
+use crate::event::{Place, Report, correlation};
+use crate::inbox::PartitionName;
+use crate::kafka::{Identifier, TopicSettings};
+use crate::letter::{Cause, LetterRequest, dead_letter_topic, fingerprint};
+
+/// Names that letters need.
+pub(crate) struct Letters {
+    group: Arc<str>,
+    topics: HashMap<String, Topic>,
+}
+
+struct Topic {
+    name: Arc<str>,
+    identifier: Arc<Identifier>,
+    letters: Arc<str>,
+}
+
+impl Letters {
+    pub(crate) fn new(settings: &Settings, topics: Vec<TopicSettings>) -> Self {
+        let group: Arc<str> = settings.group.as_str().into();
+        let topics = topics
+            .into_iter()
+            .map(|topic| {
+                let letters = dead_letter_topic(&settings.dead_letter.topic, &topic.name, &settings.group);
+                let identifier = Arc::new(Identifier::new(&settings.group, &topic));
+                (topic.name.clone(), Topic { name: topic.name.into(), identifier, letters: letters.into() })
+            })
+            .collect();
+        Self { group, topics }
+    }
+
+    /// A partition's names. A topic that was not subscribed has no records, so its place is never used.
+    pub(crate) fn place(&self, name: &PartitionName) -> Option<Arc<Place>> {
+        let topic = self.topics.get(&*name.topic)?;
+        Some(Arc::new(Place {
+            group: Arc::clone(&self.group),
+            topic: Arc::clone(&topic.name),
+            partition: name.number,
+            identifier: Arc::clone(&topic.identifier),
+        }))
+    }
+}
+
+impl Driver {
+    /// Produces the letter of a delivery.
+    pub(crate) fn dead_letter(&mut self, letter: engine::DeadLetter) {
+        let Some(payload) = self.payloads.get(letter.delivery) else { return };
+        let record = payload.record();
+        let Some(entry) = self.partitions.get(record.meta.partition) else { return };
+        let (place, name) = (&entry.place, &entry.name);
+        let Some(topic) = self.letters.topics.get(&*name.topic) else { return };
+        let why = explained(letter.reason);
+        let report = payload.failure.as_deref().unwrap_or(&why);
+        let correlation_id = correlation::of(&record, &place.topic, place.partition);
+        let event_id = place.identifier.text(&record);
+        let fingerprint = fingerprint(&report.kind, &report.message, "");
+        let cause = Cause {
+            group: &place.group,
+            topic: &place.topic,
+            partition: place.partition,
+            reason: letter.reason,
+            attempts: letter.attempts,
+            event_id: event_id.as_deref(),
+            correlation_id: &correlation_id,
+            first_failed_at: self.clock.wall_millis(letter.first_failed),
+            last_failed_at: self.clock.wall_millis(letter.last_failed),
+            error_type: &report.kind,
+            message: &report.message,
+            stack: &report.chain,
+            fingerprint: &fingerprint,
+            held_behind: None,
+            replays: None,
+        };
+        tracing::warn!(
+            target: "onceward", topic = %place.topic, partition = place.partition, offset = record.meta.offset.0, %correlation_id,
+            reason = ?letter.reason, attempts = letter.attempts, error_type = %report.kind, error = %report.message, %fingerprint,
+            dead_letter_topic = %topic.letters, "given up: the event goes to the dead-letter topic"
+        );
+        self.producer.send_letter(LetterRequest::new(letter.delivery, &topic.letters, &record, &cause));
+    }
+}
+
+/// What a letter says when no handler failed.
+fn explained(reason: engine::Reason) -> Report {
+    let (kind, message) = match reason {
+        engine::Reason::Conflict => (
+            "IdentityConflict",
+            "this event id came before with other bytes; an event id must be new for each event, the id of an entity is none",
+        ),
+        engine::Reason::Undecodable => ("DecodeError", "the record's identity or order key can't be read from its value"),
+        engine::Reason::Invalid => ("SchemaError", "the record does not fit its schema"),
+        engine::Reason::Rejected | engine::Reason::Exhausted => ("Unknown", "the handler failed without an error"),
+    };
+    Report { kind: kind.to_owned(), message: message.to_owned(), chain: String::new() }
+}

@@ -1,0 +1,173 @@
+//! The loop: the engine's only caller.
+//!
+//! One OS thread takes facts from one channel (fetched batches, completions, the inbox's and the producer's answers, shutdown), hands them
+//! to the engine, and carries out its orders. It never waits for anything but the next fact or the engine's deadline.
+
+mod carry;
+mod clock;
+mod fact;
+mod facts;
+mod letters;
+mod partitions;
+mod payloads;
+mod stop;
+mod summary;
+
+pub(crate) use carry::Pending;
+pub(crate) use clock::Clock;
+pub(crate) use fact::Fact;
+pub(crate) use letters::Letters;
+pub(crate) use partitions::Partitions;
+pub(crate) use payloads::Payloads;
+pub(crate) use stop::Ending;
+pub use summary::Summary;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use onceward_engine::{Effect, Engine, Input};
+
+use crate::Error;
+use crate::executor::Runner;
+use crate::inbox::Inbox;
+use crate::kafka::{Batch, Source};
+use crate::letter::Producer;
+use crate::telemetry::Metrics;
+
+/// Facts handled before effects are carried out: large enough to work in batches, small enough to answer quickly.
+const FACTS_PER_TURN: usize = 64;
+
+/// Everything the loop owns.
+pub(crate) struct Driver {
+    pub(crate) engine: Engine,
+    pub(crate) facts: Receiver<Fact>,
+    pub(crate) source: Source,
+    pub(crate) inbox: Box<dyn Inbox>,
+    pub(crate) producer: Arc<Producer>,
+    pub(crate) runners: Vec<Arc<dyn Runner>>,
+    pub(crate) letters: Letters,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Clock,
+    pub(crate) drain: Duration,
+    pub(crate) payloads: Payloads,
+    pub(crate) partitions: Partitions,
+    pub(crate) backlog: Option<Backlog>,
+    pub(crate) waiting_batches: std::collections::VecDeque<Batch>,
+    pub(crate) chunks: Vec<Pending>,
+    pub(crate) next_run: u64,
+    pub(crate) ending: Ending,
+}
+
+/// A batch of which a part was handed to the engine: the rest waits for room.
+pub(crate) struct Backlog {
+    batch: Arc<Batch>,
+    next: usize,
+}
+
+impl Driver {
+    /// Runs until everything is released and closed.
+    pub(crate) fn run(mut self) -> Result<Summary, Error> {
+        while !self.ending.over() {
+            self.wait();
+            self.feed();
+            self.engine.handle(self.clock.now(), Input::Tick);
+            self.carry_out();
+            self.metrics.observe(&self.engine.snapshot(), &self.inbox.stats());
+            self.go_on_ending();
+        }
+        self.finish()
+    }
+
+    /// Takes facts: blocks for the first, then takes what is there.
+    fn wait(&mut self) {
+        let deadline = self.next_wake();
+        let first = match deadline {
+            Some(wait) => self.facts.recv_timeout(wait),
+            None => self.facts.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        let Ok(first) = first else { return };
+        self.take(first);
+        for _ in 1..FACTS_PER_TURN {
+            let Ok(fact) = self.facts.try_recv() else { break };
+            self.take(fact);
+        }
+    }
+
+    fn next_wake(&self) -> Option<Duration> {
+        let engine = self.engine.next_deadline().map(|due| self.clock.until(due));
+        match (engine, self.ending.next_wake(self.clock.now())) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Hands fetched records to the engine while it has room for them. Whether any was handed in.
+    fn feed(&mut self) -> bool {
+        let now = self.clock.now();
+        let mut fed = false;
+        loop {
+            let room = self.engine.snapshot();
+            if room.room_records == 0 {
+                return fed;
+            }
+            let Some(backlog) = self.backlog.as_mut() else {
+                let Some(batch) = self.waiting_batches.pop_front() else { return fed };
+                self.source.batch_taken();
+                self.backlog = Some(Backlog { batch: self.payloads.adopt(batch), next: 0 });
+                continue;
+            };
+            let end = backlog.batch.len().min(backlog.next + room.room_records as usize);
+            let mut bytes = room.room_bytes;
+            while backlog.next < end {
+                let fetched = self.payloads.admit(&backlog.batch, backlog.next);
+                // A record larger than the whole budget passes alone: it would wait for ever otherwise.
+                if u64::from(fetched.bytes) > bytes && (fed || room.records > 0) {
+                    self.payloads.refuse(fetched.delivery);
+                    return fed;
+                }
+                bytes = bytes.saturating_sub(u64::from(fetched.bytes));
+                backlog.next += 1;
+                fed = true;
+                self.engine.handle(now, Input::Fetched(fetched));
+            }
+            if backlog.next >= backlog.batch.len() {
+                self.backlog = None;
+            }
+        }
+    }
+
+    /// Carries out orders until there are none, then lets the stores and the executor start.
+    fn carry_out(&mut self) {
+        loop {
+            while let Some(effect) = self.engine.next_effect() {
+                self.carry(effect);
+            }
+            self.send_chunks();
+            self.inbox.flush();
+            if !self.feed() {
+                return;
+            }
+        }
+    }
+
+    fn carry(&mut self, effect: Effect) {
+        match effect {
+            Effect::CatchUp { partition, epoch } => {
+                if let Some(name) = self.partitions.name(partition) {
+                    self.inbox.catch_up(partition, epoch, name);
+                }
+            }
+            Effect::LookUp(deliveries) => self.look_up(&deliveries),
+            Effect::Dispatch(runs) => self.dispatch(&runs),
+            Effect::Mark(deliveries) => self.mark(&deliveries),
+            Effect::DeadLetter(letter) => self.dead_letter(letter),
+            Effect::Forget(fates) => self.forget(&fates),
+            Effect::Alert(alert) => self.alert(alert),
+            Effect::Finished => self.ending.finished(),
+            Effect::Commit { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Seek { .. } | Effect::Release { .. } => {
+                self.order(effect);
+            }
+        }
+    }
+}

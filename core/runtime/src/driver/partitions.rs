@@ -1,0 +1,64 @@
+//! The names behind the engine's partition numbers.
+
+use std::sync::Arc;
+
+use onceward_engine::{Epoch, PartitionId};
+
+use crate::event::Place;
+use crate::inbox::PartitionName;
+
+/// What the loop knows of each partition that was ever assigned.
+#[derive(Debug, Default)]
+pub(crate) struct Partitions {
+    entries: Vec<Option<Entry>>,
+}
+
+/// One partition.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: PartitionName,
+    pub(crate) place: Arc<Place>,
+    pub(crate) epoch: Epoch,
+    /// Whether the epoch is not over.
+    pub(crate) live: bool,
+}
+
+impl Partitions {
+    pub(crate) fn assign(&mut self, partition: PartitionId, entry: Entry) {
+        let index = partition.0 as usize;
+        if self.entries.len() <= index {
+            self.entries.resize_with(index + 1, || None);
+        }
+        self.entries[index] = Some(entry);
+    }
+
+    pub(crate) fn get(&self, partition: PartitionId) -> Option<&Entry> {
+        self.entries.get(partition.0 as usize)?.as_ref()
+    }
+
+    pub(crate) fn name(&self, partition: PartitionId) -> Option<&PartitionName> {
+        self.get(partition).map(|entry| &entry.name)
+    }
+
+    /// Ends an epoch; an older one than the current changes nothing.
+    pub(crate) fn end(&mut self, partition: PartitionId, epoch: Epoch) {
+        if let Some(Some(entry)) = self.entries.get_mut(partition.0 as usize)
+            && entry.epoch == epoch
+        {
+            entry.live = false;
+        }
+    }
+
+    /// All assignments that are not over.
+    pub(crate) fn live(&self) -> impl Iterator<Item = (PartitionId, Epoch)> + '_ {
+        self.entries.iter().enumerate().filter_map(|(index, entry)| {
+            let entry = entry.as_ref().filter(|entry| entry.live)?;
+            Some((PartitionId(u32::try_from(index).unwrap_or(u32::MAX)), entry.epoch))
+        })
+    }
+
+    /// `topic/number`, for people.
+    pub(crate) fn display(&self, partition: PartitionId) -> String {
+        self.get(partition).map_or_else(|| format!("partition #{}", partition.0), |entry| format!("{}/{}", entry.name.topic, entry.name.number))
+    }
+}

@@ -1,0 +1,14 @@
+//! What a handler gets, and what it can say.
+
+pub(crate) mod correlation;
+mod failure;
+mod params;
+mod publish;
+mod view;
+
+pub use failure::{DecodeError, Failure, Report};
+pub(crate) use failure::Verdict;
+pub use params::{IntoParams, IntoValue};
+pub use publish::Publish;
+pub use view::Event;
+pub(crate) use view::{Chunk, Item, Place, Recorded};

@@ -1,0 +1,216 @@
+//! One event as a handler sees it: ranges into the fetched batch, nothing copied.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use onceward_engine::DeliveryId;
+use serde::de::DeserializeOwned;
+
+use super::correlation;
+use super::failure::DecodeError;
+use super::params::IntoParams;
+use super::publish::Publish;
+use crate::inbox::Statement;
+use crate::kafka::{Batch, Header, Identifier, Record};
+use crate::wire;
+
+/// An event: a record of Kafka, with an identity.
+///
+/// Cheap to clone. What it borrows lives as long as any clone of it.
+#[derive(Clone, Debug)]
+pub struct Event {
+    chunk: Arc<Chunk>,
+    index: u32,
+}
+
+/// Deliveries that went to the executor together: one allocation for all of them.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) items: Vec<Item>,
+    /// Where each run ends in `items`.
+    pub(crate) ends: Vec<u32>,
+}
+
+/// One delivery of a chunk.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) delivery: DeliveryId,
+    pub(crate) attempt: u32,
+    pub(crate) place: Arc<Place>,
+    pub(crate) batch: Arc<Batch>,
+    pub(crate) index: u32,
+    pub(crate) recorded: Mutex<Recorded>,
+}
+
+/// Where a record came from, in names.
+pub(crate) struct Place {
+    pub(crate) group: Arc<str>,
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+    pub(crate) identifier: Arc<Identifier>,
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}", self.topic, self.partition)
+    }
+}
+
+/// What a handler recorded: it counts only if the handler succeeds.
+#[derive(Debug, Default)]
+pub(crate) struct Recorded {
+    pub(crate) closed: bool,
+    pub(crate) statements: Vec<Statement>,
+    pub(crate) publishes: Vec<Publish>,
+}
+
+impl Item {
+    pub(crate) fn record(&self) -> Record<'_> {
+        self.batch.record(self.index as usize)
+    }
+
+    /// Takes what the handler recorded; whatever a forgotten task records later is refused.
+    pub(crate) fn close(&self) -> Recorded {
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *recorded, Recorded { closed: true, ..Recorded::default() })
+    }
+}
+
+impl Event {
+    pub(crate) fn new(chunk: Arc<Chunk>, index: usize) -> Self {
+        Self { chunk, index: u32::try_from(index).unwrap_or(u32::MAX) }
+    }
+
+    pub(crate) fn item(&self) -> &Item {
+        &self.chunk.items[self.index as usize]
+    }
+
+    fn record(&self) -> Record<'_> {
+        self.item().record()
+    }
+
+    /// The source topic.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.item().place.topic
+    }
+
+    /// The partition's number.
+    #[must_use]
+    pub fn partition(&self) -> i32 {
+        self.item().place.partition
+    }
+
+    /// The record's offset.
+    #[must_use]
+    pub fn offset(&self) -> i64 {
+        self.record().meta.offset.0
+    }
+
+    /// The record key; `None` is Kafka's null.
+    #[must_use]
+    pub fn key(&self) -> Option<&[u8]> {
+        self.record().key()
+    }
+
+    /// The value; `None` is Kafka's null (a tombstone).
+    #[must_use]
+    pub fn value(&self) -> Option<&[u8]> {
+        self.record().value()
+    }
+
+    /// All headers in order, repeated ones included.
+    pub fn headers(&self) -> impl DoubleEndedIterator<Item = Header<'_>> {
+        self.record().headers()
+    }
+
+    /// The last header of this name that is not null.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.record().header(name)
+    }
+
+    /// The record's timestamp, in milliseconds since 1970.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<i64> {
+        self.record().meta.timestamp
+    }
+
+    /// The event's id as the producer gave it; else its coordinates, as `topic/partition/offset`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let item = self.item();
+        item.place.event_id(&item.record())
+    }
+
+    /// The id of the business flow: from the headers, else from `traceparent`, else made from the record's place.
+    #[must_use]
+    pub fn correlation_id(&self) -> String {
+        correlation::of(&self.record(), self.topic(), self.partition())
+    }
+
+    /// The id of the event that caused this one, if its producer said so.
+    #[must_use]
+    pub fn causation_id(&self) -> Option<String> {
+        self.header(wire::CAUSATION_ID).and_then(correlation::printable)
+    }
+
+    /// The number of this handler call for this event, counted from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.item().attempt
+    }
+
+    /// A key for the other side of a call that is no effect (a payment, an e-mail): the same for every attempt and every redelivery of
+    /// this event in this group. 32 hex digits.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        let item = self.item();
+        let hash = blake3::hash(format!("{}\n{}\n{}", item.place.group, self.topic(), self.id()).as_bytes());
+        hash.to_hex()[..32].to_owned()
+    }
+
+    /// The value as JSON.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when it is not the JSON that `T` expects. Returned with `?`, it sends the event to the dead-letter topic at once.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        Ok(serde_json::from_slice(self.value().unwrap_or_default())?)
+    }
+
+    /// Records a statement that commits in the transaction of this event's mark: exactly once, power cut included.
+    ///
+    /// Deferred: nothing runs now. A failing statement is a failed attempt of this event. `?` is the placeholder on every store.
+    /// Nothing is recorded after the handler has ended.
+    pub fn effect(&self, sql: impl Into<Cow<'static, str>>, params: impl IntoParams) {
+        let statement = Statement { sql: sql.into(), params: params.into_params() };
+        self.with_recorded(|recorded| recorded.statements.push(statement));
+    }
+
+    /// Publishes an event when this handler succeeds; what a failed attempt published is discarded.
+    ///
+    /// Its id is derived from this event's, the target and the order of publishes, so that a repeated handling publishes the same id and
+    /// the next Onceward consumer drops the copy.
+    pub fn publish(&self, publish: Publish) {
+        self.with_recorded(|recorded| recorded.publishes.push(publish));
+    }
+
+    fn with_recorded(&self, record: impl FnOnce(&mut Recorded)) {
+        let mut recorded = self.item().recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorded.closed {
+            tracing::warn!(
+                target: "onceward", topic = self.topic(), partition = self.partition(), offset = self.offset(),
+                "an effect or publish was recorded after the handler had ended; it is ignored: await everything before you return"
+            );
+            return;
+        }
+        record(&mut recorded);
+    }
+}
+
+impl Place {
+    /// The id of a record as people write it.
+    pub(crate) fn event_id(&self, record: &Record<'_>) -> String {
+        self.identifier.text(record).unwrap_or_else(|| format!("{}/{}/{}", self.topic, self.partition, record.meta.offset.0))
+    }
+}

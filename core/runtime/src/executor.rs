@@ -1,0 +1,195 @@
+//! Runs handlers on tokio.
+//!
+//! Deliveries arrive in chunks, so that a fast handler costs no task of its own: one task polls them one after the other. The first future
+//! that has to wait keeps its task; the rest of the chunk moves to a new one. So does the rest when the time slice is used up, which lets
+//! other workers take part. No future is boxed, and none is moved after its first poll.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use onceward_engine::{DeliveryId, Outcome};
+use tracing::Instrument;
+
+use crate::event::{Chunk, Event, Failure, Item, Report, Verdict};
+use crate::handler::{Fatal, Handler};
+use crate::inbox::Statement;
+use crate::publisher::Publisher;
+
+/// How long one task polls handlers before it lets another worker take the rest.
+const SLICE: Duration = Duration::from_micros(200);
+
+/// What became of one delivery.
+#[derive(Debug)]
+pub(crate) struct Completion {
+    pub(crate) delivery: DeliveryId,
+    /// `None`: an earlier event of the run was not done, so this one was not started.
+    pub(crate) outcome: Option<Outcome>,
+    /// Which run it was part of: statements of one run commit together.
+    pub(crate) run: u64,
+    pub(crate) statements: Vec<Statement>,
+    pub(crate) failure: Option<Box<Report>>,
+}
+
+/// Where completions go.
+pub(crate) type Done = Arc<dyn Fn(Vec<Completion>) + Send + Sync>;
+
+/// A handler without its type.
+pub(crate) trait Runner: Send + Sync {
+    fn start(self: Arc<Self>, chunk: Arc<Chunk>, first_run: u64);
+}
+
+/// One handler with everything that its events need.
+pub(crate) struct Executor<H> {
+    pub(crate) handler: H,
+    pub(crate) fatal: Fatal,
+    pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) publisher: Publisher,
+    pub(crate) done: Done,
+    pub(crate) keeps_effects: bool,
+}
+
+impl<H: Handler> Runner for Executor<H> {
+    fn start(self: Arc<Self>, chunk: Arc<Chunk>, first_run: u64) {
+        spawn(self, chunk, 0, first_run);
+    }
+}
+
+/// A plain function, so that the task's future does not contain its own type.
+fn spawn<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, run: usize, first_run: u64) {
+    let runtime = executor.runtime.clone();
+    let task: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(drive(executor, chunk, run, first_run));
+    // Detached on purpose: its end is reported through `done`.
+    drop(runtime.spawn(task));
+}
+
+async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first: usize, first_run: u64) {
+    let started = Instant::now();
+    let runs = chunk.ends.len();
+    let mut completions = Vec::with_capacity(chunk.items.len());
+    let mut alone = false;
+    for run in first..runs {
+        let from = if run == 0 { 0 } else { chunk.ends[run - 1] as usize };
+        let number = first_run + run as u64;
+        let mut stopped = false;
+        for index in from..chunk.ends[run] as usize {
+            let item = &chunk.items[index];
+            if stopped {
+                completions.push(Completion { delivery: item.delivery, outcome: None, run: number, statements: Vec::new(), failure: None });
+                continue;
+            }
+            let mut attempt = pin!(executor.attempt(&chunk, index, number));
+            let completion = match poll_once(attempt.as_mut()).await {
+                Some(completion) => completion,
+                None => {
+                    if !alone {
+                        alone = true;
+                        executor.report_finished(&mut completions, index - from);
+                        if run + 1 < runs {
+                            spawn(Arc::clone(&executor), Arc::clone(&chunk), run + 1, first_run);
+                        }
+                    }
+                    attempt.await
+                }
+            };
+            stopped = !matches!(completion.outcome, Some(Outcome::Done { .. }));
+            completions.push(completion);
+        }
+        if alone {
+            break;
+        }
+        if run + 1 < runs && started.elapsed() > SLICE {
+            spawn(Arc::clone(&executor), Arc::clone(&chunk), run + 1, first_run);
+            break;
+        }
+    }
+    (executor.done)(completions);
+}
+
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+impl<H: Handler> Executor<H> {
+    /// Reports finished runs before a wait. The members of the run that goes on stay: statements of one run commit together.
+    fn report_finished(&self, completions: &mut Vec<Completion>, unfinished: usize) {
+        let unfinished = completions.split_off(completions.len().saturating_sub(unfinished));
+        let finished = std::mem::replace(completions, unfinished);
+        if !finished.is_empty() {
+            (self.done)(finished);
+        }
+    }
+
+    async fn attempt(&self, chunk: &Arc<Chunk>, index: usize, run: u64) -> Completion {
+        let item = &chunk.items[index];
+        let event = Event::new(Arc::clone(chunk), index);
+        let span = span(&event);
+        let result = async {
+            let result = match AssertUnwindSafe(self.handler.call(event)).catch_unwind().await {
+                Ok(result) => result,
+                Err(panic) => Err(panicked(panic.as_ref())),
+            };
+            self.conclude(item, result).await
+        }
+        .instrument(span)
+        .await;
+        match result {
+            Ok(statements) => Completion {
+                delivery: item.delivery,
+                outcome: Some(Outcome::Done { effects: !statements.is_empty() }),
+                run,
+                statements,
+                failure: None,
+            },
+            Err(failure) => {
+                let outcome = match failure.verdict {
+                    Verdict::Reject(rejection) => Outcome::Reject(rejection),
+                    Verdict::Misuse => Outcome::Cancelled,
+                    Verdict::Retry { .. } if self.fatal.covers(&failure.report) => Outcome::Reject(onceward_engine::Rejection::Rejected),
+                    Verdict::Retry { after } => Outcome::Retry { after: after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)) },
+                };
+                let failure = Some(Box::new(failure.report));
+                Completion { delivery: item.delivery, outcome: Some(outcome), run, statements: Vec::new(), failure }
+            }
+        }
+    }
+
+    /// What a successful handler recorded takes effect; what a failed one recorded is dropped.
+    async fn conclude(&self, item: &Item, result: Result<(), Failure>) -> Result<Vec<Statement>, Failure> {
+        let recorded = item.close();
+        if let Err(failure) = result {
+            tracing::debug!(target: "onceward", error_type = %failure.report.kind, error = %failure.report.message, "attempt failed");
+            return Err(failure);
+        }
+        if !recorded.statements.is_empty() && !self.keeps_effects {
+            return Err(Failure::misuse("event.effect needs an inbox that commits it, and the memory inbox has none: use inbox = \"sqlite:FILE\""));
+        }
+        if !recorded.publishes.is_empty() {
+            self.publisher.publish(item, recorded.publishes).await?;
+        }
+        Ok(recorded.statements)
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+    Failure::retry("panic", text.unwrap_or_else(|| "the handler panicked with a value that is no text".to_owned()))
+}
+
+fn span(event: &Event) -> tracing::Span {
+    if !tracing::enabled!(target: "onceward", tracing::Level::INFO) {
+        return tracing::Span::none();
+    }
+    tracing::info_span!(
+        target: "onceward", "process",
+        correlation_id = %event.correlation_id(), topic = event.topic(), partition = event.partition(), offset = event.offset(), attempt = event.attempt(),
+    )
+}

@@ -1,0 +1,140 @@
+//! Handlers and how they are treated.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::raw;
+use crate::event::{Event, Failure, Report};
+
+/// A function that handles one event. Any `async fn(Event) -> Result<(), Failure>` is one.
+pub trait Handler: Send + Sync + 'static {
+    /// Handles one attempt of one event.
+    fn call(&self, event: Event) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+impl<F, Fut> Handler for F
+where
+    F: Fn(Event) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), Failure>> + Send,
+{
+    fn call(&self, event: Event) -> impl Future<Output = Result<(), Failure>> + Send {
+        self(event)
+    }
+}
+
+/// When a failed event is tried again, and when it is given up. What is not set comes from the configuration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Backoff(pub(crate) raw::Retry);
+
+impl Backoff {
+    /// The configuration's policy, to be changed with the methods below.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Handler calls per event, the first included. Default 5.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.0.attempts = Some(attempts);
+        self
+    }
+
+    /// Wait after the first failure. Default 200 ms.
+    #[must_use]
+    pub fn first(mut self, first: Duration) -> Self {
+        self.0.first = Some(first.into());
+        self
+    }
+
+    /// Each further wait is this many times the one before. Default 2.
+    #[must_use]
+    pub fn factor(mut self, factor: f64) -> Self {
+        self.0.factor = Some(factor);
+        self
+    }
+
+    /// Longest single wait. Default 30 s.
+    #[must_use]
+    pub fn max(mut self, max: Duration) -> Self {
+        self.0.max = Some(max.into());
+        self
+    }
+
+    /// Time budget from the first attempt to the last. Default 5 min.
+    #[must_use]
+    pub fn total(mut self, total: Duration) -> Self {
+        self.0.total = Some(total.into());
+        self
+    }
+
+    /// How much of each wait is random, from 0 to 1. Default 0.2.
+    #[must_use]
+    pub fn jitter(mut self, jitter: f64) -> Self {
+        self.0.jitter = Some(jitter);
+        self
+    }
+}
+
+/// How one handler's failures are treated.
+#[derive(Clone, Default)]
+pub struct HandlerOptions {
+    pub(crate) backoff: Option<Backoff>,
+    pub(crate) fatal: Fatal,
+}
+
+/// Which failures are given up at once.
+#[derive(Clone, Default)]
+pub(crate) struct Fatal {
+    pub(crate) names: Vec<String>,
+    predicate: Option<Arc<dyn Fn(&Report) -> bool + Send + Sync>>,
+}
+
+impl HandlerOptions {
+    /// The configuration's options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The retry policy.
+    #[must_use]
+    pub fn retry(mut self, backoff: Backoff) -> Self {
+        self.backoff = Some(backoff);
+        self
+    }
+
+    /// Errors of this type are given up at once, with the reason `rejected`.
+    #[must_use]
+    pub fn fatal<E: 'static>(mut self) -> Self {
+        self.fatal.names.push(std::any::type_name::<E>().to_owned());
+        self
+    }
+
+    /// Errors for which this is true are given up at once.
+    #[must_use]
+    pub fn is_fatal(mut self, predicate: impl Fn(&Report) -> bool + Send + Sync + 'static) -> Self {
+        self.fatal.predicate = Some(Arc::new(predicate));
+        self
+    }
+}
+
+impl Fatal {
+    /// Whether a failure is declared fatal. A name without a path matches the last part of the error's type.
+    pub(crate) fn covers(&self, report: &Report) -> bool {
+        let bare = report.kind.rsplit("::").next().unwrap_or(&report.kind);
+        self.names.iter().any(|name| *name == report.kind || name == bare) || self.predicate.as_ref().is_some_and(|is_fatal| is_fatal(report))
+    }
+}
+
+impl std::fmt::Debug for HandlerOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("HandlerOptions")
+            .field("backoff", &self.backoff)
+            .field("fatal", &self.fatal.names)
+            .field("is_fatal", &self.fatal.predicate.is_some())
+            .finish()
+    }
+}

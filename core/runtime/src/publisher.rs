@@ -1,0 +1,100 @@
+//! What handlers publish: ids derived, headers added, acknowledged before the mark.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::event::{Failure, Item, Publish, correlation};
+use crate::letter::{HeaderBytes, Producer, PublishRequest};
+use crate::wire;
+
+/// Sends what handlers publish and waits until all in-sync replicas have it.
+#[derive(Clone)]
+pub(crate) struct Publisher {
+    producer: Arc<Producer>,
+    waiting: Arc<Waiting>,
+    correlation_header: Arc<str>,
+}
+
+/// Who waits for which acknowledgement.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    next: AtomicU64,
+    senders: Mutex<HashMap<u64, oneshot::Sender<Result<(), String>>>>,
+}
+
+impl Waiting {
+    /// Passes an acknowledgement on.
+    pub(crate) fn settle(&self, token: u64, result: Result<(), String>) {
+        let sender = self.senders.lock().unwrap_or_else(PoisonError::into_inner).remove(&token);
+        if let Some(sender) = sender {
+            // The handler's task may be gone; then nobody is interested.
+            drop(sender.send(result));
+        }
+    }
+
+    fn register(&self) -> (u64, oneshot::Receiver<Result<(), String>>) {
+        let token = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner).insert(token, sender);
+        (token, receiver)
+    }
+}
+
+impl Publisher {
+    pub(crate) fn new(producer: Arc<Producer>, waiting: Arc<Waiting>, correlation_header: &str) -> Self {
+        Self { producer, waiting, correlation_header: correlation_header.into() }
+    }
+
+    /// Publishes everything that one attempt recorded. Pipelined: order per key holds, since one producer sends it in order.
+    pub(crate) async fn publish(&self, item: &Item, publishes: Vec<Publish>) -> Result<(), Failure> {
+        let mut receivers = Vec::with_capacity(publishes.len());
+        for (ordinal, publish) in publishes.into_iter().enumerate() {
+            let topic = publish.topic.clone();
+            let (token, receiver) = self.waiting.register();
+            self.producer.publish(self.request(item, token, ordinal, publish));
+            receivers.push((topic, receiver));
+        }
+        for (topic, receiver) in receivers {
+            match receiver.await {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => return Err(Failure::retry("PublishFailed", format!("publishing to {topic}: {why}"))),
+                Err(_) => return Err(Failure::retry("PublishFailed", format!("publishing to {topic}: the producer was closed"))),
+            }
+        }
+        Ok(())
+    }
+
+    fn request(&self, item: &Item, token: u64, ordinal: usize, publish: Publish) -> PublishRequest {
+        let record = item.record();
+        let place = &item.place;
+        let causation = place.event_id(&record);
+        let flow = correlation::of(&record, &place.topic, place.partition);
+        let id = publish.id.clone().unwrap_or_else(|| derived_id(place.group.as_ref(), &place.topic, &causation, &publish, ordinal));
+        let salt = format!("{}/{ordinal}", publish.topic);
+        let traceparent = correlation::traceparent(record.header(wire::TRACEPARENT), &flow, &salt);
+        let ours = [
+            (wire::ID, id),
+            (self.correlation_header.as_ref(), flow),
+            (wire::CAUSATION_ID, causation),
+            (wire::TRACEPARENT, traceparent),
+        ];
+        let others = publish.headers.into_iter().filter(|(name, _)| ours.iter().all(|(taken, _)| taken != name));
+        let mut headers: Vec<HeaderBytes> = others.map(|(name, value)| (name.into_bytes(), Some(value))).collect();
+        headers.extend(ours.iter().map(|(name, value)| (name.as_bytes().to_vec(), Some(value.as_bytes().to_vec()))));
+        PublishRequest { token, topic: publish.topic, key: publish.key, value: publish.value, headers, timestamp: None }
+    }
+}
+
+/// The id of a publish: the same whenever the same event is handled again, so that the next consumer knows the copy.
+fn derived_id(group: &str, source: &str, incoming: &str, publish: &Publish, ordinal: usize) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in [group.as_bytes(), source.as_bytes(), incoming.as_bytes(), publish.topic.as_bytes(), publish.key.as_deref().unwrap_or_default()] {
+        hasher.update(&(part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.update(&(ordinal as u64).to_be_bytes());
+    hasher.finalize().to_hex()[..32].to_owned()
+}

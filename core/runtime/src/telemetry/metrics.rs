@@ -1,0 +1,140 @@
+//! Counters and gauges of one consumer, as Prometheus text.
+//!
+//! One registry per consumer, none global: a process may run several. Names: `docs/reference/metrics.md`, golden in the tests.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use onceward_engine::{Fate, Snapshot};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::driver::Summary;
+use crate::inbox::InboxStats;
+
+/// The numbers of one consumer. Written by the driver's thread alone, read by anyone.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    handled: AtomicU64,
+    duplicates: AtomicU64,
+    dead_letters: AtomicU64,
+    abandoned: AtomicU64,
+    failed_attempts: AtomicU64,
+    identity_conflicts: AtomicU64,
+    gaps: AtomicU64,
+    in_flight: AtomicI64,
+    in_flight_bytes: AtomicI64,
+    waiting: AtomicI64,
+    running: AtomicI64,
+    partitions: AtomicI64,
+    halted: AtomicI64,
+    inbox_marks: AtomicI64,
+    inbox_commits: AtomicU64,
+    inbox_reads: AtomicU64,
+    inbox_commit_micros: AtomicU64,
+}
+
+impl Metrics {
+    pub(crate) fn resolved(&self, fate: Fate) {
+        let counter = match fate {
+            Fate::Handled => &self.handled,
+            Fate::Duplicate => &self.duplicates,
+            Fate::Lettered => &self.dead_letters,
+            Fate::Abandoned => &self.abandoned,
+        };
+        add(counter, 1);
+    }
+
+    pub(crate) fn failed_attempt(&self) {
+        add(&self.failed_attempts, 1);
+    }
+
+    pub(crate) fn identity_conflict(&self) {
+        add(&self.identity_conflicts, 1);
+    }
+
+    pub(crate) fn gap(&self, offsets: i64) {
+        add(&self.gaps, u64::try_from(offsets).unwrap_or(0));
+    }
+
+    pub(crate) fn observe(&self, snapshot: &Snapshot, inbox: &InboxStats) {
+        let set = |gauge: &AtomicI64, value: u64| gauge.store(i64::try_from(value).unwrap_or(i64::MAX), Ordering::Relaxed);
+        set(&self.in_flight, u64::from(snapshot.records));
+        set(&self.in_flight_bytes, snapshot.bytes);
+        set(&self.waiting, u64::from(snapshot.waiting));
+        set(&self.running, u64::from(snapshot.running));
+        set(&self.partitions, u64::from(snapshot.partitions));
+        set(&self.halted, u64::from(snapshot.halted));
+        set(&self.inbox_marks, inbox.marks);
+        self.inbox_commits.store(inbox.commits, Ordering::Relaxed);
+        self.inbox_reads.store(inbox.reads, Ordering::Relaxed);
+        self.inbox_commit_micros.store(inbox.commit_micros, Ordering::Relaxed);
+    }
+
+    /// The counters as a summary.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Summary {
+            handled: get(&self.handled),
+            duplicates: get(&self.duplicates),
+            failed_attempts: get(&self.failed_attempts),
+            dead_letters: get(&self.dead_letters),
+            identity_conflicts: get(&self.identity_conflicts),
+            abandoned: get(&self.abandoned),
+            halted: u32::try_from(self.halted.load(Ordering::Relaxed)).unwrap_or(0),
+        }
+    }
+
+    /// Everything as Prometheus text (OpenMetrics).
+    #[must_use]
+    pub fn prometheus(&self) -> String {
+        let mut registry = Registry::with_prefix("onceward");
+        let counters = [
+            ("events_handled", "Events handled and durably marked", &self.handled),
+            ("duplicates", "Copies of handled events that were dropped", &self.duplicates),
+            ("dead_letters", "Events in the dead-letter topic", &self.dead_letters),
+            ("events_abandoned", "Events given back unresolved with their partition", &self.abandoned),
+            ("failed_attempts", "Handler calls that failed", &self.failed_attempts),
+            ("identity_conflicts", "Ids that came again with other bytes", &self.identity_conflicts),
+            ("gap_offsets", "Offsets deleted by the broker before they were read", &self.gaps),
+            ("inbox_commits", "Transactions of the inbox", &self.inbox_commits),
+            ("inbox_reads", "Look-ups that had to read the store", &self.inbox_reads),
+        ];
+        for (name, help, value) in counters {
+            registry.register(name, help, ConstCounter::new(value.load(Ordering::Relaxed)));
+        }
+        let gauges = [
+            ("in_flight", "Records in memory", &self.in_flight),
+            ("waiting", "Events waiting for another attempt", &self.waiting),
+            ("running_handlers", "Handlers (runs) in flight", &self.running),
+            ("partitions", "Partitions assigned", &self.partitions),
+            ("partitions_halted", "Partitions halted by an alert", &self.halted),
+            ("inbox_marks", "Ids marked and not expired", &self.inbox_marks),
+        ];
+        for (name, help, value) in gauges {
+            registry.register(name, help, ConstGauge::new(value.load(Ordering::Relaxed)));
+        }
+        let bytes = ConstGauge::new(self.in_flight_bytes.load(Ordering::Relaxed));
+        registry.register_with_unit("in_flight", "Bytes of records in memory", Unit::Bytes, bytes);
+        let seconds = micros_to_seconds(self.inbox_commit_micros.load(Ordering::Relaxed));
+        registry.register_with_unit("inbox_write", "Time spent in transactions of the inbox", Unit::Seconds, ConstCounter::new(seconds));
+        let mut text = String::new();
+        // Writing into a string fails for nobody; an empty answer would show it.
+        if encode(&mut text, &registry).is_err() {
+            text.clear();
+        }
+        text
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a sum of microseconds needs no more than 53 bits")]
+fn micros_to_seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}
+
+/// One writer: a plain load and store would do, and this is as cheap.
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+}

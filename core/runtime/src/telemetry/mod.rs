@@ -1,0 +1,5 @@
+//! What can be seen from outside: metrics, spans, log lines.
+
+mod metrics;
+
+pub use metrics::Metrics;
