@@ -46,7 +46,9 @@ impl Numbers {
 /// Creates a topic with its companions and fills it; one that is full already stays as it is.
 pub(crate) fn prepare(topic: &Topic) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    for (name, extra) in [(topic.name.clone(), None), (format!("{}.dlt", topic.name), Some(())), (format!("{}.ledger", topic.name), Some(()))] {
+    for (name, extra) in
+        [(topic.name.clone(), None), (format!("{}.dlt", topic.name), Some(())), (format!("{}.ledger", topic.name), Some(()))]
+    {
         runtime.block_on(create(&name, extra.is_some()))?;
     }
     let have = total(&topic.name)?;
@@ -80,9 +82,8 @@ pub(crate) fn total(topic: &str) -> Outcome<u64> {
     let wait = Duration::from_secs(10);
     let deadline = Instant::now() + wait;
     loop {
-        let sum = (0..PARTITIONS).try_fold(0_i64, |sum, partition| {
-            consumer.fetch_watermarks(topic, partition, wait).map(|(low, high)| sum + high - low)
-        });
+        let sum = (0..PARTITIONS)
+            .try_fold(0_i64, |sum, partition| consumer.fetch_watermarks(topic, partition, wait).map(|(low, high)| sum + high - low));
         match sum {
             Ok(sum) => return Ok(u64::try_from(sum)?),
             // A topic that was just created is not known everywhere at once.

@@ -87,14 +87,7 @@ fn one(row: &'static Row, repeat: u32, out: &Path, filled: &Path) -> Outcome<Sam
     let line = printed.iter().rfind(|line| line.starts_with('{')).ok_or_else(|| format!("{} printed no result", row.name))?;
     let line: serde_json::Value = serde_json::from_str(line)?;
     let (records, seconds) = (line["records"].as_f64().unwrap_or(0.0), line["seconds"].as_f64().unwrap_or(f64::INFINITY));
-    Ok(Sample {
-        row: row.name,
-        repeat,
-        records_per_second: records / seconds,
-        cpu_seconds: usage.0,
-        peak_memory_mib: usage.1,
-        line,
-    })
+    Ok(Sample { row: row.name, repeat, records_per_second: records / seconds, cpu_seconds: usage.0, peak_memory_mib: usage.1, line })
 }
 
 /// CPU seconds and peak memory of a finished child.

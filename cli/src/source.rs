@@ -45,7 +45,9 @@ impl Source {
             loader = loader.file(&file);
         }
         loader = loader.process_env();
-        for (field, flag, value) in [("brokers", "--brokers", &self.brokers), ("group", "--group", &self.group), ("inbox", "--inbox", &self.inbox)] {
+        for (field, flag, value) in
+            [("brokers", "--brokers", &self.brokers), ("group", "--group", &self.group), ("inbox", "--inbox", &self.inbox)]
+        {
             if let Some(text) = value {
                 loader = loader.set(&[field], serde_json::Value::String(text.clone()), flag);
             }

@@ -8,3 +8,4 @@ pub mod flights;
 pub mod fold;
 pub mod history;
 pub mod kafka;
+pub mod sim;

@@ -69,7 +69,11 @@ fn consumer() -> Outcome<Consumer> {
     let mut builder = Consumer::builder()
         .brokers(env::brokers())
         .group(env::text("GROUP", "bench"))
-        .inbox(if env::text("INBOX", "sqlite") == "memory" { "memory".to_owned() } else { format!("sqlite:{}", env::text("DB", "bench.db")) })
+        .inbox(if env::text("INBOX", "sqlite") == "memory" {
+            "memory".to_owned()
+        } else {
+            format!("sqlite:{}", env::text("DB", "bench.db"))
+        })
         .auto_offset_reset(AutoOffsetReset::Earliest)
         .event_id("header:ce_id")
         .concurrency(u32::try_from(env::number("CONC", 256))?)

@@ -154,7 +154,9 @@ impl<H: Handler> Executor<H> {
                     Verdict::Reject(rejection) => Outcome::Reject(rejection),
                     Verdict::Misuse => Outcome::Cancelled,
                     Verdict::Retry { .. } if self.fatal.covers(&failure.report) => Outcome::Reject(onceward_engine::Rejection::Rejected),
-                    Verdict::Retry { after } => Outcome::Retry { after: after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)) },
+                    Verdict::Retry { after } => {
+                        Outcome::Retry { after: after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)) }
+                    }
                 };
                 let failure = Some(Box::new(failure.report));
                 Completion { delivery: item.delivery, outcome: Some(outcome), run, statements: Vec::new(), failure }
@@ -170,7 +172,9 @@ impl<H: Handler> Executor<H> {
             return Err(failure);
         }
         if !recorded.statements.is_empty() && !self.keeps_effects {
-            return Err(Failure::misuse("event.effect needs an inbox that commits it, and the memory inbox has none: use inbox = \"sqlite:FILE\""));
+            return Err(Failure::misuse(
+                "event.effect needs an inbox that commits it, and the memory inbox has none: use inbox = \"sqlite:FILE\"",
+            ));
         }
         if !recorded.publishes.is_empty() {
             self.publisher.publish(item, recorded.publishes).await?;

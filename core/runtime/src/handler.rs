@@ -124,7 +124,8 @@ impl Fatal {
     /// Whether a failure is declared fatal. A name without a path matches the last part of the error's type.
     pub(crate) fn covers(&self, report: &Report) -> bool {
         let bare = report.kind.rsplit("::").next().unwrap_or(&report.kind);
-        self.names.iter().any(|name| *name == report.kind || name == bare) || self.predicate.as_ref().is_some_and(|is_fatal| is_fatal(report))
+        self.names.iter().any(|name| *name == report.kind || name == bare)
+            || self.predicate.as_ref().is_some_and(|is_fatal| is_fatal(report))
     }
 }
 

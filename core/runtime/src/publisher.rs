@@ -75,12 +75,8 @@ impl Publisher {
         let id = publish.id.clone().unwrap_or_else(|| derived_id(place.group.as_ref(), &place.topic, &causation, &publish, ordinal));
         let salt = format!("{}/{ordinal}", publish.topic);
         let traceparent = correlation::traceparent(record.header(wire::TRACEPARENT), &flow, &salt);
-        let ours = [
-            (wire::ID, id),
-            (self.correlation_header.as_ref(), flow),
-            (wire::CAUSATION_ID, causation),
-            (wire::TRACEPARENT, traceparent),
-        ];
+        let ours =
+            [(wire::ID, id), (self.correlation_header.as_ref(), flow), (wire::CAUSATION_ID, causation), (wire::TRACEPARENT, traceparent)];
         let others = publish.headers.into_iter().filter(|(name, _)| ours.iter().all(|(taken, _)| taken != name));
         let mut headers: Vec<HeaderBytes> = others.map(|(name, value)| (name.into_bytes(), Some(value))).collect();
         headers.extend(ours.iter().map(|(name, value)| (name.as_bytes().to_vec(), Some(value.as_bytes().to_vec()))));
@@ -91,7 +87,9 @@ impl Publisher {
 /// The id of a publish: the same whenever the same event is handled again, so that the next consumer knows the copy.
 fn derived_id(group: &str, source: &str, incoming: &str, publish: &Publish, ordinal: usize) -> String {
     let mut hasher = blake3::Hasher::new();
-    for part in [group.as_bytes(), source.as_bytes(), incoming.as_bytes(), publish.topic.as_bytes(), publish.key.as_deref().unwrap_or_default()] {
+    for part in
+        [group.as_bytes(), source.as_bytes(), incoming.as_bytes(), publish.topic.as_bytes(), publish.key.as_deref().unwrap_or_default()]
+    {
         hasher.update(&(part.len() as u64).to_be_bytes());
         hasher.update(part);
     }

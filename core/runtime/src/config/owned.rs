@@ -18,8 +18,7 @@ pub const OWNED: &[(&str, &str)] = &[
     ("offset.store.method", "offsets live in the group, where other tools see them"),
     ("enable.partition.eof", "the end of a partition is how `run until end` and idle commits know that they are done"),
     ("partition.assignment.strategy", "cooperative-sticky, so that a rebalance takes only the partitions that move"),
-    ("fetch.queue.backoff.ms", "at the client's default each full local queue stops a partition's fetch for a second"),
-    ("queued.max.messages.kbytes", "prefetched records are memory too: `credit.bytes` bounds what is in flight"),
+    ("group.protocol", "classic, until the client library follows brokers that reject a slow member"),
     ("enable.idempotence", "dead letters and publishes must not be doubled or reordered by a retry of the client"),
     ("acks", "a dead letter counts only when all in-sync replicas have it"),
     ("request.required.acks", "a dead letter counts only when all in-sync replicas have it"),
@@ -28,6 +27,8 @@ pub const OWNED: &[(&str, &str)] = &[
     ("message.timeout.ms", "Onceward itself retries a letter for ever, and must see a failure in time to say so"),
     ("delivery.timeout.ms", "Onceward itself retries a letter for ever, and must see a failure in time to say so"),
     ("transactional.id", "Onceward is once from end to end by event ids, without Kafka transactions"),
+    ("log.queue", "the client's log lines join the structured log"),
+    ("opaque", "it is a pointer, which has no place in a configuration"),
 ];
 
 /// Why a property may not be set, if it is one of ours.

@@ -92,7 +92,10 @@ fn subscribed(config: &mut raw::Config, handlers: &[Registration]) -> Result<Vec
         }
     }
     if topics.is_empty() {
-        problems.push(Problem { path: "topics".to_owned(), message: "no handler is registered; call on(topic, handler) before run".to_owned() });
+        problems.push(Problem {
+            path: "topics".to_owned(),
+            message: "no handler is registered; call on(topic, handler) before run".to_owned(),
+        });
     }
     if problems.is_empty() { Ok(topics) } else { Err(ConfigError { problems }) }
 }

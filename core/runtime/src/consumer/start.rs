@@ -55,7 +55,10 @@ impl Plan {
         let (sender, receiver) = facts;
         let settings = &self.settings;
         let waiting = Arc::new(Waiting::default());
-        let producer = Arc::new(Producer::start(&kafka::producer_properties(&settings.brokers, &user_properties(settings)), producer_sink(&sender, &waiting))?);
+        let producer = Arc::new(Producer::start(
+            &kafka::producer_properties(&settings.brokers, &user_properties(settings)),
+            producer_sink(&sender, &waiting),
+        )?);
         super::topics::check(settings, &self.topics)?;
         let mut inbox = open_inbox(settings, &sender)?;
         let keeps_effects = inbox.keeps_effects();
@@ -70,8 +73,7 @@ impl Plan {
             if let Some(topic) = registration.topics.first() {
                 fatal.names.extend(settings.rules(topic).fatal.iter().cloned());
             }
-            let parts =
-                Parts { fatal, runtime: runtime.clone(), publisher: publisher.clone(), done: Arc::clone(&done), keeps_effects };
+            let parts = Parts { fatal, runtime: runtime.clone(), publisher: publisher.clone(), done: Arc::clone(&done), keeps_effects };
             let runner = (registration.make)(parts);
             for (index, topic) in self.topics.iter().enumerate() {
                 if registration.topics.contains(topic) {

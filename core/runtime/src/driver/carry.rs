@@ -96,8 +96,7 @@ impl Driver {
             self.metrics.resolved(fate);
             self.payloads.remove(delivery);
         }
-        let abandoned: Vec<DeliveryId> =
-            fates.iter().filter(|(_, fate)| *fate == Fate::Abandoned).map(|(delivery, _)| *delivery).collect();
+        let abandoned: Vec<DeliveryId> = fates.iter().filter(|(_, fate)| *fate == Fate::Abandoned).map(|(delivery, _)| *delivery).collect();
         if !abandoned.is_empty() {
             self.producer.abandon(&abandoned);
         }
@@ -143,7 +142,11 @@ impl Driver {
                     self.partitions.display(partition),
                     from.0,
                     to.0,
-                    if halted { ". The partition is halted: set on_gap = \"continue\" to go on behind them, and check the topic's retention" } else { "" }
+                    if halted {
+                        ". The partition is halted: set on_gap = \"continue\" to go on behind them, and check the topic's retention"
+                    } else {
+                        ""
+                    }
                 );
                 self.report_alert(text, halted);
             }

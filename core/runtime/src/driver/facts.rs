@@ -163,7 +163,8 @@ impl Driver {
             ProducerFact::Lettered { delivery } => self.engine.handle(now, Input::DeadLettered { delivery }),
             ProducerFact::Refused { delivery, why } => {
                 let place = self.payloads.get(delivery).map(|payload| (payload.record().meta.partition, payload.record().meta.offset));
-                let (partition, offset) = place.map_or((String::new(), Offset(-1)), |(partition, offset)| (self.partitions.display(partition), offset));
+                let (partition, offset) =
+                    place.map_or((String::new(), Offset(-1)), |(partition, offset)| (self.partitions.display(partition), offset));
                 tracing::error!(target: "onceward", %partition, offset = offset.0, %why,
                     "a dead letter is refused by the broker; its key waits and the offset is held back until it is accepted");
             }

@@ -59,6 +59,7 @@ impl Partitions {
 
     /// `topic/number`, for people.
     pub(crate) fn display(&self, partition: PartitionId) -> String {
-        self.get(partition).map_or_else(|| format!("partition #{}", partition.0), |entry| format!("{}/{}", entry.name.topic, entry.name.number))
+        self.get(partition)
+            .map_or_else(|| format!("partition #{}", partition.0), |entry| format!("{}/{}", entry.name.topic, entry.name.number))
     }
 }

@@ -56,7 +56,8 @@ fn derived(record: &Record<'_>, topic: &str, partition: i32) -> String {
 pub(crate) fn traceparent(incoming: Option<&[u8]>, correlation: &str, salt: &str) -> String {
     let hash = blake3::hash(format!("{correlation}\n{salt}").as_bytes()).to_hex();
     let trace = incoming.and_then(trace_id);
-    let flags = incoming.filter(|_| trace.is_some()).and_then(|header| header.get(53..55)).and_then(|flags| std::str::from_utf8(flags).ok());
+    let flags =
+        incoming.filter(|_| trace.is_some()).and_then(|header| header.get(53..55)).and_then(|flags| std::str::from_utf8(flags).ok());
     format!("00-{}-{}-{}", trace.as_deref().unwrap_or(&hash.as_str()[..32]), &hash.as_str()[32..48], flags.unwrap_or("01"))
 }
 

@@ -22,7 +22,9 @@ pub struct Failure {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    Retry { after: Option<Duration> },
+    Retry {
+        after: Option<Duration>,
+    },
     Reject(Rejection),
     /// The program is wrong, not the event: nothing is counted or given up, the run ends with an error.
     Misuse,

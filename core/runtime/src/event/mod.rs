@@ -6,8 +6,8 @@ mod params;
 mod publish;
 mod view;
 
-pub use failure::{DecodeError, Failure, Report};
 pub(crate) use failure::Verdict;
+pub use failure::{DecodeError, Failure, Report};
 pub use params::{IntoParams, IntoValue};
 pub use publish::Publish;
 pub use view::Event;

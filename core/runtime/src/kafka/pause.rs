@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use onceward_engine::{Epoch, Offset, PartitionId};
-use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset as NativeOffset, TopicPartitionList};
 
@@ -60,6 +60,10 @@ impl Poll {
                 continue;
             }
             let (topic, partition) = slot.place.clone();
+            if slot.stopped {
+                self.start_again(index, to);
+                continue;
+            }
             match self.consumer.seek(&topic, partition, NativeOffset::Offset(to), Duration::from_millis(500)) {
                 Ok(()) => {
                     let slot = &mut self.table.slots[index];
@@ -68,6 +72,35 @@ impl Poll {
                 }
                 Err(error) => tracing::debug!(topic = &*topic, partition, to, %error, "seeking again"),
             }
+        }
+    }
+
+    /// librdkafka stops a partition whose position is not in the log, and refuses to seek in it: only a new assignment starts it again.
+    ///
+    /// Not while the group rebalances, when the call would be taken for the answer to that.
+    fn start_again(&mut self, index: usize, to: i64) {
+        if self.rebalance.is_open() {
+            return;
+        }
+        let place = self.table.slots[index].place.clone();
+        let answer = match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => {
+                let again = offsets(std::iter::once((&place, to)));
+                let gone = self.consumer.incremental_unassign(&list(std::iter::once(&place)));
+                gone.and(again).and_then(|list| self.consumer.incremental_assign(&list))
+            }
+            RebalanceProtocol::Eager | RebalanceProtocol::None => {
+                let native = self.table.slots.iter().filter(|slot| slot.native);
+                let all = native.map(|slot| (&slot.place, if slot.place == place { to } else { slot.position }));
+                offsets(all).and_then(|list| self.consumer.assign(&list))
+            }
+        };
+        match answer {
+            Ok(()) => {
+                let slot = &mut self.table.slots[index];
+                (slot.seek, slot.stopped, slot.position) = (None, false, to);
+            }
+            Err(error) => self.say(SourceFact::notice(format!("{}[{}] did not start again: {error}", place.0, place.1))),
         }
     }
 

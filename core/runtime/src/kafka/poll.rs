@@ -226,6 +226,7 @@ impl Poll {
             }
             Fault::OutOfRange => {
                 if let Some(index) = place.and_then(|place| self.table.find(place.topic.as_bytes(), place.partition)) {
+                    self.table.slots[index].stopped = true;
                     self.asker.ask(Question::Ends { place: self.table.slots[index].place.clone() });
                 }
             }

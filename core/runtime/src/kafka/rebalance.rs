@@ -32,6 +32,13 @@ pub(super) struct Rebalance {
     pub(super) revoking: Option<Revoking>,
 }
 
+impl Rebalance {
+    /// Whether librdkafka waits for an answer.
+    pub(super) fn is_open(&self) -> bool {
+        self.assigning.is_some() || self.revoking.is_some()
+    }
+}
+
 /// Partitions that the group wants back.
 pub(super) struct Revoking {
     indices: Vec<usize>,
@@ -104,6 +111,12 @@ impl Poll {
         if let Err(error) = answer {
             return self.say(SourceFact::notice(format!("the assignment was not taken: {error}")));
         }
+        // Also those that were refused: librdkafka has them, and wants them given back.
+        for start in starts {
+            if let Some(index) = self.table.intern(&start.place.0, start.place.1) {
+                self.table.slots[index].native = true;
+            }
+        }
         for (index, start, begin) in begun {
             self.begin_partition(index, start, &begin);
         }
@@ -114,10 +127,9 @@ impl Poll {
         let slot = &mut self.table.slots[index];
         slot.epoch = Epoch(self.rebalance.epochs);
         slot.state = State::Active;
-        slot.native = true;
         slot.position = begin.native;
         slot.pause_wanted = None;
-        slot.seek = None;
+        (slot.seek, slot.stopped) = (None, false);
         let (partition, epoch, policy) = (slot.id, slot.epoch, self.settings.topics[slot.topic].policy);
         let (topic, number) = start.place.clone();
         self.say(SourceFact::Assigned {

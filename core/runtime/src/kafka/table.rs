@@ -25,6 +25,8 @@ pub(super) struct Slot {
     pub(super) pause_wanted: Option<Instant>,
     /// Whether it is paused in librdkafka.
     pub(super) paused: bool,
+    /// Whether librdkafka stopped it because its position is not in the log.
+    pub(super) stopped: bool,
     /// A seek that librdkafka was not ready for.
     pub(super) seek: Option<i64>,
 }
@@ -99,6 +101,7 @@ impl Table {
             position: 0,
             pause_wanted: None,
             paused: false,
+            stopped: false,
             seek: None,
         });
         Some(index as usize)

@@ -9,6 +9,7 @@ mod outbox;
 mod producer;
 mod read;
 mod request;
+mod scan;
 mod time;
 pub mod topics;
 
@@ -18,3 +19,4 @@ pub use headers::{Cause, letter_id};
 pub use producer::{Producer, ProducerFact, ProducerSink};
 pub use read::Letter;
 pub use request::{HeaderBytes, LetterRequest, PublishRequest};
+pub use scan::{Extent, Scan, Stored, scan};

@@ -203,7 +203,7 @@ fn new_topic(companion: &Companion) -> NewTopic<'_> {
 struct Found {
     partitions: i32,
     replication: i32,
-    /// `max.message.bytes`, where it may be read.
+    /// `max.message.bytes`, where the broker tells.
     size: Option<u64>,
     policy: Option<String>,
 }
@@ -234,7 +234,8 @@ impl Admin {
         let metadata = self
             .client
             .inner()
-            .fetch_metadata(Some(topic), self.timeout)
+            // All topics, since asking for one by name makes a broker with `auto.create.topics.enable` create it, with one partition.
+            .fetch_metadata(None, self.timeout)
             .map_err(|error| refused(&what, &error.to_string(), error.rdkafka_error_code()))?;
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
         match found.error().map(RDKafkaErrorCode::from) {

@@ -13,3 +13,10 @@ fn the_committed_reference_is_the_generated_one() {
     let (prologue, _) = page.split_once("<!-- generated from here on -->\n").expect("the marker is gone");
     golden("../../docs/reference/config.md", &format!("{prologue}<!-- generated from here on -->\n\n{}", onceward::config::reference()));
 }
+
+#[test]
+fn whatever_the_kafka_client_is_given_by_us_is_refused_from_users() {
+    for property in onceward::kafka::owned() {
+        assert!(onceward::config::owned(property.name).is_some(), "{} can be set by users and would be ignored", property.name);
+    }
+}

@@ -1,6 +1,7 @@
 //! The poll thread against librdkafka's mock cluster.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod broker;
 mod faults;
 mod flow;
 mod group;

@@ -41,9 +41,10 @@ impl Broker {
         let producer: ThreadedProducer<DefaultProducerContext> =
             ClientConfig::new().set("bootstrap.servers", self.address()).set("enable.idempotence", "true").create().unwrap();
         for sent in records {
-            let headers = sent.headers.iter().fold(OwnedHeaders::new(), |headers, (name, value)| {
-                headers.insert(Header { key: name, value: Some(value) })
-            });
+            let headers = sent
+                .headers
+                .iter()
+                .fold(OwnedHeaders::new(), |headers, (name, value)| headers.insert(Header { key: name, value: Some(value) }));
             let mut record: BaseRecord<'_, str, str> = BaseRecord::to(topic).payload(sent.value.as_str()).headers(headers);
             if let Some(key) = sent.key {
                 record = record.key(key);

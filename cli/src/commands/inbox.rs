@@ -1,0 +1,83 @@
+//! `onceward inbox stats`: what is remembered as handled.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use onceward::config::{InboxPlace, format_bytes};
+use onceward::inbox::{InboxReport, inspect};
+use serde::{Serialize, Serializer};
+
+use crate::exit::Failure;
+use crate::output::{self, Report, Table, rfc3339, visible};
+use crate::source::{Needs, Source};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InboxCommand {
+    /// Marks, segments, time buckets, positions, size; reads only, also beside a running consumer
+    Stats(StatsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    #[command(flatten)]
+    source: Source,
+}
+
+struct Stats(InboxReport);
+
+impl Serialize for Stats {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl Report for Stats {
+    fn render(&self, to: &mut dyn Write) -> io::Result<()> {
+        let InboxReport { path, version, file_bytes, marks, segments, small_rows, buckets, groups, positions } = &self.0;
+        let groups = if groups.is_empty() { "-".to_owned() } else { groups.join(", ") };
+        writeln!(to, "file       {} (version {version}, {})", visible(path), rounded(*file_bytes))?;
+        writeln!(to, "marks      {marks} in {segments} segments and {small_rows} small rows")?;
+        writeln!(to, "groups     {}", visible(&groups))?;
+        if !buckets.is_empty() {
+            writeln!(to)?;
+            let mut table = Table::new(&["marked until", "marks"]).right(&[1]);
+            for bucket in buckets {
+                table.row(&[rfc3339(bucket.until_ms), bucket.marks.to_string()]);
+            }
+            table.write(to)?;
+        }
+        if !positions.is_empty() {
+            writeln!(to)?;
+            let mut table = Table::new(&["group", "topic", "partition", "committed", "handled above"]).right(&[2, 3, 4]);
+            for position in positions {
+                let committed = position.committed.map_or_else(|| "-".to_owned(), |offset| offset.to_string());
+                let numbers = [position.partition.to_string(), committed, position.handled_above.to_string()];
+                table.row(&[&position.group, &position.topic, &numbers[0], &numbers[1], &numbers[2]]);
+            }
+            table.write(to)?;
+        }
+        Ok(())
+    }
+}
+
+/// To the largest unit of which there is at least one, rounded down.
+fn rounded(bytes: u64) -> String {
+    let shift = (bytes.max(1).ilog2() / 10) * 10;
+    format_bytes(bytes >> shift << shift)
+}
+
+pub(crate) fn run(command: &InboxCommand, json: bool) -> Result<ExitCode, Failure> {
+    let InboxCommand::Stats(args) = command;
+    let settings = args.source.load(Needs::Inbox)?;
+    let InboxPlace::Sqlite(path) = settings.inbox else {
+        return Err(Failure::Usage("a memory inbox lives in the consumer's process and can't be looked at from here".to_owned()));
+    };
+    // SQLite would say "unable to open database file" to a wrong name.
+    if !path.exists() {
+        let hint = "the consumer makes it at its first start; is `inbox` relative to another folder?";
+        return Err(Failure::NotFound(format!("{} does not exist; {hint}", path.display())));
+    }
+    output::show(&Stats(inspect(&path)?), json)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,127 @@
+//! What the brokers say of themselves and of topics.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use onceward::config::Settings;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
+
+use super::finding::{Diagnosis, Finding};
+use crate::dlt::client;
+use crate::exit::Failure;
+
+/// A cluster that answered.
+pub(crate) struct Cluster {
+    admin: AdminClient<DefaultClientContext>,
+    runtime: tokio::runtime::Runtime,
+    metadata: Metadata,
+    brokers: String,
+    timeout: Duration,
+    /// Why configurations can't be read, once a whole question stayed without an answer: the next one would cost the timeout again.
+    mute: RefCell<Option<String>>,
+}
+
+/// Why a configuration can't be read: not knowing is no fault of the topic.
+pub(super) type Config = Result<BTreeMap<String, String>, String>;
+
+impl Cluster {
+    /// Connects and asks which brokers and topics there are.
+    pub(super) fn ask(settings: &Settings, timeout: Duration) -> Result<Self, Box<Finding>> {
+        let fail = |message: String, cure: &str| Box::new(Finding::fail("brokers", settings.brokers.as_str(), message, cure));
+        let admin = connect(&client(settings))
+            .map_err(|error| fail(error.to_string(), "correct the property under [kafka]; librdkafka's CONFIGURATION.md lists them all"))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|error| fail(error.to_string(), "raise the limits of this process"))?;
+        let metadata = admin.inner().fetch_metadata(None, timeout).map_err(|error| {
+            let cure = "check the address, that a broker runs there, that its advertised.listeners are reachable from here, and [kafka] security.* and sasl.*";
+            fail(format!("no answer within {} s: {error}", timeout.as_secs()), cure)
+        })?;
+        Ok(Self { admin, runtime, metadata, brokers: settings.brokers.clone(), timeout, mute: RefCell::new(None) })
+    }
+
+    pub(super) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(super) fn group(&self, group: &str) -> Result<rdkafka::groups::GroupList, KafkaError> {
+        self.admin.inner().fetch_group_list(Some(group), self.timeout)
+    }
+
+    pub(super) fn topic_config(&self, topic: &str) -> Config {
+        self.config(&ResourceSpecifier::Topic(topic))
+    }
+
+    fn config(&self, resource: &ResourceSpecifier<'_>) -> Config {
+        if let Some(why) = self.mute.borrow().as_ref() {
+            return Err(why.clone());
+        }
+        let options = AdminOptions::new().request_timeout(Some(self.timeout));
+        let answer = self.runtime.block_on(self.admin.describe_configs([resource], &options)).map_err(|error| {
+            let why = error.to_string();
+            self.mute.replace(Some(why.clone()));
+            why
+        })?;
+        let resource = answer.into_iter().next().ok_or("no answer")?.map_err(|code: RDKafkaErrorCode| code.to_string())?;
+        Ok(resource.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect())
+    }
+
+    /// The brokers themselves.
+    pub(super) fn examine(&self, diagnosis: &mut Diagnosis) {
+        let count = self.metadata.brokers().len();
+        diagnosis.add(Finding::ok(
+            "brokers",
+            self.brokers.as_str(),
+            format!("{count} broker{} answered", if count == 1 { "" } else { "s" }),
+        ));
+        let Some(broker) = self.metadata.brokers().first() else { return };
+        match self.config(&ResourceSpecifier::Broker(broker.id())) {
+            Ok(config) if config.get("auto.create.topics.enable").is_some_and(|value| value == "true") => diagnosis.add(Finding::warn(
+                "auto-create",
+                self.brokers.as_str(),
+                "brokers create topics by themselves: a misspelt name becomes a topic with the default number of partitions",
+                "set auto.create.topics.enable=false on the brokers",
+            )),
+            Ok(_) => {}
+            Err(why) => diagnosis.add(Finding::warn(
+                "rights",
+                self.brokers.as_str(),
+                format!("the brokers' configuration can't be read: {why}"),
+                "size limits and topic creation were not checked; the right DESCRIBE_CONFIGS on the cluster lets the doctor see them",
+            )),
+        }
+    }
+}
+
+fn connect(properties: &[(String, String)]) -> Result<AdminClient<DefaultClientContext>, KafkaError> {
+    let mut config = ClientConfig::new();
+    for (name, value) in properties {
+        config.set(name, value);
+    }
+    config.create()
+}
+
+/// The names of all topics, sorted.
+pub(crate) fn topic_names(properties: &[(String, String)], timeout: Duration) -> Result<Vec<String>, Failure> {
+    let unreachable = |error: KafkaError| {
+        Failure::Unreachable(format!(
+            "the brokers did not answer within {} s: {error}; check `brokers`, and `onceward doctor`",
+            timeout.as_secs()
+        ))
+    };
+    let admin = connect(properties).map_err(unreachable)?;
+    let metadata = admin.inner().fetch_metadata(None, timeout).map_err(unreachable)?;
+    let mut names: Vec<String> = metadata.topics().iter().map(|topic| topic.name().to_owned()).collect();
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,62 @@
+//! `onceward doctor`: what would go wrong, found before it does.
+
+pub(crate) mod cluster;
+mod companions;
+mod finding;
+mod group;
+mod store;
+mod topics;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::exit::{Failure, NO, UNKNOWN};
+use crate::output;
+use crate::source::{Needs, Source};
+use cluster::Cluster;
+use finding::{Diagnosis, Finding};
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// A source topic; may be repeated [default: the topics of the configuration]
+    #[arg(long = "topic", value_name = "TOPIC")]
+    topics: Vec<String>,
+    /// How long brokers may take to answer each question, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    timeout: u64,
+    #[command(flatten)]
+    source: Source,
+}
+
+pub(crate) fn run(args: &DoctorArgs, json: bool) -> Result<ExitCode, Failure> {
+    let settings = args.source.load(Needs::Everything)?;
+    let timeout = Duration::from_secs(args.timeout);
+    let sources: Vec<String> = if args.topics.is_empty() { settings.topics.keys().cloned().collect() } else { args.topics.clone() };
+    let mut diagnosis = Diagnosis::default();
+    let file = args.source.file().map_or_else(|| "flags and environment".to_owned(), |file| file.display().to_string());
+    diagnosis.add(Finding::ok("configuration", file, "complete"));
+    store::examine(&settings, &mut diagnosis);
+    let reachable = match Cluster::ask(&settings, timeout) {
+        Ok(cluster) => {
+            cluster.examine(&mut diagnosis);
+            topics::examine(&cluster, &settings, &sources, &mut diagnosis);
+            companions::examine(&settings, &sources, timeout, &mut diagnosis);
+            group::examine(&cluster, &settings, &mut diagnosis);
+            true
+        }
+        Err(finding) => {
+            diagnosis.add(*finding);
+            false
+        }
+    };
+    let diagnosis = diagnosis.finish();
+    output::show(&diagnosis, json)?;
+    // Without a broker most questions were not even asked: that is no "no".
+    Ok(match (reachable, diagnosis.ok) {
+        (false, _) => ExitCode::from(UNKNOWN),
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(NO),
+    })
+}

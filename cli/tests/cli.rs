@@ -1,0 +1,9 @@
+//! The command as people and programs meet it: its help, its answers, its exit codes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "cli/letters.rs"]
+mod letters;
+#[path = "cli/offline.rs"]
+mod offline;
+#[path = "cli/run.rs"]
+mod run;

@@ -1,0 +1,126 @@
+//! What needs no broker.
+
+use crate::run::{golden, onceward};
+
+#[test]
+fn help_is_as_committed_for_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = String::new();
+    let commands: [&[&str]; 13] = [
+        &[],
+        &["demo"],
+        &["doctor"],
+        &["topics"],
+        &["topics", "plan"],
+        &["dlt"],
+        &["dlt", "list"],
+        &["dlt", "show"],
+        &["dlt", "export"],
+        &["inbox", "stats"],
+        &["config"],
+        &["config", "check"],
+        &["completions"],
+    ];
+    for command in commands {
+        let arguments: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
+        let answer = onceward(folder.path(), &arguments, &[]);
+        assert_eq!((answer.code, answer.stderr.as_str()), (0, ""));
+        assert!(!answer.stdout.contains('\u{1b}'), "colours on something that is no terminal");
+        text.push_str(&format!("$ onceward {}\n{}\n", arguments.join(" "), answer.stdout));
+    }
+    golden("help.txt", &text);
+}
+
+#[test]
+fn a_wrong_configuration_is_told_to_people_and_to_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("onceward.toml"),
+        "broker = \"localhost:9092\"\ngroup = \"billing\"\nretention = 7\n[kafka]\n\"sasl.password\" = \"hunter2\"\n",
+    )
+    .unwrap();
+    let environment = [("ONCEWARD_CONCURRENCY", "many")];
+    let people = onceward(folder.path(), &["config", "check", "--inbox", "billing.db"], &environment);
+    assert_eq!((people.code, people.stdout.as_str()), (2, ""));
+    golden("config-check.txt", &people.stderr);
+
+    let programs = onceward(folder.path(), &["--json", "config", "check", "--inbox", "billing.db"], &environment);
+    assert_eq!(programs.code, 2);
+    let document: serde_json::Value = serde_json::from_str(&programs.stdout).unwrap();
+    assert_eq!(document["error"]["code"], "config");
+    let paths: Vec<&str> =
+        document["error"]["problems"].as_array().unwrap().iter().map(|problem| problem["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["auto_offset_reset", "broker", "brokers", "concurrency", "inbox", "retention"]);
+}
+
+#[test]
+fn flags_over_environment_over_file_and_secrets_stay_hidden() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "brokers = \"file:1\"\ngroup = \"file\"\ninbox = \"memory\"\nauto_offset_reset = \"latest\"\nconcurrency = 7\n[kafka]\n\"sasl.password\" = \"hunter2\"\n";
+    std::fs::write(folder.path().join("mine.toml"), file).unwrap();
+    let environment = [("ONCEWARD_GROUP", "env"), ("ONCEWARD_BROKERS", "env:1"), ("ONCEWARD_CONFIG", "mine.toml")];
+    let answer = onceward(folder.path(), &["config", "check", "--print", "--brokers", "flag:1"], &environment);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    golden("config-print.toml", &answer.stdout);
+    assert!(!answer.stdout.contains("hunter2"));
+
+    let json = onceward(folder.path(), &["config", "check", "--json", "--brokers", "flag:1"], &environment);
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(
+        (&document["ok"], &document["settings"]["brokers"], &document["settings"]["concurrency"]),
+        (&true.into(), &"flag:1".into(), &7.into())
+    );
+}
+
+#[test]
+fn exit_codes_tell_no_from_nonsense_from_not_knowing() {
+    let folder = tempfile::tempdir().unwrap();
+    let minimal = "group = \"billing\"\nbrokers = \"127.0.0.1:1\"\nauto_offset_reset = \"latest\"\ninbox = \"sqlite:missing.db\"\n";
+    std::fs::write(folder.path().join("onceward.toml"), minimal).unwrap();
+    for (arguments, code, hint) in [
+        (&["nonsense"][..], 2, "unrecognized subcommand"),
+        (&["inbox", "stats", "--inbox", "memory"][..], 2, "lives in the consumer's process"),
+        (&["inbox", "stats"][..], 1, "missing.db does not exist"),
+        (&["topics", "plan"][..], 2, "no source topic is named"),
+        (&["topics", "plan", "--topic", "orders", "--timeout", "1"][..], 3, "Check that `brokers` is right"),
+        (&["dlt", "list", "--timeout", "1"][..], 3, "did not answer within 1 s"),
+        (&["config", "check", "--config", "absent.toml"][..], 2, "absent.toml: can't be read"),
+    ] {
+        let answer = onceward(folder.path(), arguments, &[]);
+        assert_eq!(answer.code, code, "{arguments:?}: {}", answer.stderr);
+        assert!(answer.stderr.contains(hint) && answer.stdout.is_empty(), "{arguments:?}: {}{}", answer.stdout, answer.stderr);
+    }
+    let doctor = onceward(folder.path(), &["doctor", "--timeout", "1", "--json"], &[]);
+    let document: serde_json::Value = serde_json::from_str(&doctor.stdout).unwrap();
+    assert_eq!((doctor.code, &document["ok"]), (3, &false.into()));
+    let findings = document["findings"].as_array().unwrap();
+    let checks: Vec<&str> = findings.iter().map(|finding| finding["check"].as_str().unwrap()).collect();
+    assert_eq!(checks, ["configuration", "inbox", "brokers"]);
+    assert!(findings[2]["cure"].as_str().unwrap().contains("advertised.listeners"));
+}
+
+#[test]
+fn completions_come_for_every_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let answer = onceward(folder.path(), &["completions", shell], &[]);
+        assert!(answer.code == 0 && answer.stdout.contains("onceward") && answer.stdout.contains("dlt"), "{shell}");
+    }
+}
+
+#[test]
+fn an_inbox_is_looked_at_without_being_changed() {
+    use onceward::inbox::{Inbox as _, SqliteInbox, SqliteSettings};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("billing.db");
+    let mut inbox = SqliteInbox::open(SqliteSettings::new(&file, "billing"), std::sync::Arc::new(|_| {})).unwrap();
+    inbox.close(std::time::Duration::from_secs(10)).unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let answer = onceward(folder.path(), &["inbox", "stats", "--inbox", "sqlite:billing.db"], &[]);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    assert!(answer.stdout.contains("billing.db (version 1") && answer.stdout.contains("marks      0 in 0 segments"), "{}", answer.stdout);
+    let json = onceward(folder.path(), &["inbox", "stats", "--json", "--inbox", "sqlite:billing.db"], &[]);
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((&document["version"], &document["marks"]), (&1.into(), &0.into()));
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}

@@ -1,0 +1,124 @@
+//! What becomes of a delivery when its handler, or its mark, answers.
+
+use onceward_engine::{DeliveryId, MarkResult, Outcome, Reason, Rejection, Timestamp};
+
+use super::Watch;
+use super::delivery::{Stage, bounds};
+
+impl Watch {
+    pub(super) fn handled(&mut self, id: DeliveryId, outcome: Outcome) -> bool {
+        if self.current(id).is_none_or(|d| d.stage != Stage::Running) {
+            return false;
+        }
+        // What is handled behind an event with effects, in its run, may be rolled back with it: it holds the lane as if it had some.
+        let behind = self.before(id).any(|(_, d)| matches!(d.stage, Stage::Done { effects: true } | Stage::Marking { effects: true }));
+        let Some(delivery) = self.deliveries.get_mut(&id) else { return false };
+        delivery.stage = Stage::Idle;
+        let run = delivery.run;
+        match outcome {
+            Outcome::Done { effects } => delivery.stage = Stage::Done { effects: effects || behind },
+            Outcome::Retry { after } => self.failed(id, after),
+            Outcome::Reject(rejection) => self.rejected(id, reason(rejection)),
+            Outcome::Cancelled => {}
+        }
+        self.answered(run);
+        true
+    }
+
+    pub(super) fn not_started(&mut self, id: DeliveryId) -> bool {
+        if self.current(id).is_none_or(|d| d.stage != Stage::Running) {
+            return false;
+        }
+        let Some(delivery) = self.deliveries.get_mut(&id) else { return false };
+        delivery.stage = Stage::Idle;
+        let run = delivery.run;
+        self.answered(run);
+        true
+    }
+
+    pub(super) fn marked(&mut self, id: DeliveryId, result: MarkResult) -> bool {
+        if self.current(id).is_none_or(|d| !matches!(d.stage, Stage::Marking { .. })) {
+            return false;
+        }
+        let Some(delivery) = self.deliveries.get_mut(&id) else { return false };
+        let (event, own) = (delivery.event, delivery.digest);
+        match result {
+            MarkResult::Durable | MarkResult::Duplicate { .. } => {
+                delivery.stage = Stage::Marked;
+                self.make_safe(id);
+                self.learn(event, if let MarkResult::Duplicate { digest } = result { digest.0 } else { own });
+            }
+            MarkResult::EffectFailed { fatal } => {
+                delivery.stage = Stage::Idle;
+                if fatal {
+                    self.rejected(id, Reason::Rejected);
+                } else {
+                    self.failed(id, None);
+                }
+                self.taint_after(id);
+            }
+            MarkResult::RolledBack => {
+                delivery.stage = Stage::Idle;
+                self.taint_after(id);
+            }
+            MarkResult::Dropped => return false,
+        }
+        true
+    }
+
+    /// Those of the lane that are in a handler's hands ran on effects that were taken back.
+    fn taint_after(&mut self, id: DeliveryId) {
+        let Some(delivery) = self.deliveries.get(&id) else { return };
+        let lane = self.home(delivery).and_then(|p| p.lanes.get(&delivery.lane)).cloned().unwrap_or_default();
+        let offset = delivery.offset;
+        for other in lane {
+            if let Some(later) = self.deliveries.get_mut(&other)
+                && later.offset > offset
+                && matches!(later.stage, Stage::Running | Stage::Done { .. })
+            {
+                later.tainted = true;
+            }
+        }
+    }
+
+    fn count(&mut self, id: DeliveryId) -> u32 {
+        let now = self.now;
+        let Some(delivery) = self.deliveries.get_mut(&id) else { return 0 };
+        delivery.attempts += 1;
+        if delivery.attempts == 1 {
+            delivery.first_failed = now;
+        }
+        delivery.last_failed = now;
+        delivery.attempts
+    }
+
+    fn rejected(&mut self, id: DeliveryId, reason: Reason) {
+        self.count(id);
+        if let Some(delivery) = self.deliveries.get_mut(&id) {
+            delivery.given_up = Some(reason);
+        }
+    }
+
+    fn failed(&mut self, id: DeliveryId, after: Option<u64>) {
+        let attempts = self.count(id);
+        let now = self.now;
+        let Some(policy) = self.deliveries.get(&id).map(|d| self.policy(d.policy).backoff) else { return };
+        let Some(delivery) = self.deliveries.get_mut(&id) else { return };
+        let (shortest, longest) = after.map_or_else(|| bounds(&policy, attempts), |wait| (wait, wait));
+        let end = |from: Timestamp| from.after(policy.total);
+        if attempts >= policy.attempts || now.after(shortest) > end(delivery.budget_from.1) {
+            delivery.given_up = Some(Reason::Exhausted);
+        } else {
+            delivery.may_give_up = now.after(longest) > end(delivery.budget_from.0);
+            delivery.wait = Some((now.after(shortest), now.after(longest)));
+        }
+    }
+}
+
+fn reason(rejection: Rejection) -> Reason {
+    match rejection {
+        Rejection::Rejected => Reason::Rejected,
+        Rejection::Undecodable => Reason::Undecodable,
+        Rejection::Invalid => Reason::Invalid,
+    }
+}

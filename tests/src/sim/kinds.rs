@@ -1,0 +1,68 @@
+//! Names of inputs and effects, for the coverage table and for crash points.
+
+use onceward_engine::{Effect, Input};
+
+/// Inputs, in the order of their declaration.
+pub(crate) const INPUTS: [&str; 17] = [
+    "Assigned",
+    "CaughtUp",
+    "Fetched",
+    "LookedUp",
+    "Handled",
+    "NotStarted",
+    "Marked",
+    "DeadLettered",
+    "Committed",
+    "CommitFailed",
+    "ReachedEnd",
+    "Gap",
+    "Revoking",
+    "Lost",
+    "Down",
+    "Up",
+    "Tick",
+];
+
+/// Effects, in the order of their declaration.
+pub(crate) const EFFECTS: [&str; 13] =
+    ["CatchUp", "LookUp", "Dispatch", "Mark", "DeadLetter", "Commit", "Pause", "Resume", "Seek", "Release", "Forget", "Alert", "Finished"];
+
+pub(crate) fn of_input(input: &Input) -> usize {
+    match input {
+        Input::Assigned(_) => 0,
+        Input::CaughtUp { .. } => 1,
+        Input::Fetched(_) => 2,
+        Input::LookedUp { .. } => 3,
+        Input::Handled { .. } => 4,
+        Input::NotStarted { .. } => 5,
+        Input::Marked { .. } => 6,
+        Input::DeadLettered { .. } => 7,
+        Input::Committed { .. } => 8,
+        Input::CommitFailed { .. } => 9,
+        Input::ReachedEnd { .. } => 10,
+        Input::Gap { .. } => 11,
+        Input::Revoking { .. } => 12,
+        Input::Lost { .. } => 13,
+        Input::Down { .. } => 14,
+        Input::Up { .. } => 15,
+        Input::Tick => 16,
+    }
+}
+
+pub(crate) fn of_effect(effect: &Effect) -> usize {
+    match effect {
+        Effect::CatchUp { .. } => 0,
+        Effect::LookUp(_) => 1,
+        Effect::Dispatch(_) => 2,
+        Effect::Mark(_) => 3,
+        Effect::DeadLetter(_) => 4,
+        Effect::Commit { .. } => 5,
+        Effect::Pause { .. } => 6,
+        Effect::Resume { .. } => 7,
+        Effect::Seek { .. } => 8,
+        Effect::Release { .. } => 9,
+        Effect::Forget(_) => 10,
+        Effect::Alert(_) => 11,
+        Effect::Finished => 12,
+    }
+}

@@ -1,0 +1,146 @@
+//! What a seed stands for: settings, sizes, chances and the list of troubles. Troubles are numbered: when they are used up, the world heals.
+
+use onceward_engine::{Backoff, Credit, Dependency, EngineSettings, NullKeys, OnConflict, OnGap, OnRewind, Order, Policy};
+
+use super::kinds::EFFECTS;
+use super::rng::Rng;
+
+/// One thing that goes wrong, or that somebody does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trouble {
+    /// A member dies.
+    Crash,
+    /// A member stops as it should.
+    Stop,
+    /// The group moves a partition, with notice.
+    Move,
+    /// The group takes a partition away; its owner learns of it later.
+    Lose,
+    /// A member is given anew what it still holds.
+    GiveAgain,
+    /// A dependency is away for so many milliseconds.
+    Outage(Dependency, u64),
+    /// An operator moves a committed offset back.
+    Rewind,
+    /// The broker deletes the oldest records.
+    Delete,
+    /// A fact of the past arrives again, or one that was never true.
+    Stray,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) settings: EngineSettings,
+    pub(crate) partitions: u32,
+    pub(crate) members: usize,
+    pub(crate) records: usize,
+    pub(crate) keys: u64,
+    pub(crate) slow: u64,
+    /// In hundredths: chances per record, answer or step.
+    pub(crate) copies: u64,
+    pub(crate) conflicts: u64,
+    pub(crate) no_key: u64,
+    pub(crate) refused: u64,
+    pub(crate) failing: u64,
+    pub(crate) poison: u64,
+    pub(crate) effects: u64,
+    pub(crate) failing_effects: u64,
+    pub(crate) holes: u64,
+    pub(crate) repeats: u64,
+    pub(crate) lag: u64,
+    pub(crate) commit_errors: u64,
+    pub(crate) cancels: u64,
+    pub(crate) latency: u64,
+    pub(crate) troubles: Vec<(u64, Trouble)>,
+    /// Die right after the n-th effect of that kind.
+    pub(crate) crash_points: Vec<(usize, u64)>,
+}
+
+impl Plan {
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut rng = Rng::new(seed, 1);
+        let r = &mut rng;
+        let until_end = r.percent(35);
+        let settings = EngineSettings {
+            policies: (0..r.within(1, 2)).map(|_| policy(r)).collect(),
+            concurrency: u32::try_from(r.pick(&[1, 2, 3, 8, 64])).unwrap_or(1),
+            credit: Credit { records: u32::try_from(r.pick(&[4, 8, 16, 64, 1_000])).unwrap_or(4), bytes: r.pick(&[400, 1_000, 100_000]) },
+            commit_interval: r.pick(&[1, 50, 1_000]),
+            seed: r.next(),
+            until_end,
+        };
+        let horizon = r.pick(&[300, 2_000, 20_000]);
+        let troubles = troubles(r, horizon);
+        let crash_points = (0..r.within(0, 3)).map(|_| (kind(r), r.pick(&[1, 1, 1, 2, 2, 3, 5, 9]))).collect();
+        Self {
+            settings,
+            partitions: u32::try_from(r.within(2, 3)).unwrap_or(2),
+            members: usize::try_from(r.within(1, 3)).unwrap_or(1),
+            records: usize::try_from(r.within(34, 52)).unwrap_or(34),
+            keys: r.within(3, 5),
+            slow: r.pick(&[0, 2, 5]),
+            copies: r.pick(&[0, 10, 30]),
+            conflicts: r.pick(&[0, 5, 30]),
+            no_key: r.pick(&[0, 10]),
+            refused: r.pick(&[0, 3]),
+            failing: r.pick(&[0, 10, 25]),
+            poison: r.pick(&[0, 2, 8]),
+            effects: r.pick(&[0, 30, 100]),
+            failing_effects: r.pick(&[0, 5, 20]),
+            holes: r.pick(&[0, 10, 40]),
+            repeats: r.pick(&[0, 5, 20]),
+            lag: r.pick(&[0, 30, 80]),
+            commit_errors: r.pick(&[0, 10, 40]),
+            cancels: r.pick(&[0, 2]),
+            latency: r.pick(&[1, 5, 40]),
+            troubles,
+            crash_points,
+        }
+    }
+}
+
+/// An effect to die after; rare ones more often.
+fn kind(r: &mut Rng) -> usize {
+    let rare = ["Seek", "Finished"].map(|name| EFFECTS.iter().position(|effect| *effect == name).unwrap_or(0));
+    if r.percent(25) { r.pick(&rare) } else { r.below(EFFECTS.len()) }
+}
+
+fn policy(r: &mut Rng) -> Policy {
+    Policy {
+        order: r.pick(&[Order::Key, Order::Key, Order::Key, Order::Partition, Order::None]),
+        null_keys: r.pick(&[NullKeys::Parallel, NullKeys::Serial]),
+        backoff: Backoff {
+            attempts: u32::try_from(r.within(1, 4)).unwrap_or(1),
+            first: r.pick(&[1, 20, 200]),
+            factor_percent: r.pick(&[100, 150, 200]),
+            max: r.pick(&[100, 500, 30_000]),
+            total: r.pick(&[200, 300_000, 300_000]),
+            jitter_percent: r.pick(&[0, 20, 100]),
+        },
+        run_length: u32::try_from(r.pick(&[1, 3, 256])).unwrap_or(1),
+        on_conflict: r.pick(&[OnConflict::DeadLetter, OnConflict::DeadLetter, OnConflict::Duplicate]),
+        on_rewind: r.pick(&[OnRewind::Stop, OnRewind::Reprocess, OnRewind::Skip]),
+        on_gap: r.pick(&[OnGap::Stop, OnGap::Continue]),
+    }
+}
+
+fn troubles(r: &mut Rng, horizon: u64) -> Vec<(u64, Trouble)> {
+    let count = r.pick(&[0, 3, 6, 10]);
+    let mut list: Vec<_> = (0..count).map(|_| (r.within(0, horizon), trouble(r))).collect();
+    list.extend((0..r.within(0, 8)).map(|_| (r.within(0, horizon), Trouble::Stray)));
+    list
+}
+
+fn trouble(r: &mut Rng) -> Trouble {
+    match r.below(11) {
+        0 => Trouble::Crash,
+        1 => Trouble::Stop,
+        2 | 3 => Trouble::Move,
+        4 => Trouble::Lose,
+        5 => Trouble::GiveAgain,
+        6 => Trouble::Outage(Dependency::Inbox, r.pick(&[10, 500])),
+        7 => Trouble::Outage(Dependency::Producer, r.pick(&[10, 500])),
+        8 | 9 => Trouble::Rewind,
+        _ => Trouble::Delete,
+    }
+}

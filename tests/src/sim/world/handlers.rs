@@ -1,0 +1,61 @@
+//! Handlers: one run after the other's end, member by member, each event with a behaviour of its own.
+
+use onceward_engine::{Input, Outcome};
+
+use super::{Happening, Step, World};
+
+impl World {
+    /// The run's next member starts.
+    pub(super) fn schedule_handler(&mut self, life: usize, run: u64) {
+        let Some(&(_, place)) = self.lives[life].runs.get(&run).and_then(|run| run.members.get(run.at)) else {
+            self.lives[life].runs.remove(&run);
+            return;
+        };
+        let at = self.now + self.logs[place.partition].records[place.index].behaviour.takes;
+        self.queue.at(at, Happening::HandlerEnds { life, run });
+    }
+
+    pub(super) fn handler_ends(&mut self, life: usize, run: u64) -> Step {
+        if !self.lives[life].alive {
+            return Ok(());
+        }
+        let Some(state) = self.lives[life].runs.get_mut(&run) else { return Ok(()) };
+        let Some(&(delivery, place)) = state.members.get(state.at) else { return Ok(()) };
+        state.at += 1;
+        let rest: Vec<_> = state.members[state.at..].iter().map(|member| member.0).collect();
+        let outcome = self.outcome(place.partition, place.index);
+        if let Outcome::Done { effects } = outcome
+            && self.lives[life].places.contains_key(&delivery)
+        {
+            self.lives[life].effects.insert(delivery, effects);
+        }
+        // A run ends its members one after the other, and so they are reported.
+        let at = self.now;
+        self.answer(life, at, Input::Handled { delivery, outcome });
+        if matches!(outcome, Outcome::Done { .. }) {
+            self.schedule_handler(life, run);
+        } else {
+            self.lives[life].runs.remove(&run);
+            for delivery in rest {
+                self.answer(life, at, Input::NotStarted { delivery });
+            }
+        }
+        Ok(())
+    }
+
+    fn outcome(&mut self, partition: usize, index: usize) -> Outcome {
+        let record = self.logs[partition].records[index];
+        if !self.healed() && self.rng.percent(self.plan.cancels) {
+            return Outcome::Cancelled;
+        }
+        let tries = self.tries.entry(record.event).or_insert(0);
+        *tries += 1;
+        if *tries > record.behaviour.failures {
+            return Outcome::Done { effects: record.behaviour.effects };
+        }
+        match record.behaviour.rejects {
+            Some(rejection) => Outcome::Reject(rejection),
+            None => Outcome::Retry { after: record.behaviour.after },
+        }
+    }
+}
