@@ -54,12 +54,16 @@ pub enum Step {
     Produced { spot: Spot, key: Option<String>, id: String, digest: String, aborted: bool },
     /// A member was given a partition.
     Assigned { topic: String, partition: i32 },
+    /// A member began to give a partition back.
+    Revoking { topic: String, partition: i32 },
     /// A record came out of the client.
     Polled { spot: Spot, digest: String },
     /// A handler was called.
     Started { spot: Spot, key: Option<String>, attempt: u32, correlation: Option<String> },
     /// A handler said something while it ran.
     Said { spot: Spot, correlation: Option<String> },
+    /// The record's effect takes seconds to commit, so that a kill can fall into it.
+    Slowed { spot: Spot },
     /// A handler call ended.
     Ended { spot: Spot, end: End },
     /// The record's effect is durable; `by` is who handled it, in which of its assignments.
@@ -115,9 +119,18 @@ impl Writer {
 
     /// Writes one step. The line goes to the system in one call and unbuffered: the process may be killed right after.
     pub fn write(&self, epoch: u32, step: Step) -> io::Result<()> {
+        self.write_at(None, epoch, step)
+    }
+
+    /// Writes a step that happened before: somebody else found its trace only now.
+    pub fn write_past(&self, at: u64, epoch: u32, step: Step) -> io::Result<()> {
+        self.write_at(Some(at), epoch, step)
+    }
+
+    fn write_at(&self, at: Option<u64>, epoch: u32, step: Step) -> io::Result<()> {
         // The time is taken under the lock, so that one process's lines never go back in time.
         let mut file = self.file.lock().map_err(|_| io::Error::other("a writer of the history panicked"))?;
-        let mut line = serde_json::to_vec(&Entry { at: now(), by: Owner { member: self.member.clone(), epoch }, step })?;
+        let mut line = serde_json::to_vec(&Entry { at: at.unwrap_or_else(now), by: Owner { member: self.member.clone(), epoch }, step })?;
         line.push(b'\n');
         file.write_all(&line)
     }

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on should say so and stop")]
 
 pub mod checker;
+pub mod consumer_child;
 pub mod flights;
 pub mod fold;
 pub mod history;
+pub mod kafka;
 pub mod sim;

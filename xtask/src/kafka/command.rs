@@ -36,6 +36,10 @@ enum What {
         #[arg(long)]
         wipe: bool,
     },
+    /// Freeze it: it keeps its connections and answers nothing.
+    Pause,
+    /// Let it go on.
+    Resume,
     /// Print its address, or exit with 1.
     Status,
 }
@@ -67,6 +71,8 @@ pub(crate) fn command(place: &Place, options: &Options) -> Outcome<ExitCode> {
             eprintln!("{}", if ran { "stopped" } else { "it did not run" });
             Ok(ExitCode::SUCCESS)
         }
+        What::Pause => instance::signal(place, name, "STOP").map(|()| ExitCode::SUCCESS),
+        What::Resume => instance::signal(place, name, "CONT").map(|()| ExitCode::SUCCESS),
         What::Status => match instance::running(place, name) {
             Some(running) => {
                 println!("{}", running.address());

@@ -36,6 +36,15 @@ impl Running {
         format!("127.0.0.1:{}", self.port)
     }
 
+    fn signal(&self, signal: &str) -> Outcome<()> {
+        let sent = process::succeeds(Command::new("sh").args(["-c", &format!("kill -{signal} {}", self.pid)]));
+        // It may have ended between the look and the signal.
+        if sent || !self.alive() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("may not signal the broker (pid {}); do it as the user who started it", self.pid)))
+    }
+
     fn alive(&self) -> bool {
         started_at(self.pid).is_some_and(|started| started == self.started)
     }
@@ -83,11 +92,7 @@ pub(crate) fn stop(place: &Place, name: &str, hard: bool) -> Outcome<bool> {
     let mut signal = if hard { "KILL" } else { "TERM" };
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let sent = process::succeeds(Command::new("sh").args(["-c", &format!("kill -{signal} {}", running.pid)]));
-        // It may have ended between the look and the signal.
-        if !sent && running.alive() {
-            return Err(Failure::new(format!("may not signal the broker (pid {}); stop it as the user who started it", running.pid)));
-        }
+        running.signal(signal)?;
         let until = Instant::now() + Duration::from_secs(30);
         while running.alive() && Instant::now() < until {
             thread::sleep(Duration::from_millis(50));
@@ -99,6 +104,14 @@ pub(crate) fn stop(place: &Place, name: &str, hard: bool) -> Outcome<bool> {
             return Err(Failure::new(format!("the broker (pid {}) does not end, not even by SIGKILL", running.pid)));
         }
         signal = "KILL";
+    }
+}
+
+/// Sends a signal to the broker called `name`, which must run.
+pub(super) fn signal(place: &Place, name: &str, signal: &str) -> Outcome<()> {
+    match running(place, name) {
+        Some(running) => running.signal(signal),
+        None => Err(Failure::new(format!("the broker `{name}` does not run"))),
     }
 }
 

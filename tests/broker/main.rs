@@ -1,0 +1,8 @@
+//! Against a real Kafka: what only the truth can show.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod handover;
+mod late_commit;
+mod offsets;
+mod service;
+mod transactions;

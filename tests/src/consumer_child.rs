@@ -1,0 +1,54 @@
+//! What the campaign (`tests/faults`) and the process that it kills (`flights_child`) must agree on.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Handed to the child in the environment variable [`Orders::VARIABLE`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Orders {
+    pub brokers: String,
+    pub group: String,
+    pub topic: String,
+    /// The SQLite file with the inbox and the tables.
+    pub inbox: PathBuf,
+    /// Where this process writes what it does.
+    pub history: PathBuf,
+    pub member: String,
+    /// Ends by itself when everything is read.
+    pub until_end: bool,
+    /// While this file exists, handlers wait.
+    pub gate: PathBuf,
+    /// While this file exists, handlers take their time, so that there is work left for every fault.
+    pub pace: PathBuf,
+    /// Whoever takes this file away slows its own commit down.
+    pub slow_commit: PathBuf,
+}
+
+impl Orders {
+    pub const VARIABLE: &'static str = "ONCEWARD_TEST_ORDERS";
+    /// Attempts per event.
+    pub const ATTEMPTS: u32 = 2;
+    /// One row per durable effect, numbered in the order of commits.
+    pub const JOURNAL: &'static str = "CREATE TABLE IF NOT EXISTS journal(number INTEGER PRIMARY KEY, at INTEGER NOT NULL, \
+        part INTEGER NOT NULL, record INTEGER NOT NULL, lane TEXT NOT NULL, id TEXT NOT NULL, member TEXT NOT NULL, epoch INTEGER NOT NULL)";
+
+    /// The orders that this process was started with.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let text = std::env::var(Self::VARIABLE).expect("this program is started by tests/faults");
+        serde_json::from_str(&text).expect("the orders are written by tests/faults")
+    }
+
+    /// The dead-letter topic.
+    #[must_use]
+    pub fn letters(&self) -> String {
+        format!("{}.{}.dlt", self.topic, self.group)
+    }
+
+    /// The inbox as the configuration wants it.
+    #[must_use]
+    pub fn inbox_address(&self) -> String {
+        format!("sqlite:{}", Path::display(&self.inbox))
+    }
+}
