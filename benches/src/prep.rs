@@ -114,12 +114,11 @@ fn fill(topic: &Topic) -> Outcome<()> {
         for _ in 0..if copies { 2 } else { 1 } {
             send(&producer, &topic.name, &key, &value, [&id, &correlation])?;
             written += 1;
-            if topic.rate > 0 {
+            if let Some(due) = (written * 1_000_000).checked_div(topic.rate).map(Duration::from_micros) {
                 if written == 1 {
                     producer.flush(Duration::from_secs(10))?;
                     started = Instant::now();
                 }
-                let due = Duration::from_micros(written * 1_000_000 / topic.rate);
                 std::thread::sleep(due.saturating_sub(started.elapsed()));
             }
         }

@@ -78,7 +78,8 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
         let mut stopped = false;
         for index in from..chunk.ends[run] as usize {
             let item = &chunk.items[index];
-            if stopped {
+            if stopped || !item.place.is_ours() {
+                stopped = true;
                 completions.push(Completion { delivery: item.delivery, outcome: None, run: number, statements: Vec::new(), failure: None });
                 continue;
             }

@@ -84,11 +84,14 @@ pub struct HandlerOptions {
     pub(crate) fatal: Fatal,
 }
 
+/// Says whether a failure is given up at once.
+type Predicate = Arc<dyn Fn(&Report) -> bool + Send + Sync>;
+
 /// Which failures are given up at once.
 #[derive(Clone, Default)]
 pub(crate) struct Fatal {
     pub(crate) names: Vec<String>,
-    predicate: Option<Arc<dyn Fn(&Report) -> bool + Send + Sync>>,
+    predicate: Option<Predicate>,
 }
 
 impl HandlerOptions {

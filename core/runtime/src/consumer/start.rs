@@ -108,7 +108,7 @@ impl Plan {
             payloads: Payloads::new(settings.credit.bytes),
             partitions: Partitions::default(),
             backlog: None,
-            waiting_batches: std::collections::VecDeque::new(),
+            arrived: std::collections::VecDeque::new(),
             next_run: 1,
             ending: Ending::new(self.until_end),
         };

@@ -102,8 +102,8 @@ impl Driver {
         }
     }
 
-    pub(crate) fn order(&mut self, effect: Effect) {
-        let order = match effect {
+    pub(crate) fn order(&mut self, effect: &Effect) {
+        let order = match *effect {
             Effect::Commit { partition, epoch, next } => SourceOrder::Commit { partition, epoch, next },
             Effect::Pause { partition, epoch } => SourceOrder::Pause { partition, epoch },
             Effect::Resume { partition, epoch } => SourceOrder::Resume { partition, epoch },

@@ -3,7 +3,7 @@
 use onceward_engine::{Assignment, Dependency, Input, Offset, Outcome};
 
 use super::partitions::Entry;
-use super::{Driver, Fact};
+use super::{Arrived, Driver, Fact};
 use crate::Error;
 use crate::executor::Completion;
 use crate::inbox::{InboxFact, Marked};
@@ -29,20 +29,30 @@ impl Driver {
         let now = self.clock.now();
         let input = match fact {
             SourceFact::Batch(batch) => {
-                self.waiting_batches.push_back(batch);
+                self.arrived.push_back(Arrived::Batch(batch));
                 return;
             }
             SourceFact::Assigned { partition, epoch, name, from, committed, oldest, policy } => {
                 tracing::info!(target: "onceward", topic = %name.topic, partition = name.number, from = from.0, epoch = epoch.0, "partition assigned");
                 let Some(place) = self.letters.place(&name) else { return };
+                if let Some(before) = self.partitions.get(partition) {
+                    before.place.give_up();
+                }
                 self.partitions.assign(partition, Entry { place, name, epoch, live: true });
                 Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy })
             }
-            SourceFact::ReachedEnd { partition, epoch, position } => Input::ReachedEnd { partition, epoch, position },
-            SourceFact::Gap { partition, epoch, from, to } => Input::Gap { partition, epoch, from, to },
+            SourceFact::ReachedEnd { partition, epoch, position } => {
+                self.arrived.push_back(Arrived::Behind(Input::ReachedEnd { partition, epoch, position }));
+                return;
+            }
+            SourceFact::Gap { partition, epoch, from, to } => {
+                self.arrived.push_back(Arrived::Behind(Input::Gap { partition, epoch, from, to }));
+                return;
+            }
             SourceFact::Revoking { partition, epoch } => {
                 let deadline = now.after(u64::try_from(self.drain.as_millis()).unwrap_or(u64::MAX));
                 tracing::info!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0, "partition revoked: draining");
+                self.partitions.stop_starting(partition, epoch);
                 Input::Revoking { partition, epoch, deadline }
             }
             SourceFact::Lost { partition, epoch } => {

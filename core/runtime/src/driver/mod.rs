@@ -53,10 +53,16 @@ pub(crate) struct Driver {
     pub(crate) payloads: Payloads,
     pub(crate) partitions: Partitions,
     pub(crate) backlog: Option<Backlog>,
-    pub(crate) waiting_batches: std::collections::VecDeque<Batch>,
+    pub(crate) arrived: std::collections::VecDeque<Arrived>,
     pub(crate) chunks: Vec<Pending>,
     pub(crate) next_run: u64,
     pub(crate) ending: Ending,
+}
+
+/// What the source said of a partition's log, in its order: an end or a gap that overtook the records before it would have them passed over.
+pub(crate) enum Arrived {
+    Batch(Batch),
+    Behind(Input),
 }
 
 /// A batch of which a part was handed to the engine: the rest waits for room.
@@ -112,9 +118,17 @@ impl Driver {
                 return fed;
             }
             let Some(backlog) = self.backlog.as_mut() else {
-                let Some(batch) = self.waiting_batches.pop_front() else { return fed };
-                self.source.batch_taken();
-                self.backlog = Some(Backlog { batch: self.payloads.adopt(batch), next: 0 });
+                match self.arrived.pop_front() {
+                    Some(Arrived::Batch(batch)) => {
+                        self.source.batch_taken();
+                        self.backlog = Some(Backlog { batch: self.payloads.adopt(batch), next: 0 });
+                    }
+                    Some(Arrived::Behind(input)) => {
+                        self.engine.handle(now, input);
+                        fed = true;
+                    }
+                    None => return fed,
+                }
                 continue;
             };
             let end = backlog.batch.len().min(backlog.next + room.room_records as usize);
@@ -166,7 +180,7 @@ impl Driver {
             Effect::Alert(alert) => self.alert(alert),
             Effect::Finished => self.ending.finished(),
             Effect::Commit { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Seek { .. } | Effect::Release { .. } => {
-                self.order(effect);
+                self.order(&effect);
             }
         }
     }

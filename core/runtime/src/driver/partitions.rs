@@ -40,12 +40,20 @@ impl Partitions {
         self.get(partition).map(|entry| &entry.name)
     }
 
+    /// Nothing of this assignment is started any more: a run of many events stops between two of them.
+    pub(crate) fn stop_starting(&self, partition: PartitionId, epoch: Epoch) {
+        if let Some(entry) = self.get(partition).filter(|entry| entry.epoch == epoch) {
+            entry.place.give_up();
+        }
+    }
+
     /// Ends an epoch; an older one than the current changes nothing.
     pub(crate) fn end(&mut self, partition: PartitionId, epoch: Epoch) {
         if let Some(Some(entry)) = self.entries.get_mut(partition.0 as usize)
             && entry.epoch == epoch
         {
             entry.live = false;
+            entry.place.give_up();
         }
     }
 

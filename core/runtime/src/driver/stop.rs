@@ -115,6 +115,7 @@ impl Driver {
         let drain = u64::try_from(self.drain.as_millis()).unwrap_or(u64::MAX);
         let deadline = now.after(drain);
         for (partition, epoch) in self.partitions.live().collect::<Vec<_>>() {
+            self.partitions.stop_starting(partition, epoch);
             self.engine.handle(now, Input::Revoking { partition, epoch, deadline });
         }
         // A little longer than the engine's deadline, so that its last commits get an answer.

@@ -1,6 +1,7 @@
 //! One event as a handler sees it: ranges into the fetched batch, nothing copied.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use onceward_engine::DeliveryId;
@@ -48,6 +49,8 @@ pub(crate) struct Place {
     pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
     pub(crate) identifier: Arc<Identifier>,
+    /// Cleared when the partition is being given back or is gone: what was not started by then is not started any more.
+    pub(crate) ours: AtomicBool,
 }
 
 impl std::fmt::Debug for Place {
@@ -209,6 +212,16 @@ impl Event {
 }
 
 impl Place {
+    /// Whether handlers may still be started for this assignment.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.ours.load(Ordering::Acquire)
+    }
+
+    /// No handler is started any more for this assignment.
+    pub(crate) fn give_up(&self) {
+        self.ours.store(false, Ordering::Release);
+    }
+
     /// The id of a record as people write it.
     pub(crate) fn event_id(&self, record: &Record<'_>) -> String {
         self.identifier.text(record).unwrap_or_else(|| format!("{}/{}/{}", self.topic, self.partition, record.meta.offset.0))
