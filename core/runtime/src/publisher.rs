@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::event::{Failure, Item, Publish, correlation};
+use crate::event::{Event, Failure, Publish, correlation};
 use crate::letter::{HeaderBytes, Producer, PublishRequest};
 use crate::wire;
 
@@ -49,12 +49,12 @@ impl Publisher {
     }
 
     /// Publishes everything that one attempt recorded. Pipelined: order per key holds, since one producer sends it in order.
-    pub(crate) async fn publish(&self, item: &Item, publishes: Vec<Publish>) -> Result<(), Failure> {
+    pub(crate) async fn publish(&self, event: &Event, publishes: Vec<Publish>) -> Result<(), Failure> {
         let mut receivers = Vec::with_capacity(publishes.len());
         for (ordinal, publish) in publishes.into_iter().enumerate() {
             let topic = publish.topic.clone();
             let (token, receiver) = self.waiting.register();
-            self.producer.publish(self.request(item, token, ordinal, publish));
+            self.producer.publish(self.request(event, token, ordinal, publish));
             receivers.push((topic, receiver));
         }
         for (topic, receiver) in receivers {
@@ -67,14 +67,11 @@ impl Publisher {
         Ok(())
     }
 
-    fn request(&self, item: &Item, token: u64, ordinal: usize, publish: Publish) -> PublishRequest {
-        let record = item.record();
-        let place = &item.place;
-        let causation = place.event_id(&record);
-        let flow = correlation::of(&record, &place.topic, place.partition);
+    fn request(&self, event: &Event, token: u64, ordinal: usize, publish: Publish) -> PublishRequest {
+        let (place, causation, flow) = (event.place(), event.id(), event.correlation_id());
         let id = publish.id.clone().unwrap_or_else(|| derived_id(place.group.as_ref(), &place.topic, &causation, &publish, ordinal));
         let salt = format!("{}/{ordinal}", publish.topic);
-        let traceparent = correlation::traceparent(record.header(wire::TRACEPARENT), &flow, &salt);
+        let traceparent = correlation::traceparent(event.header(wire::TRACEPARENT), &flow, &salt);
         let ours =
             [(wire::ID, id), (self.correlation_header.as_ref(), flow), (wire::CAUSATION_ID, causation), (wire::TRACEPARENT, traceparent)];
         let others = publish.headers.into_iter().filter(|(name, _)| ours.iter().all(|(taken, _)| taken != name));

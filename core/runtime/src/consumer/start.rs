@@ -10,6 +10,7 @@ use super::Registration;
 use crate::Error;
 use crate::config::{InboxPlace, Settings};
 use crate::driver::{Clock, Driver, Ending, Fact, Letters, Partitions, Payloads, Summary};
+use crate::event::Chunk;
 use crate::executor::{Done, Executor, Runner};
 use crate::handler::{Fatal, Handler};
 use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox, SqliteSettings};
@@ -99,7 +100,7 @@ impl Plan {
             source,
             inbox,
             producer,
-            chunks: runners.iter().map(|_| crate::driver::Pending::default()).collect(),
+            chunks: runners.iter().map(|_| Chunk::default()).collect(),
             runners,
             letters: Letters::new(settings, topics),
             metrics: self.metrics,

@@ -1,23 +1,15 @@
 //! Orders of the engine, carried out.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use onceward_engine::{Alert, DeliveryId, Effect, Fate, Input, Runs};
 
 use super::Driver;
-use crate::event::{Chunk, Item, Recorded};
 use crate::inbox::{LookUp, Mark};
 use crate::kafka::SourceOrder;
 
 /// Events per chunk: enough to make the hand-over cheap, few enough to spread over workers.
 const CHUNK: usize = 128;
-
-/// A chunk being filled for one handler.
-#[derive(Default)]
-pub(crate) struct Pending {
-    items: Vec<Item>,
-    ends: Vec<u32>,
-}
 
 impl Driver {
     pub(crate) fn look_up(&mut self, deliveries: &[DeliveryId]) {
@@ -41,14 +33,7 @@ impl Driver {
             for &(delivery, attempt) in run {
                 let Some(payload) = self.payloads.get(delivery) else { continue };
                 let Some(entry) = self.partitions.get(payload.record().meta.partition) else { continue };
-                chunk.items.push(Item {
-                    delivery,
-                    attempt,
-                    place: Arc::clone(&entry.place),
-                    batch: Arc::clone(&payload.batch),
-                    index: payload.index,
-                    recorded: Mutex::new(Recorded::default()),
-                });
+                chunk.push(delivery, attempt, &entry.place, &payload.batch, payload.index);
             }
             chunk.ends.push(u32::try_from(chunk.items.len()).unwrap_or(u32::MAX));
             if chunk.items.len() >= CHUNK {
@@ -66,10 +51,10 @@ impl Driver {
     }
 
     fn send_chunk(&mut self, policy: usize) {
-        let Pending { items, ends } = std::mem::take(&mut self.chunks[policy]);
+        let chunk = std::mem::take(&mut self.chunks[policy]);
         let first_run = self.next_run;
-        self.next_run += ends.len() as u64;
-        Arc::clone(&self.runners[policy]).start(Arc::new(Chunk { items, ends }), first_run);
+        self.next_run += chunk.ends.len() as u64;
+        Arc::clone(&self.runners[policy]).start(Arc::new(chunk), first_run);
     }
 
     pub(crate) fn mark(&mut self, deliveries: &[DeliveryId]) {

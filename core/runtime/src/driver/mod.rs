@@ -13,7 +13,6 @@ mod payloads;
 mod stop;
 mod summary;
 
-pub(crate) use carry::Pending;
 pub(crate) use clock::Clock;
 pub(crate) use fact::Fact;
 pub(crate) use letters::Letters;
@@ -29,6 +28,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use onceward_engine::{Effect, Engine, Input};
 
 use crate::Error;
+use crate::event::Chunk;
 use crate::executor::Runner;
 use crate::inbox::Inbox;
 use crate::kafka::{Batch, Source};
@@ -54,7 +54,8 @@ pub(crate) struct Driver {
     pub(crate) partitions: Partitions,
     pub(crate) backlog: Option<Backlog>,
     pub(crate) arrived: std::collections::VecDeque<Arrived>,
-    pub(crate) chunks: Vec<Pending>,
+    /// Chunks being filled, one per policy.
+    pub(crate) chunks: Vec<Chunk>,
     pub(crate) next_run: u64,
     pub(crate) ending: Ending,
 }

@@ -11,4 +11,4 @@ pub use failure::{DecodeError, Failure, Report};
 pub use params::{IntoParams, IntoValue};
 pub use publish::Publish;
 pub use view::Event;
-pub(crate) use view::{Chunk, Item, Place, Recorded};
+pub(crate) use view::{Chunk, Place};

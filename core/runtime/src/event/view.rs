@@ -25,11 +25,15 @@ pub struct Event {
 }
 
 /// Deliveries that went to the executor together: one allocation for all of them.
-#[derive(Debug)]
+///
+/// Batches and places stand in lists of their own: counting references per item would bounce two cache lines between threads for each.
+#[derive(Default)]
 pub(crate) struct Chunk {
     pub(crate) items: Vec<Item>,
     /// Where each run ends in `items`.
     pub(crate) ends: Vec<u32>,
+    batches: Vec<Arc<Batch>>,
+    places: Vec<Arc<Place>>,
 }
 
 /// One delivery of a chunk.
@@ -37,9 +41,9 @@ pub(crate) struct Chunk {
 pub(crate) struct Item {
     pub(crate) delivery: DeliveryId,
     pub(crate) attempt: u32,
-    pub(crate) place: Arc<Place>,
-    pub(crate) batch: Arc<Batch>,
-    pub(crate) index: u32,
+    place: u16,
+    batch: u16,
+    index: u32,
     pub(crate) recorded: Mutex<Recorded>,
 }
 
@@ -67,11 +71,39 @@ pub(crate) struct Recorded {
     pub(crate) publishes: Vec<Publish>,
 }
 
-impl Item {
-    pub(crate) fn record(&self) -> Record<'_> {
-        self.batch.record(self.index as usize)
+impl Chunk {
+    /// Adds a delivery. A chunk is short, so the lists fit their indexes.
+    pub(crate) fn push(&mut self, delivery: DeliveryId, attempt: u32, place: &Arc<Place>, batch: &Arc<Batch>, index: u32) {
+        let (place, batch) = (shared(&mut self.places, place), shared(&mut self.batches, batch));
+        self.items.push(Item { delivery, attempt, place, batch, index, recorded: Mutex::default() });
     }
 
+    pub(crate) fn place(&self, item: &Item) -> &Arc<Place> {
+        &self.places[usize::from(item.place)]
+    }
+
+    pub(crate) fn record(&self, item: &Item) -> Record<'_> {
+        self.batches[usize::from(item.batch)].record(item.index as usize)
+    }
+}
+
+/// The index of a value in a list, which mostly holds it at its end.
+fn shared<T>(list: &mut Vec<Arc<T>>, value: &Arc<T>) -> u16 {
+    let found = list.iter().rposition(|known| Arc::ptr_eq(known, value));
+    let index = found.unwrap_or_else(|| {
+        list.push(Arc::clone(value));
+        list.len() - 1
+    });
+    u16::try_from(index).unwrap_or(u16::MAX)
+}
+
+impl std::fmt::Debug for Chunk {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Chunk").field("items", &self.items.len()).field("runs", &self.ends.len()).finish()
+    }
+}
+
+impl Item {
     /// Takes what the handler recorded; whatever a forgotten task records later is refused.
     pub(crate) fn close(&self) -> Recorded {
         let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,19 +121,23 @@ impl Event {
     }
 
     fn record(&self) -> Record<'_> {
-        self.item().record()
+        self.chunk.record(self.item())
+    }
+
+    pub(crate) fn place(&self) -> &Arc<Place> {
+        self.chunk.place(self.item())
     }
 
     /// The source topic.
     #[must_use]
     pub fn topic(&self) -> &str {
-        &self.item().place.topic
+        &self.place().topic
     }
 
     /// The partition's number.
     #[must_use]
     pub fn partition(&self) -> i32 {
-        self.item().place.partition
+        self.place().partition
     }
 
     /// The record's offset.
@@ -142,8 +178,7 @@ impl Event {
     /// The event's id as the producer gave it; else its coordinates, as `topic/partition/offset`.
     #[must_use]
     pub fn id(&self) -> String {
-        let item = self.item();
-        item.place.event_id(&item.record())
+        self.place().event_id(&self.record())
     }
 
     /// The id of the business flow: from the headers, else from `traceparent`, else made from the record's place.
@@ -168,8 +203,7 @@ impl Event {
     /// this event in this group. 32 hex digits.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
-        let item = self.item();
-        let hash = blake3::hash(format!("{}\n{}\n{}", item.place.group, self.topic(), self.id()).as_bytes());
+        let hash = blake3::hash(format!("{}\n{}\n{}", self.place().group, self.topic(), self.id()).as_bytes());
         hash.to_hex()[..32].to_owned()
     }
 

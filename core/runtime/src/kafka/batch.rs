@@ -1,5 +1,7 @@
 //! Fetched records: one buffer per batch, everything else is ranges into it.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use onceward_engine::{Digest, Epoch, EventHash, KeyHash, Offset, PartitionId, PolicyId, Rejection};
 
 use crate::inbox::Identity;
@@ -52,6 +54,38 @@ pub struct Batch {
     bytes: Vec<u8>,
     records: Vec<RecordMeta>,
     headers: Vec<HeaderRange>,
+    /// Where the buffers go when the last record is done with.
+    shelf: Option<Arc<Shelf>>,
+}
+
+/// Buffers to be used again: a fresh half megabyte per batch would cost more page faults than the copying itself.
+#[derive(Debug, Default)]
+struct Shelf(Mutex<Vec<Batch>>);
+
+/// Empty batches kept; what is beyond is given back to the allocator.
+const SHELF: usize = 16;
+/// Buffers larger than this are not kept: one huge record must not be remembered for ever.
+const LARGEST_KEPT: usize = 2 << 20;
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let Some(shelf) = self.shelf.take() else { return };
+        if self.bytes.capacity() > LARGEST_KEPT {
+            return;
+        }
+        let mut kept = shelf.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < SHELF {
+            self.bytes.clear();
+            self.records.clear();
+            self.headers.clear();
+            kept.push(Self {
+                bytes: std::mem::take(&mut self.bytes),
+                records: std::mem::take(&mut self.records),
+                headers: std::mem::take(&mut self.headers),
+                shelf: None,
+            });
+        }
+    }
 }
 
 /// One record of a batch, borrowed.
@@ -111,7 +145,7 @@ impl Batch {
             builder.header(header.name, header.value);
         }
         builder.finish(record.meta.clone());
-        builder.batch
+        std::mem::take(&mut builder.batch)
     }
 
     fn slice_of(&self, range: Option<Range>) -> Option<&[u8]> {
@@ -210,6 +244,7 @@ impl<'a> Record<'a> {
 #[derive(Debug, Default)]
 pub struct BatchBuilder {
     batch: Batch,
+    shelf: Option<Arc<Shelf>>,
     key: Option<Range>,
     value: Option<Range>,
     first_header: u32,
@@ -262,16 +297,13 @@ impl BatchBuilder {
         self.batch.records.is_empty()
     }
 
-    /// The batch; the builder starts afresh, with room for another one like it.
-    ///
-    /// Growing a buffer copies it over and over; the last batch is the best guess at the next one.
+    /// The batch; the builder starts afresh, with the buffers of a batch that is done with if there is one.
     pub fn take(&mut self) -> Batch {
-        let next = Batch {
-            bytes: Vec::with_capacity(self.batch.bytes.len()),
-            records: Vec::with_capacity(self.batch.records.len()),
-            headers: Vec::with_capacity(self.batch.headers.len()),
-        };
-        std::mem::replace(&mut self.batch, next)
+        let shelf = self.shelf.get_or_insert_default();
+        let used = shelf.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut batch = std::mem::replace(&mut self.batch, used.unwrap_or_default());
+        batch.shelf = Some(Arc::clone(shelf));
+        batch
     }
 
     fn copy(&mut self, bytes: &[u8]) -> Range {
