@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use onceward_engine::{DeliveryId, Outcome};
 use tracing::Instrument;
 
-use crate::event::{Chunk, Event, Failure, Item, Report, Verdict};
+use crate::event::{Chunk, Event, Failure, Item, Report, Verdict, one_line};
 use crate::handler::{Fatal, Handler};
 use crate::inbox::Statement;
 use crate::publisher::Publisher;
@@ -133,7 +133,9 @@ impl<H: Handler> Executor<H> {
         let event = Event::new(Arc::clone(chunk), index);
         let span = span(&event);
         let result = async {
-            let result = match AssertUnwindSafe(self.handler.call(event)).catch_unwind().await {
+            // The call is inside as well: a handler may panic before there is a future, and its lane would wait for ever.
+            let call = async { self.handler.call(event).await };
+            let result = match AssertUnwindSafe(call).catch_unwind().await {
                 Ok(result) => result,
                 Err(panic) => Err(panicked(panic.as_ref())),
             };
@@ -168,7 +170,7 @@ impl<H: Handler> Executor<H> {
     async fn conclude(&self, item: &Item, result: Result<(), Failure>) -> Result<Vec<Statement>, Failure> {
         let recorded = item.close();
         if let Err(failure) = result {
-            tracing::debug!(target: "onceward", error_type = %failure.report.kind, error = %failure.report.message, "attempt failed");
+            tracing::debug!(target: "onceward", error_type = %failure.report.kind, error = %one_line(&failure.report.message), "attempt failed");
             return Err(failure);
         }
         if !recorded.statements.is_empty() && !self.keeps_effects {

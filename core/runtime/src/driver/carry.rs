@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use onceward_engine::{Alert, DeliveryId, Effect, Fate, Input, Runs};
 
 use super::Driver;
-use crate::event::{Chunk, Item, Recorded};
+use crate::event::{Chunk, Item, Recorded, correlation, one_line};
 use crate::inbox::{LookUp, Mark};
 use crate::kafka::SourceOrder;
 
@@ -157,7 +157,8 @@ impl Driver {
                 {
                     let record = payload.record();
                     tracing::warn!(target: "onceward", topic = %entry.name.topic, partition = entry.name.number, offset = record.meta.offset.0,
-                        event_id = %entry.place.event_id(&record),
+                        correlation_id = %correlation::of(&record, &entry.place.topic, entry.place.partition),
+                        event_id = %one_line(&entry.place.event_id(&record)),
                         "identity conflict: this id came before with other bytes. An event id must be new for each event; an entity's id is none");
                 }
             }
