@@ -94,7 +94,13 @@ impl Driver {
     pub(crate) fn forget(&mut self, fates: &[(DeliveryId, Fate)]) {
         for &(delivery, fate) in fates {
             self.metrics.resolved(fate);
-            self.payloads.remove(delivery);
+            let payload = self.payloads.remove(delivery);
+            if fate == Fate::Lettered
+                && let Some(payload) = payload
+                && let (Some(reason), Some(entry)) = (payload.reason, self.partitions.get(payload.record().meta.partition))
+            {
+                self.metrics.lettered(&entry.place.topic, reason);
+            }
         }
         let abandoned: Vec<DeliveryId> = fates.iter().filter(|(_, fate)| *fate == Fate::Abandoned).map(|(delivery, _)| *delivery).collect();
         if !abandoned.is_empty() {

@@ -85,7 +85,11 @@ impl Driver {
             reason = ?letter.reason, attempts = letter.attempts, error_type = %report.kind, error = %one_line(&report.message), %fingerprint,
             dead_letter_topic = %topic.letters, "given up: the event goes to the dead-letter topic"
         );
-        self.producer.send_letter(LetterRequest::new(letter.delivery, &topic.letters, &record, &cause));
+        let request = LetterRequest::new(letter.delivery, &topic.letters, &record, &cause);
+        if let Some(payload) = self.payloads.get_mut(letter.delivery) {
+            payload.reason = Some(letter.reason);
+        }
+        self.producer.send_letter(request);
     }
 }
 
