@@ -15,13 +15,16 @@ use futures_util::FutureExt;
 use onceward_engine::{DeliveryId, Outcome};
 use tracing::Instrument;
 
-use crate::event::{Chunk, Event, Failure, Item, Report, Verdict};
+use crate::event::{Chunk, Event, Failure, Report, Verdict, one_line};
 use crate::handler::{Fatal, Handler};
 use crate::inbox::Statement;
 use crate::publisher::Publisher;
 
 /// How long one task polls handlers before it lets another worker take the rest.
 const SLICE: Duration = Duration::from_micros(200);
+
+/// Runs between two looks at the clock.
+const RUNS_PER_LOOK: usize = 4;
 
 /// What became of one delivery.
 #[derive(Debug)]
@@ -78,7 +81,7 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
         let mut stopped = false;
         for index in from..chunk.ends[run] as usize {
             let item = &chunk.items[index];
-            if stopped || !item.place.is_ours() {
+            if stopped || !chunk.place(item).is_ours() {
                 stopped = true;
                 completions.push(Completion { delivery: item.delivery, outcome: None, run: number, statements: Vec::new(), failure: None });
                 continue;
@@ -87,13 +90,13 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
             let completion = match poll_once(attempt.as_mut()).await {
                 Some(completion) => completion,
                 None => {
-                    if !alone {
-                        alone = true;
-                        executor.report_finished(&mut completions, index - from);
-                        if run + 1 < runs {
-                            spawn(Arc::clone(&executor), Arc::clone(&chunk), run + 1, first_run);
-                        }
+                    if !completions.is_empty() {
+                        (executor.done)(std::mem::take(&mut completions));
                     }
+                    if !alone && run + 1 < runs {
+                        spawn(Arc::clone(&executor), Arc::clone(&chunk), run + 1, first_run);
+                    }
+                    alone = true;
                     attempt.await
                 }
             };
@@ -103,12 +106,15 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
         if alone {
             break;
         }
-        if run + 1 < runs && started.elapsed() > SLICE {
+        // The clock costs as much as a small handler: it is looked at every few runs.
+        if run % RUNS_PER_LOOK == RUNS_PER_LOOK - 1 && run + 1 < runs && started.elapsed() > SLICE {
             spawn(Arc::clone(&executor), Arc::clone(&chunk), run + 1, first_run);
             break;
         }
     }
-    (executor.done)(completions);
+    if !completions.is_empty() {
+        (executor.done)(completions);
+    }
 }
 
 async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
@@ -120,25 +126,18 @@ async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
 }
 
 impl<H: Handler> Executor<H> {
-    /// Reports finished runs before a wait. The members of the run that goes on stay: statements of one run commit together.
-    fn report_finished(&self, completions: &mut Vec<Completion>, unfinished: usize) {
-        let unfinished = completions.split_off(completions.len().saturating_sub(unfinished));
-        let finished = std::mem::replace(completions, unfinished);
-        if !finished.is_empty() {
-            (self.done)(finished);
-        }
-    }
-
     async fn attempt(&self, chunk: &Arc<Chunk>, index: usize, run: u64) -> Completion {
         let item = &chunk.items[index];
         let event = Event::new(Arc::clone(chunk), index);
         let span = span(&event);
         let result = async {
-            let result = match AssertUnwindSafe(self.handler.call(event)).catch_unwind().await {
+            // The call is inside as well: a handler may panic before there is a future, and its lane would wait for ever.
+            let call = async { self.handler.call(event).await };
+            let result = match AssertUnwindSafe(call).catch_unwind().await {
                 Ok(result) => result,
                 Err(panic) => Err(panicked(panic.as_ref())),
             };
-            self.conclude(item, result).await
+            self.conclude(chunk, index, result).await
         }
         .instrument(span)
         .await;
@@ -166,10 +165,10 @@ impl<H: Handler> Executor<H> {
     }
 
     /// What a successful handler recorded takes effect; what a failed one recorded is dropped.
-    async fn conclude(&self, item: &Item, result: Result<(), Failure>) -> Result<Vec<Statement>, Failure> {
-        let recorded = item.close();
+    async fn conclude(&self, chunk: &Arc<Chunk>, index: usize, result: Result<(), Failure>) -> Result<Vec<Statement>, Failure> {
+        let recorded = chunk.items[index].close();
         if let Err(failure) = result {
-            tracing::debug!(target: "onceward", error_type = %failure.report.kind, error = %failure.report.message, "attempt failed");
+            tracing::debug!(target: "onceward", error_type = %failure.report.kind, error = %one_line(&failure.report.message), "attempt failed");
             return Err(failure);
         }
         if !recorded.statements.is_empty() && !self.keeps_effects {
@@ -178,7 +177,7 @@ impl<H: Handler> Executor<H> {
             ));
         }
         if !recorded.publishes.is_empty() {
-            self.publisher.publish(item, recorded.publishes).await?;
+            self.publisher.publish(&Event::new(Arc::clone(chunk), index), recorded.publishes).await?;
         }
         Ok(recorded.statements)
     }

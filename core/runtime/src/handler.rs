@@ -128,8 +128,16 @@ impl Fatal {
     pub(crate) fn covers(&self, report: &Report) -> bool {
         let bare = report.kind.rsplit("::").next().unwrap_or(&report.kind);
         self.names.iter().any(|name| *name == report.kind || name == bare)
-            || self.predicate.as_ref().is_some_and(|is_fatal| is_fatal(report))
+            || self.predicate.as_ref().is_some_and(|is_fatal| asked(&**is_fatal, report))
     }
+}
+
+/// A predicate that panics has not said that the failure is fatal: the event keeps its attempts.
+fn asked(is_fatal: &(dyn Fn(&Report) -> bool + Send + Sync), report: &Report) -> bool {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| is_fatal(report))).unwrap_or_else(|_| {
+        tracing::error!(target: "onceward", error_type = %report.kind, "is_fatal panicked; the failure counts as one that is worth another attempt");
+        false
+    })
 }
 
 impl std::fmt::Debug for HandlerOptions {

@@ -54,7 +54,11 @@ impl Consumer {
                 end.await
             }
         };
-        result.unwrap_or(Err(Error::Closed))
+        result.unwrap_or_else(|_| {
+            let why = "the loop ended without a result, which is a bug of Onceward: please report it with the log. Nothing is lost: what was not \
+                       committed is handled after the next start";
+            Err(Error::Halted(why.to_owned()))
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use onceward_engine::{Alert, DeliveryId, Effect, Fate, Input, Runs};
 
 use super::Driver;
+use crate::event::{correlation, one_line};
 use crate::inbox::{LookUp, Mark};
 use crate::kafka::SourceOrder;
 
@@ -79,7 +80,13 @@ impl Driver {
     pub(crate) fn forget(&mut self, fates: &[(DeliveryId, Fate)]) {
         for &(delivery, fate) in fates {
             self.metrics.resolved(fate);
-            self.payloads.remove(delivery);
+            let payload = self.payloads.remove(delivery);
+            if fate == Fate::Lettered
+                && let Some(payload) = payload
+                && let (Some(reason), Some(entry)) = (payload.reason, self.partitions.get(payload.record().meta.partition))
+            {
+                self.metrics.lettered(&entry.place.topic, reason);
+            }
         }
         let abandoned: Vec<DeliveryId> = fates.iter().filter(|(_, fate)| *fate == Fate::Abandoned).map(|(delivery, _)| *delivery).collect();
         if !abandoned.is_empty() {
@@ -142,7 +149,8 @@ impl Driver {
                 {
                     let record = payload.record();
                     tracing::warn!(target: "onceward", topic = %entry.name.topic, partition = entry.name.number, offset = record.meta.offset.0,
-                        event_id = %entry.place.event_id(&record),
+                        correlation_id = %correlation::of(&record, &entry.place.topic, entry.place.partition),
+                        event_id = %one_line(&entry.place.event_id(&record)),
                         "identity conflict: this id came before with other bytes. An event id must be new for each event; an entity's id is none");
                 }
             }

@@ -157,10 +157,12 @@ impl Driver {
             }
             InboxFact::Down { why } => {
                 tracing::error!(target: "onceward", %why, "the inbox can't write; consumption pauses until it can");
+                self.metrics.paused(Dependency::Inbox, true);
                 self.engine.handle(now, Input::Down { dependency: Dependency::Inbox });
             }
             InboxFact::Up => {
                 tracing::info!(target: "onceward", "the inbox can write again");
+                self.metrics.paused(Dependency::Inbox, false);
                 self.engine.handle(now, Input::Up { dependency: Dependency::Inbox });
             }
             InboxFact::Broken(error) => self.ending.fail(error.into()),
@@ -180,10 +182,12 @@ impl Driver {
             }
             ProducerFact::Down { why } => {
                 tracing::error!(target: "onceward", %why, "dead letters and publishes are not acknowledged; consumption pauses until they are");
+                self.metrics.paused(Dependency::Producer, true);
                 self.engine.handle(now, Input::Down { dependency: Dependency::Producer });
             }
             ProducerFact::Up => {
                 tracing::info!(target: "onceward", "dead letters and publishes are acknowledged again");
+                self.metrics.paused(Dependency::Producer, false);
                 self.engine.handle(now, Input::Up { dependency: Dependency::Producer });
             }
             ProducerFact::Published { .. } => {}

@@ -7,7 +7,7 @@ use onceward_engine as engine;
 
 use super::Driver;
 use crate::config::Settings;
-use crate::event::{Place, Report, correlation};
+use crate::event::{Place, Report, correlation, one_line};
 use crate::inbox::PartitionName;
 use crate::kafka::{Identifier, TopicSettings};
 use crate::letter::{Cause, LetterRequest, dead_letter_topic, fingerprint};
@@ -83,10 +83,14 @@ impl Driver {
         };
         tracing::warn!(
             target: "onceward", topic = %place.topic, partition = place.partition, offset = record.meta.offset.0, %correlation_id,
-            reason = ?letter.reason, attempts = letter.attempts, error_type = %report.kind, error = %report.message, %fingerprint,
+            reason = ?letter.reason, attempts = letter.attempts, error_type = %report.kind, error = %one_line(&report.message), %fingerprint,
             dead_letter_topic = %topic.letters, "given up: the event goes to the dead-letter topic"
         );
-        self.producer.send_letter(LetterRequest::new(letter.delivery, &topic.letters, &record, &cause));
+        let request = LetterRequest::new(letter.delivery, &topic.letters, &record, &cause);
+        if let Some(payload) = self.payloads.get_mut(letter.delivery) {
+            payload.reason = Some(letter.reason);
+        }
+        self.producer.send_letter(request);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-use onceward_engine::{DeliveryId, Fetched, Slots};
+use onceward_engine::{DeliveryId, Fetched, Reason, Slots};
 
 use crate::event::Report;
 use crate::inbox::Statement;
@@ -20,6 +20,8 @@ pub(crate) struct Payload {
     pub(crate) statements: Vec<Statement>,
     /// The last failure, for the letter.
     pub(crate) failure: Option<Box<Report>>,
+    /// Why it was given up, once it was.
+    pub(crate) reason: Option<Reason>,
 }
 
 /// All payloads in memory, and the batches that they pin.
@@ -100,6 +102,7 @@ impl Payloads {
             run: 0,
             statements: Vec::new(),
             failure: None,
+            reason: None,
         };
         let delivery = self.slots.insert(payload);
         if let Some(newest) = self.pinned.back_mut() {

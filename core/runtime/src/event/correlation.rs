@@ -3,6 +3,8 @@
 //! Looked for in the headers of [`wire::CORRELATION_IN`], then in the trace id of `traceparent`. A record without either gets a UUIDv7
 //! made of its timestamp and a hash of its coordinates: the same one after every redelivery, so that a log search still finds all of it.
 
+use std::borrow::Cow;
+
 use crate::kafka::Record;
 use crate::wire;
 
@@ -25,8 +27,23 @@ pub(crate) fn of(record: &Record<'_>, topic: &str, partition: i32) -> String {
 /// Text that is safe in a log line: no control characters, bounded. `None` when nothing is left.
 pub(crate) fn printable(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let cleaned: String = text.chars().filter(|character| !character.is_control()).take(LONGEST).collect();
+    let cleaned: String = text.chars().filter(|&character| !breaks_lines(character)).take(LONGEST).collect();
     (!cleaned.is_empty()).then_some(cleaned)
+}
+
+/// Text of others (an error's, a producer's) as part of one log line: what could begin another line or redraw this one is replaced.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    const LONG: usize = 2 << 10;
+    if text.len() <= LONG && !text.chars().any(breaks_lines) {
+        return Cow::Borrowed(text);
+    }
+    let shown = text.chars().take(LONG).map(|character| if breaks_lines(character) { '\u{fffd}' } else { character });
+    Cow::Owned(shown.collect())
+}
+
+/// Control characters, the line breaks of Unicode, and what turns the direction of writing.
+fn breaks_lines(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The trace id of a `traceparent`, if the header is well formed (W3C Trace Context § 3.2).
@@ -85,6 +102,9 @@ mod tests {
     fn a_log_line_can_not_be_forged() {
         assert_eq!(printable(b"a\r\nlevel=ERROR \x1b[31m"), Some("alevel=ERROR [31m".to_owned()));
         assert_eq!(printable(b"\n"), None);
+        assert_eq!(printable("a\u{2028}b\u{202e}c".as_bytes()), Some("abc".to_owned()));
+        assert_eq!(one_line("a\r\nERROR\u{2029}\u{1b}[31m"), "a\u{fffd}\u{fffd}ERROR\u{fffd}\u{fffd}[31m");
+        assert_eq!(one_line(&"é".repeat(5_000)).chars().count(), 2 << 10);
         assert_eq!(printable(&[b'x'; 1000]).map(|id| id.len()), Some(LONGEST));
     }
 

@@ -7,9 +7,35 @@ use std::time::Duration;
 use onceward_engine::Rejection;
 
 /// A payload that can't be decoded. Fatal at once: no later attempt reads other bytes.
+///
+/// Its text says what kind of thing stands where, and never the value itself: error texts are logged, payloads are not. The whole story
+/// is its [source](std::error::Error::source), which goes into the letter, beside the payload.
 #[derive(Debug, thiserror::Error)]
-#[error("the value is not the JSON that the handler expects: {0}")]
+#[error("the value is not the JSON that the handler expects: {}", without_values(.0))]
 pub struct DecodeError(#[from] pub(crate) serde_json::Error);
+
+/// serde's message without what it quotes from the document.
+fn without_values(error: &serde_json::Error) -> String {
+    let place = format!("at line {} column {}", error.line(), error.column());
+    let said = error.to_string();
+    // Texts of serde_json's own are fixed; only what a type says about a value can quote it.
+    if !error.is_data() || said.starts_with("missing field `") || said.starts_with("invalid length ") {
+        return said;
+    }
+    let kind = ["invalid type: ", "invalid value: "].iter().find_map(|start| said.strip_prefix(start).map(|rest| (start, rest)));
+    if let Some((start, rest)) = kind
+        && let Some((value, expected)) = rest.rsplit_once(", expected ")
+    {
+        let kind = value.split(['`', '"']).next().unwrap_or_default().trim_end();
+        return format!("{start}{kind}, expected {expected}");
+    }
+    for start in ["unknown field", "unknown variant", "duplicate field"] {
+        if said.starts_with(start) {
+            return format!("{start} {place}");
+        }
+    }
+    format!("a value that its type refuses {place}")
+}
 
 /// A handler's failure: by default worth another attempt.
 ///
@@ -97,6 +123,32 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_decode_error_tells_the_kind_and_the_place_but_not_the_value() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Order {
+            #[allow(dead_code, reason = "only its type matters")]
+            id: std::net::IpAddr,
+            #[allow(dead_code, reason = "only its type matters")]
+            total: u8,
+        }
+        for (json, expected) in [
+            (r#"{"id":"::1","total":"CANARY, expected \", expected u8"}"#, "invalid type: string, expected u8 at line 1 column"),
+            (r#"{"id":"::1","total":777777}"#, "invalid value: integer, expected u8 at line 1 column"),
+            (r#"{"id":"CANARY","total":1}"#, "a value that its type refuses at line 1 column"),
+            (r#"{"CANARY":1}"#, "unknown field at line 1 column"),
+            (r#"{"id":"::1"}"#, "missing field `total` at line 1 column"),
+            (r#"{"CANARY"#, "EOF while parsing a string at line 1 column"),
+        ] {
+            let Err(error) = serde_json::from_str::<Order>(json).map_err(DecodeError) else { continue };
+            let text = error.to_string();
+            assert!(text.contains(expected), "{text}");
+            assert!(!text.contains("CANARY") && !text.contains("777777"), "{text}");
+            assert!(std::error::Error::source(&error).is_some(), "the letter has the whole story");
+        }
+    }
 
     #[test]
     fn any_error_is_worth_another_attempt_but_a_decode_error_is_not() {

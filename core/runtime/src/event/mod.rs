@@ -6,6 +6,7 @@ mod params;
 mod publish;
 mod view;
 
+pub(crate) use correlation::one_line;
 pub(crate) use failure::Verdict;
 pub use failure::{DecodeError, Failure, Report};
 pub use params::{IntoParams, IntoValue};

@@ -236,7 +236,8 @@ impl Event {
         let mut recorded = self.item().recorded.lock().unwrap_or_else(PoisonError::into_inner);
         if recorded.closed {
             tracing::warn!(
-                target: "onceward", topic = self.topic(), partition = self.partition(), offset = self.offset(),
+                target: "onceward", correlation_id = %self.correlation_id(),
+                topic = self.topic(), partition = self.partition(), offset = self.offset(), attempt = self.attempt(),
                 "an effect or publish was recorded after the handler had ended; it is ignored: await everything before you return"
             );
             return;

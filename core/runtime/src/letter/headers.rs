@@ -63,7 +63,7 @@ pub fn letter_id(group: &str, topic: &str, partition: i32, offset: i64) -> Strin
 }
 
 /// How a reason is written.
-pub(super) fn reason_text(reason: Reason) -> &'static str {
+pub(crate) fn reason_text(reason: Reason) -> &'static str {
     match reason {
         Reason::Exhausted => "exhausted",
         Reason::Rejected => "rejected",

@@ -15,6 +15,7 @@ pub mod topics;
 
 pub use companion::{DEFAULT_TEMPLATE, dead_letter_topic, ledger_topic};
 pub use fingerprint::fingerprint;
+pub(crate) use headers::reason_text;
 pub use headers::{Cause, letter_id};
 pub use producer::{Producer, ProducerFact, ProducerSink};
 pub use read::Letter;

@@ -63,6 +63,18 @@ struct State {
     rebuild: bool,
 }
 
+impl State {
+    /// Only an acknowledgement ends [`Down::Writes`]; once nothing is left that could get one, nothing is known to be down, and waiting for
+    /// it would pause consumption for ever. Whether that was so.
+    fn nobody_waits(&mut self) -> bool {
+        let over = self.pending.is_empty() && self.down == Some(Down::Writes);
+        if over {
+            self.down = None;
+        }
+        over
+    }
+}
+
 pub(super) struct Outbox {
     config: ClientConfig,
     sink: ProducerSink,
@@ -154,10 +166,16 @@ impl Outbox {
     }
 
     pub(super) fn abandon(&self, deliveries: &[DeliveryId]) {
-        let mut state = self.lock();
-        state.pending.retain(|_, pending| !matches!(&pending.item, Item::Letter(letter) if deliveries.contains(&letter.delivery)));
-        if state.pending.is_empty() {
-            self.empty.notify_all();
+        let up = {
+            let mut state = self.lock();
+            state.pending.retain(|_, pending| !matches!(&pending.item, Item::Letter(letter) if deliveries.contains(&letter.delivery)));
+            if state.pending.is_empty() {
+                self.empty.notify_all();
+            }
+            state.nobody_waits()
+        };
+        if up {
+            (self.sink)(ProducerFact::Up);
         }
     }
 
@@ -247,7 +265,7 @@ impl Outbox {
     }
 
     fn failed(&self, token: usize, code: Code) {
-        let fact = {
+        let (fact, up) = {
             let mut state = self.lock();
             let Some(mut pending) = state.pending.remove(&token) else { return };
             let (wait, fact) = pending.after(code, &mut state);
@@ -257,10 +275,13 @@ impl Outbox {
             } else if state.pending.is_empty() {
                 self.empty.notify_all();
             }
-            fact
+            (fact, state.nobody_waits())
         };
         if let Some(fact) = fact {
             (self.sink)(fact);
+        }
+        if up {
+            (self.sink)(ProducerFact::Up);
         }
     }
 

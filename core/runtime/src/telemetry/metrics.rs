@@ -2,16 +2,20 @@
 //!
 //! One registry per consumer, none global: a process may run several. Names: `docs/reference/metrics.md`, golden in the tests.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use onceward_engine::{Fate, Snapshot};
+use onceward_engine::{Dependency, Fate, Reason, Snapshot};
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::driver::Summary;
 use crate::inbox::InboxStats;
+use crate::letter::reason_text;
 
 /// The numbers of one consumer. Written by the driver's thread alone, read by anyone.
 #[derive(Debug, Default)]
@@ -19,6 +23,9 @@ pub struct Metrics {
     handled: AtomicU64,
     duplicates: AtomicU64,
     dead_letters: AtomicU64,
+    letters: Mutex<BTreeMap<(Arc<str>, &'static str), u64>>,
+    paused_by_inbox: AtomicBool,
+    paused_by_producer: AtomicBool,
     abandoned: AtomicU64,
     failed_attempts: AtomicU64,
     identity_conflicts: AtomicU64,
@@ -44,6 +51,24 @@ impl Metrics {
             Fate::Abandoned => &self.abandoned,
         };
         add(counter, 1);
+    }
+
+    /// One letter more. Beside [`Metrics::resolved`], which counts them all.
+    pub(crate) fn lettered(&self, topic: &Arc<str>, reason: Reason) {
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        *letters.entry((Arc::clone(topic), reason_text(reason))).or_default() += 1;
+    }
+
+    /// A dependency went away, or is back.
+    pub(crate) fn paused(&self, dependency: Dependency, paused: bool) {
+        self.pause(dependency).store(paused, Ordering::Relaxed);
+    }
+
+    fn pause(&self, dependency: Dependency) -> &AtomicBool {
+        match dependency {
+            Dependency::Inbox => &self.paused_by_inbox,
+            Dependency::Producer => &self.paused_by_producer,
+        }
     }
 
     pub(crate) fn failed_attempt(&self) {
@@ -94,7 +119,6 @@ impl Metrics {
         let counters = [
             ("events_handled", "Events handled and durably marked", &self.handled),
             ("duplicates", "Copies of handled events that were dropped", &self.duplicates),
-            ("dead_letters", "Events in the dead-letter topic", &self.dead_letters),
             ("events_abandoned", "Events given back unresolved with their partition", &self.abandoned),
             ("failed_attempts", "Handler calls that failed", &self.failed_attempts),
             ("identity_conflicts", "Ids that came again with other bytes", &self.identity_conflicts),
@@ -105,6 +129,17 @@ impl Metrics {
         for (name, help, value) in counters {
             registry.register(name, help, ConstCounter::new(value.load(Ordering::Relaxed)));
         }
+        let letters: Family<Labels, Counter> = Family::default();
+        for ((topic, reason), count) in self.letters.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            letters.get_or_create(&vec![("topic", topic.to_string()), ("reason", (*reason).to_owned())]).inc_by(*count);
+        }
+        registry.register("dead_letters", "Events in the dead-letter topic", letters);
+        let paused: Family<Labels, Gauge> = Family::default();
+        for (reason, dependency) in [("inbox", Dependency::Inbox), ("producer", Dependency::Producer)] {
+            let value = self.pause(dependency).load(Ordering::Relaxed);
+            paused.get_or_create(&vec![("reason", reason.to_owned())]).set(i64::from(value));
+        }
+        registry.register("paused", "1 while nothing new is handled because this is down", paused);
         let gauges = [
             ("in_flight", "Records in memory", &self.in_flight),
             ("waiting", "Events waiting for another attempt", &self.waiting),
@@ -128,6 +163,9 @@ impl Metrics {
         text
     }
 }
+
+/// Names and values of labels, in the order in which they are written.
+type Labels = Vec<(&'static str, String)>;
 
 #[allow(clippy::cast_precision_loss, reason = "a sum of microseconds needs no more than 53 bits")]
 fn micros_to_seconds(micros: u64) -> f64 {
