@@ -106,7 +106,7 @@ impl Plan {
             metrics: self.metrics,
             clock: Clock::start(),
             drain: settings.drain_deadline,
-            payloads: Payloads::new(settings.credit.bytes),
+            payloads: Payloads::new(settings.credit.bytes / 4),
             partitions: Partitions::default(),
             backlog: None,
             arrived: std::collections::VecDeque::new(),

@@ -20,7 +20,7 @@ use crate::Error;
 use crate::kafka::{context, fault, sys};
 
 /// How long one poll for acknowledgements may take: also how late a retry may be.
-const TURN: Duration = Duration::from_millis(50);
+const TURN: Duration = Duration::from_millis(100);
 /// The first wait after a passing error; it doubles.
 const FIRST: Duration = Duration::from_millis(100);
 /// The longest wait after a passing error.
