@@ -10,8 +10,8 @@ use super::duration::millis;
 use super::path::{index, join};
 use super::raw::{self, Config};
 use super::settings::{CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TopicRules};
-use super::{ConfigError, Problem, companions, format_duration, nearest, owned, source, topic};
-use crate::kafka::OffsetReset;
+use super::{ConfigError, Problem, companions, format_duration, nearest, source, topic};
+use crate::kafka::{OffsetReset, owned};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -201,13 +201,11 @@ fn kafka(check: &mut Check, written: &raw::Kafka) -> KafkaProperties {
     let mut properties = BTreeMap::new();
     for (name, value) in &written.0 {
         let path = join("kafka", name);
-        if let Some(reason) = owned(name) {
-            check.refuse(path, format!("is set by Onceward: {reason}"));
+        if let Some(ours) = owned().iter().find(|ours| ours.name == name) {
+            check.refuse(path, format!("is set by Onceward: {}", ours.reason));
         } else if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')) {
             check.refuse(path, "is not the name of a librdkafka property; they are written as \"fetch.wait.max.ms\"");
-        } else if let Some(meant) =
-            nearest(name, super::OWNED.iter().map(|(name, _)| *name)).filter(|meant| meant.replace('.', "_") == *name)
-        {
+        } else if let Some(meant) = nearest(name, owned().iter().map(|ours| ours.name)).filter(|meant| meant.replace('.', "_") == *name) {
             check.refuse(path, format!("is not the name of a librdkafka property; they are written with dots, as {meant:?}"));
         } else {
             properties.insert(name.clone(), value.to_string());
