@@ -12,6 +12,7 @@ use super::raw::{self, Config};
 use super::settings::{CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TopicRules};
 use super::{ConfigError, Problem, companions, format_duration, nearest, source, topic};
 use crate::kafka::{OffsetReset, owned};
+use crate::letter::{DEFAULT_LEDGER, DEFAULT_TEMPLATE};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -52,8 +53,8 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
         retention: DAY.saturating_mul(7),
         filter_memory: 64 << 20,
         dead_letter: CompanionTemplates {
-            topic: dead_letter.topic.unwrap_or_else(|| "{topic}.{group}.dlt".to_owned()),
-            ledger: dead_letter.ledger.unwrap_or_else(|| "{topic}.{group}.ledger".to_owned()),
+            topic: dead_letter.topic.unwrap_or_else(|| DEFAULT_TEMPLATE.to_owned()),
+            ledger: dead_letter.ledger.unwrap_or_else(|| DEFAULT_LEDGER.to_owned()),
         },
         create_topics: config.create_topics.unwrap_or(false),
         correlation_header: config.correlation_header.clone().unwrap_or_else(|| crate::wire::CORRELATION_ID.to_owned()),

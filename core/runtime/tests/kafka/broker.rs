@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use onceward::kafka::{Source, SourceFact, SourceOrder, producer_properties};
-use onceward::letter::DEFAULT_TEMPLATE;
 use onceward::letter::topics::{Needs, Problem, apply, plan};
+use onceward::letter::{DEFAULT_LEDGER, DEFAULT_TEMPLATE};
 use onceward_engine::Offset;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -72,8 +72,14 @@ fn companions_are_planned_made_and_checked() {
     let (topic, group) = (fresh("orders"), "billing");
     create(&topic, 3, &[("max.message.bytes", "2000000")]);
     let (client, sources) = (producer_properties(&brokers(), &[]), [topic.clone()]);
-    let needs =
-        Needs { client: &client, group, sources: &sources, template: DEFAULT_TEMPLATE, ledger: true, timeout: Duration::from_secs(10) };
+    let needs = Needs {
+        client: &client,
+        group,
+        sources: &sources,
+        template: DEFAULT_TEMPLATE,
+        ledger: Some(DEFAULT_LEDGER),
+        timeout: Duration::from_secs(10),
+    };
     let before = plan(&needs).unwrap();
     assert_eq!(before.missing().count(), 2);
     assert!(before.check().unwrap_err().to_string().contains("onceward topics apply"));
@@ -90,7 +96,7 @@ fn companions_are_planned_made_and_checked() {
     create(&small, 3, &[]);
     create(&format!("{small}.billing.dlt"), 3, &[("cleanup.policy", "compact"), ("max.message.bytes", "5000")]);
     let sources = [small];
-    let found = plan(&Needs { sources: &sources, ledger: false, ..needs }).unwrap();
+    let found = plan(&Needs { sources: &sources, ledger: None, ..needs }).unwrap();
     let problems = &found.companions[0].problems;
     assert!(matches!(problems[..], [Problem::TooSmall { found: 5_000, .. }, Problem::WrongPolicy { .. }]), "{problems:?}");
 }
