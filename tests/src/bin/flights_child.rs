@@ -11,7 +11,6 @@ use onceward::{AutoOffsetReset, Backoff, Consumer, Event, Failure};
 use onceward_flights::{CREATE, Flight, UPSERT, hash};
 use onceward_tests::consumer_child::Orders;
 use onceward_tests::history::{End, Spot, Step, Writer, now};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
@@ -151,10 +150,7 @@ async fn main() {
         let child = Arc::clone(&handler);
         async move { child.handle(event).await }
     });
-    let mut asked = signal(SignalKind::terminate()).unwrap();
-    let shutdown = async move {
-        asked.recv().await;
-    };
+    let shutdown = onceward::shutdown_signal();
     let summary = if orders.until_end { app.run_until_end(shutdown).await } else { app.run(shutdown).await }.unwrap();
     std::fs::write(Path::new(&orders.history).with_extension("summary.json"), serde_json::to_vec(&summary).unwrap()).unwrap();
 }
