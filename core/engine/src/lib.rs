@@ -38,6 +38,7 @@ mod ring;
 mod sabotage;
 mod settle;
 mod slots;
+mod standing;
 mod twin;
 mod watermark;
 
@@ -49,3 +50,4 @@ pub use policy::{Backoff, Credit, EngineSettings, NullKeys, OnConflict, OnGap, O
 #[doc(hidden)]
 pub use sabotage::Sabotage;
 pub use slots::Slots;
+pub use standing::Standing;

@@ -116,6 +116,45 @@ async fn what_is_fatal_for_one_topic_is_not_for_another_of_the_same_handler() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lag_is_what_is_not_resolved_of_what_is_there_by_now() {
+    support::logs();
+    let broker = Broker::start(&["orders"], "g", 1);
+    broker.send("orders", orders(10));
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let handler = {
+        let gate = Arc::clone(&gate);
+        move |_event: Event| {
+            let gate = Arc::clone(&gate);
+            async move { gate.acquire().await.map(tokio::sync::SemaphorePermit::forget).map_err(Failure::from) }
+        }
+    };
+    let app = builder(&broker, "memory").build().unwrap().on("orders", handler);
+    let metrics = app.metrics();
+    let lag = move |records: u64| {
+        let (metrics, line) = (Arc::clone(&metrics), format!("onceward_lag_records{{topic=\"orders\"}} {records}\n"));
+        async move {
+            let end = std::time::Instant::now() + Duration::from_secs(20);
+            while !metrics.prometheus().contains(&line) {
+                assert!(std::time::Instant::now() < end, "never {line} in\n{}", metrics.prometheus());
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = tokio::spawn(app.run(async { drop(stopped.await) }));
+    lag(10).await;
+    gate.add_permits(4);
+    lag(6).await;
+    // Nothing is assigned anew: the log's end comes with what is fetched.
+    broker.send("orders", orders(15).split_off(10));
+    lag(11).await;
+    gate.add_permits(11);
+    lag(0).await;
+    stop.send(()).unwrap();
+    assert_eq!(run.await.unwrap().unwrap().handled, 15);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn effects_commit_with_the_mark_and_a_second_run_handles_nothing_again() {
     support::logs();
     let broker = Broker::start(&["orders"], "g", 2);

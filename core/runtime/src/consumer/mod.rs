@@ -47,6 +47,7 @@ pub struct Consumer {
     config: raw::Config,
     handlers: Vec<Registration>,
     metrics: Arc<Metrics>,
+    progress: bool,
 }
 
 /// One handler, before it knows its runtime.
@@ -78,7 +79,7 @@ impl Consumer {
     /// [`Error::Config`] with every problem at once.
     pub fn from_config(config: raw::Config) -> Result<Self, Error> {
         Settings::from_raw(&config)?;
-        Ok(Self { config, handlers: Vec::new(), metrics: Arc::default() })
+        Ok(Self { config, handlers: Vec::new(), metrics: Arc::default(), progress: false })
     }
 
     /// Handles the events of a topic.
@@ -102,6 +103,16 @@ impl Consumer {
     fn register(mut self, topics: Vec<String>, options: HandlerOptions, handler: impl Handler) -> Self {
         let make = Box::new(move |parts: start::Parts| parts.runner(handler));
         self.handlers.push(Registration { topics, options, make });
+        self
+    }
+
+    /// Draws a progress bar while [`Consumer::run_until_end`] runs: on stderr, and only if that is a terminal. Default false.
+    ///
+    /// It counts the records up to the newest one, and shows the rate, events that wait for another attempt, and dead letters. Let logs
+    /// go elsewhere, or their lines tear it.
+    #[must_use]
+    pub fn progress(mut self, show: bool) -> Self {
+        self.progress = show;
         self
     }
 

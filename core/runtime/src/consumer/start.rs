@@ -9,7 +9,7 @@ use onceward_engine::Engine;
 use super::Registration;
 use crate::Error;
 use crate::config::{InboxPlace, Settings};
-use crate::driver::{Clock, Driver, Ending, Fact, Letters, Partitions, Payloads, Summary};
+use crate::driver::{Clock, Driver, Ending, Fact, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
 use crate::executor::{Done, Executor, Runner};
 use crate::handler::{Fatal, Handler};
@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) topics: Vec<String>,
     pub(crate) until_end: bool,
     pub(crate) metrics: Arc<Metrics>,
+    /// Whether somebody watches.
+    pub(crate) progress: bool,
 }
 
 impl Plan {
@@ -110,6 +112,7 @@ impl Plan {
             arrived: std::collections::VecDeque::new(),
             next_run: 1,
             ending: Ending::new(self.until_end),
+            progress: Progress::new(self.until_end && self.progress),
         };
         driver.run()
     }

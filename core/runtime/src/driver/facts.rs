@@ -32,13 +32,13 @@ impl Driver {
                 self.arrived.push_back(Arrived::Batch(batch));
                 return;
             }
-            SourceFact::Assigned { partition, epoch, name, from, committed, oldest, policy } => {
+            SourceFact::Assigned { partition, epoch, name, from, committed, oldest, newest, policy } => {
                 tracing::info!(target: "onceward", topic = %name.topic, partition = name.number, from = from.0, epoch = epoch.0, "partition assigned");
                 let Some(place) = self.letters.place(&name) else { return };
                 if let Some(before) = self.partitions.get(partition) {
                     before.place.give_up();
                 }
-                self.partitions.assign(partition, Entry { place, name, epoch, live: true });
+                self.partitions.assign(partition, Entry { place, name, epoch, from, newest, live: true });
                 Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy })
             }
             SourceFact::ReachedEnd { partition, epoch, position } => {
@@ -47,6 +47,10 @@ impl Driver {
             }
             SourceFact::Gap { partition, epoch, from, to } => {
                 self.arrived.push_back(Arrived::Behind(Input::Gap { partition, epoch, from, to }));
+                return;
+            }
+            SourceFact::Grown { partition, epoch, newest } => {
+                self.partitions.grown(partition, epoch, newest);
                 return;
             }
             SourceFact::Revoking { partition, epoch } => {

@@ -10,6 +10,7 @@ mod facts;
 mod letters;
 mod partitions;
 mod payloads;
+mod progress;
 mod stop;
 mod summary;
 
@@ -18,6 +19,7 @@ pub(crate) use fact::Fact;
 pub(crate) use letters::Letters;
 pub(crate) use partitions::Partitions;
 pub(crate) use payloads::Payloads;
+pub(crate) use progress::Progress;
 pub(crate) use stop::Ending;
 pub use summary::Summary;
 
@@ -58,6 +60,7 @@ pub(crate) struct Driver {
     pub(crate) chunks: Vec<Chunk>,
     pub(crate) next_run: u64,
     pub(crate) ending: Ending,
+    pub(crate) progress: Progress,
 }
 
 /// What the source said of a partition's log, in its order: an end or a gap that overtook the records before it would have them passed over.
@@ -80,7 +83,7 @@ impl Driver {
             self.feed();
             self.engine.handle(self.clock.now(), Input::Tick);
             self.carry_out();
-            self.metrics.observe(&self.engine.snapshot(), &self.inbox.stats());
+            self.observe();
             self.go_on_ending();
         }
         self.finish()
@@ -103,10 +106,8 @@ impl Driver {
 
     fn next_wake(&self) -> Option<Duration> {
         let engine = self.engine.next_deadline().map(|due| self.clock.until(due));
-        match (engine, self.ending.next_wake(self.clock.now())) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let now = self.clock.now();
+        [engine, self.ending.next_wake(now), self.progress.next_wake(now)].into_iter().flatten().min()
     }
 
     /// Hands fetched records to the engine while it has room for them. Whether any was handed in.

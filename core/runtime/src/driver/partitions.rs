@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onceward_engine::{Epoch, PartitionId};
+use onceward_engine::{Epoch, Offset, PartitionId};
 
 use crate::event::Place;
 use crate::inbox::PartitionName;
@@ -19,6 +19,10 @@ pub(crate) struct Entry {
     pub(crate) name: PartitionName,
     pub(crate) place: Arc<Place>,
     pub(crate) epoch: Epoch,
+    /// Where reading began.
+    pub(crate) from: Offset,
+    /// Behind the newest record, as far as is known.
+    pub(crate) newest: Offset,
     /// Whether the epoch is not over.
     pub(crate) live: bool,
 }
@@ -44,6 +48,15 @@ impl Partitions {
     pub(crate) fn stop_starting(&self, partition: PartitionId, epoch: Epoch) {
         if let Some(entry) = self.get(partition).filter(|entry| entry.epoch == epoch) {
             entry.place.give_up();
+        }
+    }
+
+    /// The partition's log reaches further than was known.
+    pub(crate) fn grown(&mut self, partition: PartitionId, epoch: Epoch, newest: Offset) {
+        if let Some(Some(entry)) = self.entries.get_mut(partition.0 as usize)
+            && entry.epoch == epoch
+        {
+            entry.newest = entry.newest.max(newest);
         }
     }
 

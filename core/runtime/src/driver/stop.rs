@@ -49,6 +49,11 @@ impl Ending {
         self.phase != Phase::Running
     }
 
+    /// Somebody asked, or everything is read, and nothing was given back yet.
+    pub(crate) fn due(&self) -> bool {
+        self.phase == Phase::Asked
+    }
+
     /// Drain, then end.
     pub(crate) fn ask(&mut self) {
         if self.phase == Phase::Running {

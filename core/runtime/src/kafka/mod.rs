@@ -130,6 +130,8 @@ pub enum SourceFact {
         committed: bool,
         /// The oldest offset the broker has.
         oldest: Offset,
+        /// Behind the newest record that the broker has (its high watermark).
+        newest: Offset,
         /// The topic's policy.
         policy: PolicyId,
     },
@@ -143,6 +145,15 @@ pub enum SourceFact {
         epoch: Epoch,
         /// The next offset to read.
         position: Offset,
+    },
+    /// How far the partition's log reaches by now, for those who watch; at most once a second.
+    Grown {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+        /// Behind the newest record.
+        newest: Offset,
     },
     /// Offsets were deleted before they were read.
     Gap {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use onceward_engine::{Offset, Rejection};
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::commit::Commits;
@@ -15,7 +15,7 @@ use super::flow::Waker;
 use super::identity::Identifier;
 use super::rebalance::Rebalance;
 use super::start::{Answer, Asker, Question};
-use super::sys::{Event, EventKind, Queue, RawRecord};
+use super::sys::{self, Event, EventKind, Queue, RawRecord};
 use super::table::{State, Table};
 use super::{BatchBuilder, RecordMeta, SourceFact, SourceOrder, SourceSettings, SourceSink};
 use crate::Error;
@@ -24,6 +24,8 @@ use crate::Error;
 const IDLE: Duration = Duration::from_millis(10);
 /// How long a full driver is waited for before partitions are paused, which costs what was prefetched.
 const PATIENCE: Duration = Duration::from_millis(20);
+/// How often it is looked how far the logs reach.
+const ENDS: Duration = Duration::from_secs(1);
 /// How often a broker is asked whether it is back.
 const PROBE: Duration = Duration::from_secs(1);
 
@@ -48,6 +50,8 @@ pub(super) struct Poll {
     pub(super) held: bool,
     /// When to ask next whether a broker is back; `None` while they answer.
     probe_at: Option<Instant>,
+    /// When to look next how far the logs reach.
+    ends_at: Instant,
     /// A consumer that can't go on says so once.
     failed: bool,
 }
@@ -81,6 +85,7 @@ impl Poll {
             full_since: None,
             held: false,
             probe_at: None,
+            ends_at: Instant::now() + ENDS,
             failed: false,
         })
     }
@@ -93,6 +98,7 @@ impl Poll {
             self.take_answers();
             self.serve_rebalance();
             self.serve_probe();
+            self.serve_ends();
             if self.is_full() {
                 self.hold_back();
             } else {
@@ -293,6 +299,26 @@ impl Poll {
     pub(super) fn alive(&mut self) {
         if self.probe_at.take().is_some() {
             self.say(SourceFact::BrokersUp);
+        }
+    }
+
+    /// Every fetch answer says where the log ends, so nobody is asked for it.
+    fn serve_ends(&mut self) {
+        let now = Instant::now();
+        if now < self.ends_at {
+            return;
+        }
+        self.ends_at = now + ENDS;
+        let client = self.consumer.client().native_ptr();
+        for index in 0..self.table.slots.len() {
+            let slot = &mut self.table.slots[index];
+            if slot.state == State::Active
+                && let Some(newest) = sys::known_end(client, &slot.place.0, slot.place.1).filter(|newest| *newest > slot.newest)
+            {
+                slot.newest = newest;
+                let fact = SourceFact::Grown { partition: slot.id, epoch: slot.epoch, newest: Offset(newest) };
+                self.say(fact);
+            }
         }
     }
 

@@ -128,6 +128,7 @@ impl Poll {
         slot.epoch = Epoch(self.rebalance.epochs);
         slot.state = State::Active;
         slot.position = begin.native;
+        slot.newest = start.end;
         slot.pause_wanted = None;
         (slot.seek, slot.stopped) = (None, false);
         let (partition, epoch, policy) = (slot.id, slot.epoch, self.settings.topics[slot.topic].policy);
@@ -139,6 +140,7 @@ impl Poll {
             from: Offset(begin.from),
             committed: begin.committed,
             oldest: Offset(start.oldest),
+            newest: Offset(start.end),
             policy,
         });
         if begin.from < begin.native {

@@ -339,6 +339,15 @@ pub(crate) fn produce<'a>(
     }
 }
 
+/// Where a partition's log ends, as the last fetch told; nothing is asked of a broker.
+pub(crate) fn known_end(client: ClientPtr, topic: &str, partition: i32) -> Option<i64> {
+    let topic = CString::new(topic).ok()?;
+    let (mut low, mut high) = (-1, -1);
+    // SAFETY: the caller holds the client, the name outlives the call, and both numbers are ours.
+    let code = unsafe { native::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), partition, &raw mut low, &raw mut high) };
+    (code == native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+}
+
 /// The id of each topic that the broker knows and gives an id; topics without one are left out. Blocks up to the timeout.
 pub(crate) fn topic_ids(client: ClientPtr, topics: &[String], timeout: Duration) -> Vec<(String, [u8; 16])> {
     let names: Vec<CString> = topics.iter().filter_map(|topic| CString::new(topic.as_str()).ok()).collect();

@@ -21,6 +21,8 @@ pub(super) struct Slot {
     pub(super) native: bool,
     /// The next offset to read.
     pub(super) position: i64,
+    /// Behind the newest record, as last reported.
+    pub(super) newest: i64,
     /// Since when the driver wants it paused.
     pub(super) pause_wanted: Option<Instant>,
     /// Whether it is paused in librdkafka.
@@ -99,6 +101,7 @@ impl Table {
             state: State::Away,
             native: false,
             position: 0,
+            newest: 0,
             pause_wanted: None,
             paused: false,
             stopped: false,

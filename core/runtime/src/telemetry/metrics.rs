@@ -35,6 +35,8 @@ pub struct Metrics {
     waiting: AtomicI64,
     running: AtomicI64,
     partitions: AtomicI64,
+    partitions_paused: AtomicI64,
+    lag: Mutex<BTreeMap<Arc<str>, u64>>,
     halted: AtomicI64,
     inbox_marks: AtomicI64,
     inbox_commits: AtomicU64,
@@ -97,6 +99,17 @@ impl Metrics {
         self.inbox_commit_micros.store(inbox.commit_micros, Ordering::Relaxed);
     }
 
+    /// Records left by topic, and how many partitions are not fetched from.
+    pub(crate) fn progress(&self, lag: &BTreeMap<Arc<str>, u64>, paused: u64) {
+        self.partitions_paused.store(i64::try_from(paused).unwrap_or(i64::MAX), Ordering::Relaxed);
+        self.lag.lock().unwrap_or_else(PoisonError::into_inner).clone_from(lag);
+    }
+
+    /// Events that wait for another attempt.
+    pub(crate) fn waiting(&self) -> u64 {
+        u64::try_from(self.waiting.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
     /// The counters as a summary.
     #[must_use]
     pub fn summary(&self) -> Summary {
@@ -140,11 +153,17 @@ impl Metrics {
             paused.get_or_create(&vec![("reason", reason.to_owned())]).set(i64::from(value));
         }
         registry.register("paused", "1 while nothing new is handled because this is down", paused);
+        let lag: Family<Labels, Gauge> = Family::default();
+        for (topic, records) in self.lag.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            lag.get_or_create(&vec![("topic", topic.to_string())]).set(i64::try_from(*records).unwrap_or(i64::MAX));
+        }
+        registry.register("lag_records", "Records of assigned partitions that are not resolved yet", lag);
         let gauges = [
             ("in_flight", "Records in memory", &self.in_flight),
             ("waiting", "Events waiting for another attempt", &self.waiting),
             ("running_handlers", "Handlers (runs) in flight", &self.running),
             ("partitions", "Partitions assigned", &self.partitions),
+            ("partitions_paused", "Partitions that are not fetched from for now", &self.partitions_paused),
             ("partitions_halted", "Partitions halted by an alert", &self.halted),
             ("inbox_marks", "Ids marked and not expired", &self.inbox_marks),
         ];

@@ -1,0 +1,27 @@
+//! Where an assigned partition stands, for people who watch it.
+
+use crate::engine::Engine;
+use crate::ids::{Offset, PartitionId};
+
+/// How far a partition has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The next offset that can still arrive.
+    pub position: Offset,
+    /// Records before it that are not resolved yet.
+    pub unresolved: u32,
+    /// Whether fetching is stopped.
+    pub paused: bool,
+}
+
+impl Engine {
+    /// Where a partition stands; `None` when it is not assigned. Cheap: nothing is counted for it.
+    ///
+    /// Not the commit watermark: one event that waits for its next attempt holds that back, and would make everything behind it look
+    /// undone.
+    #[must_use]
+    pub fn standing(&self, partition: PartitionId) -> Option<Standing> {
+        let partition = self.partitions.get(partition.0)?;
+        Some(Standing { position: partition.window.position(), unresolved: partition.records, paused: partition.paused })
+    }
+}
