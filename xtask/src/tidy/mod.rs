@@ -3,6 +3,7 @@
 mod arrows;
 mod documents;
 mod files;
+mod shown;
 mod sizes;
 
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ pub(crate) fn check(place: &Place) -> Outcome<String> {
     let sizes = sizes::check(&files, &mut complaints);
     let arrows = arrows::check(place, &mut complaints)?;
     documents::check(place, &files, &mut complaints);
+    shown::check(&files, &mut complaints);
     if complaints.is_empty() {
         return Ok(format!("{sizes}; {arrows}"));
     }
