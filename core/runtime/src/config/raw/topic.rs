@@ -137,7 +137,7 @@ pub enum OnConflict {
 pub enum OnRewind {
     /// Halt the partition and ask.
     Stop,
-    /// Read from there; what is still remembered is dropped as a copy.
+    /// Read from there; whatever is still marked is dropped as a copy, events known by coordinates too. To handle it again, its marks have to go: use another group or another inbox.
     Reprocess,
     /// Go on where we were.
     Skip,
