@@ -75,7 +75,11 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     if PACED.contains(&options.only) {
         samples.push(paced(&samples, options)?);
     }
-    report::write(&samples, &options.out)
+    report::write(&samples, &options.out)?;
+    if "engine alone".contains(&options.only) {
+        apart(&["engine"])?;
+    }
+    Ok(())
 }
 
 /// The delay of healthy events, from produce to mark, while 20 keys fail: paced at 30 % of what the no-op row reached, for a minute.
