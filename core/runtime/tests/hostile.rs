@@ -74,7 +74,9 @@ fn records() -> Vec<Bytes> {
 fn write(broker: &Broker, topic: &str, records: &[Bytes]) {
     let (sender, facts) = crossbeam_channel::unbounded();
     let sink = Box::new(move |fact| drop(sender.send(fact)));
-    let producer = Producer::start(&producer_properties(&broker.address(), &[]), sink).unwrap();
+    // Large batches: the mock answers a fetch with one batch, and then dawdles.
+    let user = [("linger.ms".to_owned(), "200".to_owned())];
+    let producer = Producer::start(&producer_properties(&broker.address(), &user), sink).unwrap();
     for (token, record) in (0..).zip(records.iter().cloned()) {
         let Bytes { key, value, headers } = record;
         producer.publish(PublishRequest { token, topic: topic.to_owned(), key, value, headers, timestamp: None });

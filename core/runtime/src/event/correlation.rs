@@ -118,7 +118,7 @@ mod tests {
         let mut meta = crate::kafka::RecordMeta::new(partition, Epoch(7), offset, identity, EventHash(1), Digest(1), PolicyId(0));
         meta.timestamp = Some(1_700_000_000_123);
         builder.finish(meta);
-        assert_eq!(of(&builder.take().record(0), "orders", 1), "DERIVED");
+        assert_eq!(of(&builder.take().record(0), "orders", 1), "018bcfe5-687b-7282-bf32-78ad7b602c2b");
     }
 
     #[test]
