@@ -42,13 +42,18 @@ impl Bloom {
     }
 
     /// `false`: surely not in. `true`: possibly.
+    ///
+    /// All probes, without a branch: they share a cache line, and which of them fails first can't be predicted. So the processor goes
+    /// on to the next filter's line while this one is still on its way.
     pub(crate) fn contains(&self, id: u128) -> bool {
         let (block, low) = self.place(id);
         let Some(Block(words)) = self.blocks.get(block) else { return true };
-        (0..PROBES).all(|probe| {
+        let mut all = 1;
+        for probe in 0..PROBES {
             let bit = (low >> (9 * probe)) & 511;
-            words[(bit >> 6) as usize] & (1 << (bit & 63)) != 0
-        })
+            all &= words[(bit >> 6) as usize] >> (bit & 63);
+        }
+        all & 1 != 0
     }
 
     /// Memory used.

@@ -1,22 +1,24 @@
-//! One chain of filters per time bucket: growth without rehashing, expiry without deletion.
-
-use std::collections::BTreeMap;
+//! Filters by time bucket: growth without rehashing, expiry without deletion.
 
 use super::Bloom;
 
 const BITS_PER_ID: u64 = 16;
-const FIRST_LINK: u64 = 262_144;
+/// Each further link triples what a bucket holds. A look-up reads a line of every link, so the first is large; its pages are the
+/// kernel's zero page until ids fall into them.
+const FIRST_LINK: u64 = 524_288;
 /// A link smaller than this is not worth a probe of its own.
 const SMALLEST_LINK: u64 = 65_536;
 
 struct Link {
+    bucket: i64,
     bloom: Bloom,
     room: u64,
 }
 
 /// Filters by bucket. Buckets that no longer fit into the budget are given up, oldest first, and must be probed on disk.
 pub(crate) struct Generations {
-    buckets: BTreeMap<i64, Vec<Link>>,
+    /// In the order in which they were made: within a bucket, the last has room.
+    links: Vec<Link>,
     budget: u64,
     bytes: u64,
     given_up: Option<i64>,
@@ -25,12 +27,12 @@ pub(crate) struct Generations {
 impl Generations {
     /// An empty filter with a budget in bytes.
     pub(crate) fn new(budget: u64) -> Self {
-        Self { buckets: BTreeMap::new(), budget, bytes: 0, given_up: None }
+        Self { links: Vec::new(), budget, bytes: 0, given_up: None }
     }
 
-    /// `false`: surely not marked.
+    /// `false`: surely not marked. Every link is asked, since waiting for one before asking the next would cost more.
     pub(crate) fn contains(&self, id: u128) -> bool {
-        self.given_up.is_some() || self.buckets.values().rev().flatten().any(|link| link.bloom.contains(id))
+        self.given_up.is_some() | self.links.iter().fold(false, |hit, link| hit | link.bloom.contains(id))
     }
 
     /// Makes room before many ids are loaded, so that they share one link.
@@ -45,11 +47,11 @@ impl Generations {
         if self.given_up.is_some_and(|until| bucket <= until) {
             return;
         }
-        if self.buckets.get(&bucket).and_then(|links| links.last()).is_none_or(|link| link.room == 0) {
-            let held: u64 = self.buckets.get(&bucket).map_or(0, |links| links.iter().map(|link| link.bloom.bytes()).sum());
+        if self.last_of(bucket).is_none_or(|link| link.room == 0) {
+            let held = self.links.iter().filter(|link| link.bucket == bucket).map(|link| link.bloom.bytes()).sum::<u64>();
             self.grow(bucket, (held * 8 / BITS_PER_ID).saturating_mul(2).max(FIRST_LINK));
         }
-        if let Some(link) = self.buckets.get_mut(&bucket).and_then(|links| links.last_mut()) {
+        if let Some(link) = self.last_of(bucket) {
             link.bloom.insert(id);
             link.room = link.room.saturating_sub(1);
         }
@@ -57,12 +59,7 @@ impl Generations {
 
     /// Drops the buckets that end at this moment or before.
     pub(crate) fn expire(&mut self, until: i64) {
-        while let Some(entry) = self.buckets.first_entry()
-            && *entry.key() <= until
-        {
-            let freed: u64 = entry.remove().iter().map(|link| link.bloom.bytes()).sum();
-            self.bytes = self.bytes.saturating_sub(freed);
-        }
+        self.drop_where(|bucket| bucket <= until);
         // What was given up for want of memory has expired too: the filter knows everything again.
         if self.given_up.is_some_and(|given_up| given_up <= until) {
             self.given_up = None;
@@ -74,20 +71,28 @@ impl Generations {
         self.bytes
     }
 
+    /// Almost always the very last.
+    fn last_of(&mut self, bucket: i64) -> Option<&mut Link> {
+        self.links.iter_mut().rev().find(|link| link.bucket == bucket)
+    }
+
+    fn drop_where(&mut self, gone: impl Fn(i64) -> bool) {
+        self.links.retain(|link| !gone(link.bucket));
+        self.bytes = self.links.iter().map(|link| link.bloom.bytes()).sum();
+    }
+
     fn grow(&mut self, bucket: i64, ids: u64) {
         let wanted = ids.saturating_mul(BITS_PER_ID) / 8;
         while self.bytes.saturating_add(wanted) > self.budget
-            && let Some(oldest) = self.buckets.first_entry()
-            && *oldest.key() < bucket
+            && let Some(oldest) = self.links.iter().map(|link| link.bucket).min()
+            && oldest < bucket
         {
-            self.given_up = Some(*oldest.key());
-            let freed: u64 = oldest.remove().iter().map(|link| link.bloom.bytes()).sum();
-            self.bytes = self.bytes.saturating_sub(freed);
+            self.given_up = self.given_up.max(Some(oldest));
+            self.drop_where(|bucket| bucket == oldest);
         }
         let left = self.budget.saturating_sub(self.bytes) * 8 / BITS_PER_ID;
-        let links = self.buckets.entry(bucket).or_default();
         if left < SMALLEST_LINK
-            && let Some(link) = links.last_mut()
+            && let Some(link) = self.last_of(bucket)
         {
             // Over budget within one bucket: the last link takes more than its share, and answers "possibly" more often.
             link.room = u64::MAX;
@@ -96,7 +101,7 @@ impl Generations {
         let room = ids.min(left.max(SMALLEST_LINK));
         let bloom = Bloom::new(room, BITS_PER_ID, 0);
         self.bytes = self.bytes.saturating_add(bloom.bytes());
-        links.push(Link { bloom, room });
+        self.links.push(Link { bucket, bloom, room });
     }
 }
 

@@ -229,9 +229,9 @@ impl Inbox for SqliteInbox {
         let number = self.number;
         let check = match mark.identity {
             Identity::Event(id) => {
-                let known = self.recent.get(id.0).is_some() || self.filter.contains(id.0);
+                let recent = self.recent.insert(id.0, RecentMark { digest: mark.digest, number }, durable);
+                let known = recent || self.filter.contains(id.0);
                 self.filter.insert(self.bucket, id.0);
-                self.recent.insert(id.0, RecentMark { digest: mark.digest, number }, durable);
                 known
             }
             Identity::Coordinates { partition, offset } => self.places.get_mut(&partition).is_none_or(|place| {
