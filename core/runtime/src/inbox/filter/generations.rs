@@ -22,12 +22,15 @@ pub(crate) struct Generations {
     budget: u64,
     bytes: u64,
     given_up: Option<i64>,
+    /// The link that takes additions, and how often that changed.
+    target: usize,
+    version: u64,
 }
 
 impl Generations {
     /// An empty filter with a budget in bytes.
     pub(crate) fn new(budget: u64) -> Self {
-        Self { links: Vec::new(), budget, bytes: 0, given_up: None }
+        Self { links: Vec::new(), budget, bytes: 0, given_up: None, target: 0, version: 0 }
     }
 
     /// `false`: surely not marked. Every link is asked, since waiting for one before asking the next would cost more.
@@ -42,19 +45,30 @@ impl Generations {
         }
     }
 
-    /// Adds an id to a bucket.
-    pub(crate) fn insert(&mut self, bucket: i64, id: u128) {
+    /// While this stays the same, ids are only added to one link. Of an id that was not contained at the same version before,
+    /// [`Generations::insert`] says everything.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Adds an id to a bucket; `false`: the link that took it surely did not hold it.
+    pub(crate) fn insert(&mut self, bucket: i64, id: u128) -> bool {
         if self.given_up.is_some_and(|until| bucket <= until) {
-            return;
+            return true;
         }
-        if self.last_of(bucket).is_none_or(|link| link.room == 0) {
+        if self.last_of(bucket).and_then(|at| self.links.get(at)).is_none_or(|link| link.room == 0) {
             let held = self.links.iter().filter(|link| link.bucket == bucket).map(|link| link.bloom.bytes()).sum::<u64>();
             self.grow(bucket, (held * 8 / BITS_PER_ID).saturating_mul(2).max(FIRST_LINK));
         }
-        if let Some(link) = self.last_of(bucket) {
-            link.bloom.insert(id);
-            link.room = link.room.saturating_sub(1);
+        let Some(at) = self.last_of(bucket) else { return true };
+        if at != self.target {
+            self.target = at;
+            self.version = self.version.saturating_add(1);
         }
+        self.links.get_mut(at).is_none_or(|link| {
+            link.room = link.room.saturating_sub(1);
+            link.bloom.insert(id)
+        })
     }
 
     /// Drops the buckets that end at this moment or before.
@@ -72,12 +86,13 @@ impl Generations {
     }
 
     /// Almost always the very last.
-    fn last_of(&mut self, bucket: i64) -> Option<&mut Link> {
-        self.links.iter_mut().rev().find(|link| link.bucket == bucket)
+    fn last_of(&self, bucket: i64) -> Option<usize> {
+        self.links.iter().rposition(|link| link.bucket == bucket)
     }
 
     fn drop_where(&mut self, gone: impl Fn(i64) -> bool) {
         self.links.retain(|link| !gone(link.bucket));
+        self.version = self.version.saturating_add(1);
         self.bytes = self.links.iter().map(|link| link.bloom.bytes()).sum();
     }
 
@@ -92,7 +107,7 @@ impl Generations {
         }
         let left = self.budget.saturating_sub(self.bytes) * 8 / BITS_PER_ID;
         if left < SMALLEST_LINK
-            && let Some(link) = self.last_of(bucket)
+            && let Some(link) = self.last_of(bucket).and_then(|at| self.links.get_mut(at))
         {
             // Over budget within one bucket: the last link takes more than its share, and answers "possibly" more often.
             link.room = u64::MAX;
@@ -113,12 +128,42 @@ mod tests {
         xxhash_rust::xxh3::xxh3_128(&seed.to_le_bytes())
     }
 
+    fn fill(filter: &mut Generations, bucket: i64, seeds: std::ops::Range<u64>) {
+        for seed in seeds {
+            filter.insert(bucket, id(seed));
+        }
+    }
+
+    #[test]
+    fn at_one_version_an_insertion_tells_what_a_look_up_would() {
+        let mut filter = Generations::new(64 << 20);
+        let mut told = 0;
+        for seed in 0..900_000_u64 {
+            let (version, contained) = (filter.version(), filter.contains(id(seed)));
+            // In between, other ids come; now and then this one itself, or one for another bucket.
+            filter.insert(1, id(seed + 1_000_000));
+            if seed % 3 == 0 {
+                filter.insert(1, id(seed));
+            }
+            if seed % 1_000 == 0 {
+                filter.insert(2, id(seed + 500));
+            }
+            let (same, before) = (filter.version() == version, filter.contains(id(seed)));
+            let said = filter.insert(1, id(seed));
+            if same && !contained && filter.version() == version {
+                assert_eq!(said, before, "{seed}");
+                told += 1;
+            }
+        }
+        assert!(told > 800_000, "{told}");
+    }
+
     #[test]
     fn growth_and_expiry_lose_nothing() {
         let mut filter = Generations::new(64 << 20);
-        (0..400_000).for_each(|seed| filter.insert(1, id(seed)));
+        fill(&mut filter, 1, 0..400_000);
         filter.reserve(2, 1_000);
-        (400_000..401_000).for_each(|seed| filter.insert(2, id(seed)));
+        fill(&mut filter, 2, 400_000..401_000);
         assert!((0..401_000).all(|seed| filter.contains(id(seed))));
         filter.expire(1);
         assert!((400_000..401_000).all(|seed| filter.contains(id(seed))));
@@ -128,8 +173,9 @@ mod tests {
     #[test]
     fn beyond_the_budget_the_oldest_bucket_is_unknown_and_nothing_is_denied() {
         let mut filter = Generations::new(1 << 20);
-        for bucket in 1..4 {
-            (0..300_000).for_each(|seed| filter.insert(bucket, id(bucket.unsigned_abs() * 1_000_000 + seed)));
+        for bucket in 1..4_i64 {
+            let first = bucket.unsigned_abs() * 1_000_000;
+            fill(&mut filter, bucket, first..first + 300_000);
             assert!(filter.bytes() <= 1 << 20);
         }
         assert!((0..300_000).all(|seed| filter.contains(id(1_000_000 + seed)) && filter.contains(id(3_000_000 + seed))));
