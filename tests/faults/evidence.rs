@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use onceward_flights::Flight;
 use onceward_tests::consumer_child::Orders;
-use onceward_tests::flights::Flight;
 use onceward_tests::history::{Owner, Spot, Step, Writer};
 use onceward_tests::kafka::{self, Outgoing, Stored};
 use rusqlite::{Connection, OpenFlags};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use onceward_tests::fold::{Aircraft, Table};
-use onceward_tests::{checker, flights, history, kafka};
+use onceward_flights::{Aircraft, Fleet, SELECT, sequential_pass};
+use onceward_tests::{checker, history, kafka};
 
 use crate::evidence;
 use crate::world::{PARTITIONS, World};
@@ -19,8 +19,8 @@ pub(crate) fn pronounce(world: &World) {
 
 fn every_aircraft_is_as_a_sequential_pass_leaves_it(world: &World) {
     let database = evidence::open(&world.orders);
-    let mut rows = database.prepare("SELECT tailnum, flights, miles, last_airport, chain FROM aircraft").unwrap();
-    let got: Table = rows
+    let mut rows = database.prepare(SELECT).unwrap();
+    let got: Fleet = rows
         .query_map([], |row| {
             let number = |at| row.get::<_, i64>(at).map(i64::unsigned_abs);
             Ok((row.get(0)?, Aircraft { flights: number(1)?, miles: number(2)?, last_airport: row.get(3)?, chain: number(4)? }))
@@ -28,14 +28,14 @@ fn every_aircraft_is_as_a_sequential_pass_leaves_it(world: &World) {
         .unwrap()
         .collect::<Result<_, _>>()
         .unwrap();
-    let expected = flights::sequential_pass(&world.flights);
+    let expected = sequential_pass(world.flights.iter().filter(|flight| !flight.is_cancelled()));
     let differing: Vec<_> = expected.iter().filter(|(tailnum, aircraft)| got.get(*tailnum) != Some(aircraft)).take(5).collect();
     assert!(differing.is_empty(), "these aircraft differ from a sequential pass: {differing:?}; see {}", world.folder.display());
     assert_eq!(got.len(), expected.len(), "no aircraft may appear out of nothing");
 }
 
 fn every_cancelled_flight_has_its_letter(world: &World) {
-    let cancelled = world.flights.iter().filter(|flight| flight.dep_time.is_none());
+    let cancelled = world.flights.iter().filter(|flight| flight.is_cancelled());
     let poison: BTreeMap<_, _> = cancelled.flat_map(|flight| &world.evidence.copies[&flight.id]).map(|spot| (spot, ())).collect();
     assert!(poison.len() >= 8_255, "the poison is 2.5 %");
     let without: Vec<_> = poison.keys().filter(|spot| !world.evidence.letters.contains_key(**spot)).take(5).collect();

@@ -1,9 +1,9 @@
 //! The campaign's world: flights in a topic, some of them sent twice, and where everything is kept.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use onceward_flights::Flight;
 use onceward_tests::consumer_child::Orders;
-use onceward_tests::flights::{self, Flight};
 use onceward_tests::history::{Spot, Step, Writer};
 use onceward_tests::kafka::{self, Outgoing};
 
@@ -31,7 +31,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let csv = std::env::var("ONCEWARD_TEST_FLIGHTS").expect("this test is started by `cargo xtask test` or `cargo xtask faults`");
-        let flights = flights::read(Path::new(&csv)).unwrap();
+        let flights = onceward_flights::year(&std::fs::read_to_string(csv).unwrap()).unwrap();
         assert_eq!(flights.len(), 336_776);
         let folder = tempfile::Builder::new().prefix("onceward-faults-").tempdir().unwrap().keep();
         let broker = Broker::start();

@@ -4,8 +4,6 @@
 
 pub mod checker;
 pub mod consumer_child;
-pub mod flights;
-pub mod fold;
 pub mod history;
 pub mod kafka;
 pub mod sim;

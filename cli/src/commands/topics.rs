@@ -139,7 +139,7 @@ pub(crate) fn ask<T>(
         group: &settings.group,
         sources,
         template: &settings.dead_letter.topic,
-        ledger: true,
+        ledger: Some(&settings.dead_letter.ledger),
         timeout,
     })
 }

@@ -3,7 +3,9 @@
 use crate::inbox::InboxError;
 
 /// Any error of a consumer. [`Error::code`] is the closed list that every language maps its exceptions from.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` shows the same text as `Display`, since that is what `fn main() -> Result<(), Error>` prints.
+#[derive(thiserror::Error)]
 pub enum Error {
     /// The configuration is wrong; all problems at once.
     #[error("{0}")]
@@ -50,6 +52,12 @@ pub enum ErrorCode {
     Closed,
 }
 
+impl std::fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, formatter)
+    }
+}
+
 impl Error {
     /// Which kind.
     #[must_use]
@@ -62,5 +70,17 @@ impl Error {
             Self::Halted(_) => ErrorCode::Halted,
             Self::Closed => ErrorCode::Closed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    #[test]
+    fn what_main_returns_is_shown_to_people() {
+        let error =
+            Error::Broker { what: "looking at topic a".to_owned(), cause: "timed out".to_owned(), cure: "Start a broker".to_owned() };
+        assert_eq!(format!("{error:?}"), "looking at topic a: timed out. Start a broker");
     }
 }

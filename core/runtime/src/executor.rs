@@ -153,7 +153,9 @@ impl<H: Handler> Executor<H> {
                 let outcome = match failure.verdict {
                     Verdict::Reject(rejection) => Outcome::Reject(rejection),
                     Verdict::Misuse => Outcome::Cancelled,
-                    Verdict::Retry { .. } if self.fatal.covers(&failure.report) => Outcome::Reject(onceward_engine::Rejection::Rejected),
+                    Verdict::Retry { .. } if self.fatal.covers(&chunk.place(item).topic, &failure.report) => {
+                        Outcome::Reject(onceward_engine::Rejection::Rejected)
+                    }
                     Verdict::Retry { after } => {
                         Outcome::Retry { after: after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)) }
                     }

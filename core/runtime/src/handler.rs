@@ -1,5 +1,6 @@
 //! Handlers and how they are treated.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +92,8 @@ type Predicate = Arc<dyn Fn(&Report) -> bool + Send + Sync>;
 #[derive(Clone, Default)]
 pub(crate) struct Fatal {
     pub(crate) names: Vec<String>,
+    /// What the configuration says, by topic: one handler may serve several.
+    pub(crate) configured: HashMap<String, Vec<String>>,
     predicate: Option<Predicate>,
 }
 
@@ -124,10 +127,11 @@ impl HandlerOptions {
 }
 
 impl Fatal {
-    /// Whether a failure is declared fatal. A name without a path matches the last part of the error's type.
-    pub(crate) fn covers(&self, report: &Report) -> bool {
+    /// Whether a failure is declared fatal for events of this topic. A name without a path matches the last part of the error's type.
+    pub(crate) fn covers(&self, topic: &str, report: &Report) -> bool {
         let bare = report.kind.rsplit("::").next().unwrap_or(&report.kind);
-        self.names.iter().any(|name| *name == report.kind || name == bare)
+        let configured = self.configured.get(topic).into_iter().flatten();
+        self.names.iter().chain(configured).any(|name| *name == report.kind || name == bare)
             || self.predicate.as_ref().is_some_and(|is_fatal| asked(&**is_fatal, report))
     }
 }

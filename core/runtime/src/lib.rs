@@ -18,6 +18,7 @@ pub mod inbox;
 pub mod kafka;
 pub mod letter;
 mod publisher;
+mod signal;
 mod telemetry;
 pub mod wire;
 
@@ -26,4 +27,5 @@ pub use driver::Summary;
 pub use error::{Error, ErrorCode};
 pub use event::{DecodeError, Event, Failure, IntoParams, IntoValue, Publish, Report};
 pub use handler::{Backoff, Handler, HandlerOptions};
+pub use signal::shutdown_signal;
 pub use telemetry::Metrics;

@@ -92,6 +92,30 @@ async fn events_are_handled_once_in_order_per_key_and_poison_becomes_letters() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_fatal_for_one_topic_is_not_for_another_of_the_same_handler() {
+    support::logs();
+    let broker = Broker::start(&["orders", "payments"], "g", 1);
+    broker.send("orders", orders(1));
+    broker.send("payments", orders(1));
+    let app = builder(&broker, "memory")
+        .configure(|config| config.topics.entry("payments".to_owned()).or_default().fatal = Some(vec!["ParseIntError".to_owned()]))
+        .build()
+        .unwrap()
+        .on_topics(["orders", "payments"], |_event: Event| async { "none".parse::<u8>().map(drop).map_err(Failure::from) });
+    let summary = app.run_until_end(std::future::pending()).await.unwrap();
+    assert_eq!((summary.dead_letters, summary.failed_attempts), (2, 3), "three attempts in orders, and payments is given up at once");
+    for (topic, reason, attempts) in [("orders", "exhausted", "3"), ("payments", "rejected", "1")] {
+        let letter = &broker.read(&format!("{topic}.g.dlt"), 1)[0];
+        let header = |name: &str| letter.headers().unwrap().iter().find(|header| header.key == name).and_then(|header| header.value);
+        assert_eq!(
+            (header("onceward-reason"), header("onceward-attempts")),
+            (Some(reason.as_bytes()), Some(attempts.as_bytes())),
+            "{topic}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn effects_commit_with_the_mark_and_a_second_run_handles_nothing_again() {
     support::logs();
     let broker = Broker::start(&["orders"], "g", 2);

@@ -79,6 +79,11 @@ mod tests {
     }
 
     #[test]
+    fn the_hash_is_the_one_that_the_readme_names() {
+        assert_eq!(hash("2013-01-01/UA1545/EWR"), 1_229_225_056);
+    }
+
+    #[test]
     fn two_flights_of_one_aircraft_by_hand() {
         let flights = parse(1, THREE).unwrap();
         let fleet = sequential_pass(&flights);
@@ -88,6 +93,14 @@ mod tests {
         assert_eq!(aircraft.chain, (first * 1_000_003 + second) % 2_147_483_647);
         let unknown = &fleet[""];
         assert_eq!((unknown.flights, unknown.miles, unknown.last_airport.as_str(), unknown.chain), (1, 733, "", 0));
+    }
+
+    #[test]
+    fn a_flight_left_out_or_handled_twice_is_another_chain() {
+        let flights = parse(1, THREE).unwrap();
+        let chain = |picked: &[usize]| sequential_pass(picked.iter().map(|&at| &flights[at]))["N14228"].chain;
+        assert_ne!(chain(&[0, 2]), chain(&[0]));
+        assert_ne!(chain(&[0, 2]), chain(&[0, 2, 2]));
     }
 
     #[test]

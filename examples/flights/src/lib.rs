@@ -9,9 +9,11 @@ mod flight;
 mod fold;
 mod parse;
 mod table;
+mod year;
 
 pub use differences::Differences;
 pub use flight::Flight;
 pub use fold::{Aircraft, Fleet, hash, sequential_pass};
 pub use parse::{ParseError, january, parse};
 pub use table::{CREATE, SELECT, UPSERT, UPSERT_UNKNOWN};
+pub use year::year;

@@ -7,7 +7,7 @@ use crate::Flight;
 const JANUARY: &str = include_str!("../2013-01.csv");
 const HEADER: &str = "day,sched,dep,carrier,flight,tailnum,origin,dest,miles";
 
-/// A file that is not a month of flights.
+/// A file that does not hold flights as it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]
 pub struct ParseError {
@@ -43,22 +43,42 @@ fn row(month: u8, text: &str) -> Result<Flight, String> {
     let &[day, sched, dep, carrier, flight, tailnum, origin, dest, miles] = fields.as_slice() else {
         return Err(format!("expected 9 fields, found {}", fields.len()));
     };
-    let day = format!("2013-{month:02}-{:02}", number::<u8>("day", day)?);
-    Ok(Flight {
-        id: format!("{day}/{carrier}{flight}/{origin}"),
-        day,
-        carrier: carrier.to_owned(),
-        flight: number("flight", flight)?,
-        tailnum: (!tailnum.is_empty()).then(|| tailnum.to_owned()),
-        origin: origin.to_owned(),
-        dest: dest.to_owned(),
-        miles: number("miles", miles)?,
-        sched: number("sched", sched)?,
-        dep: if dep.is_empty() { None } else { Some(number("dep", dep)?) },
-    })
+    Row { month, day, sched, dep, carrier, flight, tailnum, origin, dest, miles }.flight()
 }
 
-fn number<T: FromStr>(column: &str, text: &str) -> Result<T, String> {
+/// One line of any of the files, as text; what is missing is empty.
+pub(crate) struct Row<'a> {
+    pub(crate) month: u8,
+    pub(crate) day: &'a str,
+    pub(crate) sched: &'a str,
+    pub(crate) dep: &'a str,
+    pub(crate) carrier: &'a str,
+    pub(crate) flight: &'a str,
+    pub(crate) tailnum: &'a str,
+    pub(crate) origin: &'a str,
+    pub(crate) dest: &'a str,
+    pub(crate) miles: &'a str,
+}
+
+impl Row<'_> {
+    pub(crate) fn flight(&self) -> Result<Flight, String> {
+        let day = format!("2013-{:02}-{:02}", self.month, number::<u8>("day", self.day)?);
+        Ok(Flight {
+            id: format!("{day}/{}{}/{}", self.carrier, self.flight, self.origin),
+            day,
+            carrier: self.carrier.to_owned(),
+            flight: number("flight", self.flight)?,
+            tailnum: (!self.tailnum.is_empty()).then(|| self.tailnum.to_owned()),
+            origin: self.origin.to_owned(),
+            dest: self.dest.to_owned(),
+            miles: number("miles", self.miles)?,
+            sched: number("sched", self.sched)?,
+            dep: if self.dep.is_empty() { None } else { Some(number("dep", self.dep)?) },
+        })
+    }
+}
+
+pub(crate) fn number<T: FromStr>(column: &str, text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{column} is {text:?}, which is no number of its kind"))
 }
 

@@ -8,11 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use onceward::{AutoOffsetReset, Backoff, Consumer, Event, Failure};
+use onceward_flights::{CREATE, Flight, UPSERT, hash};
 use onceward_tests::consumer_child::Orders;
-use onceward_tests::flights::Flight;
-use onceward_tests::fold;
 use onceward_tests::history::{End, Spot, Step, Writer, now};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
@@ -66,14 +64,14 @@ impl Child {
 
     fn fold(&self, event: &Event, epoch: u32, spot: &Spot) -> Result<(), Failure> {
         let flight: Flight = event.json()?;
-        let (Some(_), Some(tailnum)) = (flight.dep_time, &flight.tailnum) else { return Err(Cancelled.into()) };
+        let (Some(_), Some(tailnum)) = (flight.dep, &flight.tailnum) else { return Err(Cancelled.into()) };
         let at = i64::try_from(now()).unwrap_or(i64::MAX);
         event.effect(
             "INSERT INTO journal(at, part, record, lane, id, member, epoch) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (at, spot.partition, spot.offset, tailnum, &flight.id, &self.orders.member, epoch),
         );
-        let miles = i64::try_from(flight.miles).unwrap_or(i64::MAX);
-        event.effect(fold::UPSERT, (tailnum, miles, &flight.dest, fold::hash(&flight.id)));
+        let chain = i64::try_from(hash(&flight.id)).unwrap();
+        event.effect(UPSERT, (tailnum, flight.miles, &flight.dest, chain));
         if std::fs::remove_file(&self.orders.slow_commit).is_ok() {
             // Counts for some seconds inside the transaction; the parent kills us there.
             event.effect(
@@ -142,7 +140,7 @@ async fn main() {
         .inbox(orders.inbox_address())
         .auto_offset_reset(AutoOffsetReset::Earliest)
         .create_topics(true)
-        .setup_sql([fold::CREATE, Orders::JOURNAL])
+        .setup_sql([CREATE, Orders::JOURNAL])
         .retry(Backoff::new().attempts(Orders::ATTEMPTS).first(Duration::from_millis(10)))
         .kafka("session.timeout.ms", "6000")
         .build()
@@ -152,10 +150,7 @@ async fn main() {
         let child = Arc::clone(&handler);
         async move { child.handle(event).await }
     });
-    let mut asked = signal(SignalKind::terminate()).unwrap();
-    let shutdown = async move {
-        asked.recv().await;
-    };
+    let shutdown = onceward::shutdown_signal();
     let summary = if orders.until_end { app.run_until_end(shutdown).await } else { app.run(shutdown).await }.unwrap();
     std::fs::write(Path::new(&orders.history).with_extension("summary.json"), serde_json::to_vec(&summary).unwrap()).unwrap();
 }

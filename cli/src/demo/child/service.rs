@@ -51,7 +51,7 @@ fn consume(task: &Task) -> Result<Counts, Failure> {
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().doing("start the handlers' threads")?;
-    let result = runtime.block_on(consumer.on(&task.topic, handler).run_until_end(parent_gone()));
+    let result = runtime.block_on(consumer.on(&task.topic, handler).run_until_end(end()));
     drop(finished);
     result?;
     Ok(tally.counts())
@@ -69,6 +69,14 @@ fn report_progress(tally: Arc<Tally>) -> Result<Sender<()>, Failure> {
         })
         .doing("start the progress reports")?;
     Ok(finished)
+}
+
+/// A child that is asked to stop drains; so does one whose demo is gone.
+async fn end() {
+    tokio::select! {
+        () = onceward::shutdown_signal() => {}
+        () = parent_gone() => {}
+    }
 }
 
 /// Resolves when the parent closes our standard input, which it does by dying too: no child outlives its demo.

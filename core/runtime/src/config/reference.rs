@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use super::OWNED;
 use super::schema::{definition, json_schema, resolve, words};
+use crate::kafka::{Client, defaults, owned};
 
 /// The tables of `docs/reference/config.md`.
 #[must_use]
@@ -19,8 +19,21 @@ pub fn reference() -> String {
         table(&mut page, &title, &schema, &mut tables);
     }
     page.push_str("## Properties that Onceward sets itself\n\nNot allowed under `[kafka]`:\n\n| property | why |\n|---|---|\n");
-    for (name, reason) in OWNED {
-        line(&mut page, &[&format!("`{name}`"), reason]);
+    for property in owned() {
+        line(&mut page, &[&format!("`{}`", property.name), property.reason]);
+    }
+    page.push_str(
+        "\n## Properties with another default than librdkafka's\n\nTo be changed under `[kafka]`:\n\n\
+         | property | client | default | why |\n|---|---|---|---|\n",
+    );
+    for property in defaults() {
+        let client = match property.client {
+            Client::Consumer => "consumer",
+            Client::Producer => "producer",
+            Client::Either => "both",
+        };
+        let value = format!("`{}`", property.value.unwrap_or_default());
+        line(&mut page, &[&format!("`{}`", property.name), client, &value, property.reason]);
     }
     page
 }

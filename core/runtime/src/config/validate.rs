@@ -10,8 +10,9 @@ use super::duration::millis;
 use super::path::{index, join};
 use super::raw::{self, Config};
 use super::settings::{CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TopicRules};
-use super::{ConfigError, Problem, companions, format_duration, nearest, owned, source, topic};
-use crate::kafka::OffsetReset;
+use super::{ConfigError, Problem, companions, format_duration, nearest, source, topic};
+use crate::kafka::{OffsetReset, owned};
+use crate::letter::{DEFAULT_LEDGER, DEFAULT_TEMPLATE};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -52,8 +53,8 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
         retention: DAY.saturating_mul(7),
         filter_memory: 64 << 20,
         dead_letter: CompanionTemplates {
-            topic: dead_letter.topic.unwrap_or_else(|| "{topic}.{group}.dlt".to_owned()),
-            ledger: dead_letter.ledger.unwrap_or_else(|| "{topic}.{group}.ledger".to_owned()),
+            topic: dead_letter.topic.unwrap_or_else(|| DEFAULT_TEMPLATE.to_owned()),
+            ledger: dead_letter.ledger.unwrap_or_else(|| DEFAULT_LEDGER.to_owned()),
         },
         create_topics: config.create_topics.unwrap_or(false),
         correlation_header: config.correlation_header.clone().unwrap_or_else(|| crate::wire::CORRELATION_ID.to_owned()),
@@ -201,13 +202,11 @@ fn kafka(check: &mut Check, written: &raw::Kafka) -> KafkaProperties {
     let mut properties = BTreeMap::new();
     for (name, value) in &written.0 {
         let path = join("kafka", name);
-        if let Some(reason) = owned(name) {
-            check.refuse(path, format!("is set by Onceward: {reason}"));
+        if let Some(ours) = owned().iter().find(|ours| ours.name == name) {
+            check.refuse(path, format!("is set by Onceward: {}", ours.reason));
         } else if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')) {
             check.refuse(path, "is not the name of a librdkafka property; they are written as \"fetch.wait.max.ms\"");
-        } else if let Some(meant) =
-            nearest(name, super::OWNED.iter().map(|(name, _)| *name)).filter(|meant| meant.replace('.', "_") == *name)
-        {
+        } else if let Some(meant) = nearest(name, owned().iter().map(|ours| ours.name)).filter(|meant| meant.replace('.', "_") == *name) {
             check.refuse(path, format!("is not the name of a librdkafka property; they are written with dots, as {meant:?}"));
         } else {
             properties.insert(name.clone(), value.to_string());

@@ -71,9 +71,7 @@ impl Plan {
         let mut runners: Vec<Option<Arc<dyn Runner>>> = vec![None; self.topics.len()];
         for registration in registrations {
             let mut fatal = registration.options.fatal.clone();
-            if let Some(topic) = registration.topics.first() {
-                fatal.names.extend(settings.rules(topic).fatal.iter().cloned());
-            }
+            fatal.configured = registration.topics.iter().map(|topic| (topic.clone(), settings.rules(topic).fatal.clone())).collect();
             let parts = Parts { fatal, runtime: runtime.clone(), publisher: publisher.clone(), done: Arc::clone(&done), keeps_effects };
             let runner = (registration.make)(parts);
             for (index, topic) in self.topics.iter().enumerate() {

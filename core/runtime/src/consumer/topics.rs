@@ -18,7 +18,7 @@ pub(super) fn check(settings: &Settings, topics: &[String]) -> Result<(), Error>
         group: &settings.group,
         sources: topics,
         template: &settings.dead_letter.topic,
-        ledger: settings.create_topics,
+        ledger: settings.create_topics.then_some(settings.dead_letter.ledger.as_str()),
         timeout: PATIENCE,
     };
     let found = plan(&needs)?;

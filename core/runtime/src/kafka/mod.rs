@@ -14,6 +14,7 @@ mod json;
 mod pause;
 mod poll;
 mod properties;
+mod property;
 mod rebalance;
 mod source;
 mod start;
@@ -22,7 +23,8 @@ mod table;
 
 pub use batch::{Batch, BatchBuilder, Begun, Fields, Header, Record, RecordMeta};
 pub use identity::{Identified, Identifier};
-pub use properties::{Property, consumer as consumer_properties, owned, producer as producer_properties};
+pub use properties::{consumer as consumer_properties, producer as producer_properties};
+pub use property::{Client, Property, defaults, owned};
 pub use source::Source;
 
 use std::time::Duration;

@@ -4,8 +4,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// How dead-letter topics are named by default.
 pub const DEFAULT_TEMPLATE: &str = "{topic}.{group}.dlt";
-/// How ledger topics are named.
-const LEDGER: &str = "{topic}.{group}.ledger";
+/// How ledger topics are named by default.
+pub const DEFAULT_LEDGER: &str = "{topic}.{group}.ledger";
 /// Kafka's limit.
 const LONGEST: usize = 249;
 
@@ -15,10 +15,10 @@ pub fn dead_letter_topic(template: &str, topic: &str, group: &str) -> String {
     name(template, topic, group)
 }
 
-/// The ledger topic of a topic and group.
+/// The ledger topic of a topic and group, from a template of the same kind.
 #[must_use]
-pub fn ledger_topic(topic: &str, group: &str) -> String {
-    name(LEDGER, topic, group)
+pub fn ledger_topic(template: &str, topic: &str, group: &str) -> String {
+    name(template, topic, group)
 }
 
 /// Characters that a topic name can't have become `-`; a hash of the whole name then keeps two such names apart, and long names short.
@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn plain_names_stay_plain() {
         assert_eq!(dead_letter_topic(DEFAULT_TEMPLATE, "orders", "billing"), "orders.billing.dlt");
-        assert_eq!(ledger_topic("orders", "billing"), "orders.billing.ledger");
+        assert_eq!(ledger_topic(DEFAULT_LEDGER, "orders", "billing"), "orders.billing.ledger");
         assert_eq!(
             dead_letter_topic("dead.{group}.{topic}", "{group}", "{topic}"),
             "dead.{topic}.{group}".replace(['{', '}'], "-") + &hash("dead.{topic}.{group}")

@@ -13,7 +13,7 @@ mod scan;
 mod time;
 pub mod topics;
 
-pub use companion::{DEFAULT_TEMPLATE, dead_letter_topic, ledger_topic};
+pub use companion::{DEFAULT_LEDGER, DEFAULT_TEMPLATE, dead_letter_topic, ledger_topic};
 pub use fingerprint::fingerprint;
 pub(crate) use headers::reason_text;
 pub use headers::{Cause, letter_id};

@@ -32,8 +32,8 @@ pub struct Needs<'a> {
     pub sources: &'a [String],
     /// How dead-letter topics are named, see [`super::DEFAULT_TEMPLATE`].
     pub template: &'a str,
-    /// Whether ledger topics are needed, too.
-    pub ledger: bool,
+    /// How ledger topics are named, where they are needed, too; see [`super::DEFAULT_LEDGER`].
+    pub ledger: Option<&'a str>,
     /// How long a broker may take.
     pub timeout: Duration,
 }
@@ -74,7 +74,10 @@ pub struct Companion {
 #[serde(rename_all = "kebab-case", tag = "problem")]
 pub enum Problem {
     /// It is one of the sources: letters would be consumed as events.
-    IsSource,
+    IsSource {
+        /// The field of the configuration that names it.
+        field: &'static str,
+    },
     /// A letter keeps its partition number, so there must be as many.
     TooFewPartitions {
         /// How many there are.
@@ -101,7 +104,7 @@ pub enum Problem {
 impl std::fmt::Display for Problem {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::IsSource => write!(formatter, "it is also a source topic; choose another `dead_letter_topic` template"),
+            Self::IsSource { field } => write!(formatter, "it is also a source topic; choose another template in `{field}`"),
             Self::TooFewPartitions { found, needed } => {
                 write!(formatter, "it has {found} partitions and needs {needed}; grow it with kafka-topics --alter --partitions {needed}")
             }
@@ -158,8 +161,8 @@ pub fn plan(needs: &Needs<'_>) -> Result<Plan, Error> {
         let size = found.size.unwrap_or(DEFAULT_SIZE).saturating_add(HEADROOM);
         let letters = dead_letter_topic(needs.template, source, needs.group);
         plan.companions.push(admin.companion(needs, Role::DeadLetters, letters, source, &found, size)?);
-        if needs.ledger {
-            let ledger = ledger_topic(source, needs.group);
+        if let Some(template) = needs.ledger {
+            let ledger = ledger_topic(template, source, needs.group);
             plan.companions.push(admin.companion(needs, Role::Ledger, ledger, source, &found, size)?);
         }
     }
@@ -267,9 +270,9 @@ impl Admin {
     }
 
     fn companion(&self, needs: &Needs<'_>, role: Role, name: String, source: &str, of: &Found, size: u64) -> Result<Companion, Error> {
-        let policy = match role {
-            Role::DeadLetters => "delete",
-            Role::Ledger => "compact",
+        let (policy, field) = match role {
+            Role::DeadLetters => ("delete", "dead_letter.topic"),
+            Role::Ledger => ("compact", "dead_letter.ledger"),
         };
         let mut config = BTreeMap::from([("cleanup.policy".to_owned(), policy.to_owned())]);
         if role == Role::DeadLetters {
@@ -278,7 +281,7 @@ impl Admin {
         }
         let mut problems = Vec::new();
         let found = if needs.sources.contains(&name) {
-            problems.push(Problem::IsSource);
+            problems.push(Problem::IsSource { field });
             None
         } else {
             self.look(&name)?

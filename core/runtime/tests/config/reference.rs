@@ -15,8 +15,17 @@ fn the_committed_reference_is_the_generated_one() {
 }
 
 #[test]
-fn whatever_the_kafka_client_is_given_by_us_is_refused_from_users() {
+fn whatever_is_ours_is_refused_with_its_reason_and_what_is_a_default_may_be_changed() {
+    let problems = |name: &str| {
+        let mut config = onceward::config::raw::Config::default();
+        config.kafka.0.insert(name.to_owned(), onceward::config::raw::Scalar::Text("x".to_owned()));
+        let problems = onceward::config::validate(&config).unwrap_err().problems;
+        problems.into_iter().find(|problem| problem.path.starts_with("kafka.")).map(|problem| problem.message)
+    };
     for property in onceward::kafka::owned() {
-        assert!(onceward::config::owned(property.name).is_some(), "{} can be set by users and would be ignored", property.name);
+        assert_eq!(problems(property.name), Some(format!("is set by Onceward: {}", property.reason)), "{}", property.name);
+    }
+    for property in onceward::kafka::defaults() {
+        assert_eq!(problems(property.name), None, "{}", property.name);
     }
 }

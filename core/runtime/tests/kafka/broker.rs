@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use onceward::kafka::{SourceFact, producer_properties};
-use onceward::letter::DEFAULT_TEMPLATE;
 use onceward::letter::topics::{Needs, Problem, apply, plan};
+use onceward::letter::{DEFAULT_LEDGER, DEFAULT_TEMPLATE};
 use onceward_engine::Offset;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -14,7 +14,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use crate::support::{Listener, cluster, settings};
 
 fn brokers() -> String {
-    std::env::var("ONCEWARD_TEST_BROKERS").expect("these tests need a real broker: run them by `cargo xtask test`, or set ONCEWARD_TEST_BROKERS=HOST:PORT")
+    std::env::var("ONCEWARD_TEST_BROKERS")
+        .expect("these tests need a real broker: run them by `cargo xtask test`, or set ONCEWARD_TEST_BROKERS=HOST:PORT")
 }
 
 /// A name that no other run uses.
@@ -69,8 +70,14 @@ fn companions_are_planned_made_and_checked() {
     let (topic, group) = (fresh("orders"), "billing");
     create(&topic, 3, &[("max.message.bytes", "2000000")]);
     let (client, sources) = (producer_properties(&brokers(), &[]), [topic.clone()]);
-    let needs =
-        Needs { client: &client, group, sources: &sources, template: DEFAULT_TEMPLATE, ledger: true, timeout: Duration::from_secs(10) };
+    let needs = Needs {
+        client: &client,
+        group,
+        sources: &sources,
+        template: DEFAULT_TEMPLATE,
+        ledger: Some(DEFAULT_LEDGER),
+        timeout: Duration::from_secs(10),
+    };
     let before = plan(&needs).unwrap();
     assert_eq!(before.missing().count(), 2);
     assert!(before.check().unwrap_err().to_string().contains("onceward topics apply"));
@@ -87,7 +94,7 @@ fn companions_are_planned_made_and_checked() {
     create(&small, 3, &[]);
     create(&format!("{small}.billing.dlt"), 3, &[("cleanup.policy", "compact"), ("max.message.bytes", "5000")]);
     let sources = [small];
-    let found = plan(&Needs { sources: &sources, ledger: false, ..needs }).unwrap();
+    let found = plan(&Needs { sources: &sources, ledger: None, ..needs }).unwrap();
     let problems = &found.companions[0].problems;
     assert!(matches!(problems[..], [Problem::TooSmall { found: 5_000, .. }, Problem::WrongPolicy { .. }]), "{problems:?}");
 }

@@ -9,9 +9,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use onceward_engine::{Digest, MarkResult, PartitionId};
 
 use super::compact::Compactor;
+use super::entry::Entry;
 use super::fault::{Fault, classify};
 use super::finder::{Finder, Newcomers};
-use super::entry::Entry;
 use super::group::{Items, Verdict};
 use super::open::{self, Store};
 use super::positions::{self, Kept};
