@@ -16,7 +16,7 @@ pub(crate) fn number(name: &str, otherwise: u64) -> u64 {
 
 /// Where the broker is.
 pub(crate) fn brokers() -> String {
-    text("BOOTSTRAP", "127.0.0.1:19092")
+    text("BOOTSTRAP", &text("ONCEWARD_TEST_BROKERS", "127.0.0.1:19092"))
 }
 
 /// Milliseconds since 1970.

@@ -55,6 +55,16 @@ enum Command {
         /// How many keys fail, instead of single records.
         #[arg(long, default_value_t = 0)]
         poison_keys: u64,
+        /// How many keys there are.
+        #[arg(long, default_value_t = 10_000)]
+        keys: u64,
+    },
+    /// An inbox with random ids, to start rows from.
+    Fill {
+        /// The file.
+        file: std::path::PathBuf,
+        /// Ids.
+        count: u64,
     },
     /// The engine alone: events per second at several numbers of keys.
     Engine {
@@ -71,9 +81,10 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(options) => run::run(&options),
         Command::Row { name } => rows::run(&name),
-        Command::Prep { topic, count, poison, copies, rate, poison_keys } => {
-            prep::prepare(&prep::Topic { name: topic, count, poison, copies, rate, poison_keys })
+        Command::Prep { topic, count, poison, copies, rate, poison_keys, keys } => {
+            prep::prepare(&prep::Topic { name: topic, count, poison, copies, rate, poison_keys, keys })
         }
+        Command::Fill { file, count } => fill::inbox(&file, count),
         Command::Engine { events, keys } => {
             engine::run(events, keys);
             Ok(())

@@ -14,7 +14,6 @@ use rdkafka::types::RDKafkaErrorCode;
 use crate::{Outcome, env};
 
 const PARTITIONS: i32 = 8;
-const KEYS: u64 = 10_000;
 
 /// What a topic holds.
 pub(crate) struct Topic {
@@ -24,6 +23,7 @@ pub(crate) struct Topic {
     pub(crate) copies: u64,
     pub(crate) rate: u64,
     pub(crate) poison_keys: u64,
+    pub(crate) keys: u64,
 }
 
 /// The same numbers for the same seed on every machine (splitmix64).
@@ -50,6 +50,9 @@ pub(crate) fn prepare(topic: &Topic) -> Outcome<()> {
         [(topic.name.clone(), None), (format!("{}.dlt", topic.name), Some(())), (format!("{}.ledger", topic.name), Some(()))]
     {
         runtime.block_on(create(&name, extra.is_some()))?;
+    }
+    if topic.count == 0 {
+        return Ok(());
     }
     let have = total(&topic.name)?;
     if have == topic.count {
@@ -105,7 +108,7 @@ fn fill(topic: &Topic) -> Outcome<()> {
     let mut started = Instant::now();
     let mut written = 0;
     while written < topic.count {
-        let customer = numbers.next() % KEYS;
+        let customer = numbers.next() % topic.keys;
         let by_key = topic.poison_keys > 0 && customer < topic.poison_keys;
         let by_record = topic.poison > 0 && written % (1000 / topic.poison) == 7;
         let copies = topic.copies > 0 && written % (1000 / topic.copies) == 3 && written + 1 < topic.count;

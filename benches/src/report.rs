@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::Outcome;
 use crate::plan::{ROWS, TARGETS};
-use crate::run::Sample;
+use crate::run::{PACED, Sample};
 
 struct Median {
     middle: f64,
@@ -16,12 +16,12 @@ struct Median {
 /// Prints the table and writes `results.json` and `results.md`.
 pub(crate) fn write(samples: &[Sample], out: &Path) -> Outcome<()> {
     let mut text = String::from("| row | records/s (median, least to most) | CPU µs/record | peak memory MiB |\n|---|---|---|---|\n");
-    for row in ROWS {
-        let Some(rate) = median(samples, row.name, |sample| sample.records_per_second) else { continue };
-        let cpu = median(samples, row.name, |sample| sample.cpu_seconds * 1e6 / sample.line["records"].as_f64().unwrap_or(1.0));
-        let memory = median(samples, row.name, |sample| sample.peak_memory_mib);
+    for name in ROWS.iter().map(|row| row.name).chain([PACED]) {
+        let Some(rate) = median(samples, name, |sample| sample.records_per_second) else { continue };
+        let cpu = median(samples, name, |sample| sample.cpu_seconds * 1e6 / sample.line["records"].as_f64().unwrap_or(1.0));
+        let memory = median(samples, name, |sample| sample.peak_memory_mib);
         let (cpu, memory) = (cpu.map_or(0.0, |cpu| cpu.middle), memory.map_or(0.0, |memory| memory.most));
-        writeln!(text, "| {} | {:.0} ({:.0} to {:.0}) | {cpu:.2} | {memory:.0} |", row.name, rate.middle, rate.least, rate.most)?;
+        writeln!(text, "| {name} | {:.0} ({:.0} to {:.0}) | {cpu:.2} | {memory:.0} |", rate.middle, rate.least, rate.most)?;
     }
     text.push_str("\n| ratio | measured | target | |\n|---|---|---|---|\n");
     for target in TARGETS {
@@ -36,6 +36,14 @@ pub(crate) fn write(samples: &[Sample], out: &Path) -> Outcome<()> {
         let possible = 256.0 / handler * 1_000.0;
         let share = sample.records_per_second / possible;
         writeln!(text, "\n{}: {share:.3} of 256 / mean handler time ({handler:.2} ms); target ≥ 0.95", sample.row)?;
+    }
+    for sample in samples.iter().filter(|sample| !sample.line["p99_ms"].is_null()) {
+        let line = &sample.line;
+        writeln!(
+            text,
+            "\n{}: p50 {} ms, p99 {} ms, most {} ms; target p99 ≤ 10 ms",
+            sample.row, line["p50_ms"], line["p99_ms"], line["max_ms"]
+        )?;
     }
     println!("{text}");
     std::fs::write(out.join("results.md"), &text)?;

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::plan::{ROWS, Row, TOPICS};
-use crate::{Outcome, env, fill, prep, report};
+use crate::{Outcome, env, report};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -18,10 +18,19 @@ pub(crate) struct Options {
     /// Only rows whose name contains this.
     #[arg(short, long, default_value = "")]
     pub(crate) only: String,
+    /// Records per second of the paced row; 30 % of the no-op row's rate unless given.
+    #[arg(long)]
+    pub(crate) rate: Option<u64>,
+    /// How long the paced row lasts, in seconds.
+    #[arg(long, default_value_t = 60)]
+    pub(crate) seconds: u64,
     /// Where databases and results go.
     #[arg(long, default_value = "target/bench")]
     pub(crate) out: PathBuf,
 }
+
+/// The row that is paced.
+pub(crate) const PACED: &str = "healthy delay with 20 poison keys, paced at 30 %";
 
 /// One run of one row.
 #[derive(Clone, Debug, Serialize)]
@@ -40,25 +49,74 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     for topic in TOPICS.iter().filter(|topic| rows.iter().any(|row| row.topic == topic.name)) {
         eprintln!("preparing {} ({} records)", topic.name, topic.count);
         let name = topic.name.to_owned();
-        prep::prepare(&prep::Topic { name, count: topic.count, poison: topic.poison, copies: topic.copies, rate: 0, poison_keys: 0 })?;
+        apart(&["prep", &name, &topic.count.to_string(), "--poison", &topic.poison.to_string(), "--copies", &topic.copies.to_string()])?;
     }
     let filled = options.out.join("filled.db");
     if rows.iter().any(|row| row.filled) && !filled.exists() {
         eprintln!("filling an inbox with 10 million ids");
-        fill::inbox(&filled, 10_000_000)?;
+        apart(&["fill", &filled.display().to_string(), "10000000"])?;
     }
-    let mut samples = Vec::new();
+    let mut samples: Vec<Sample> = Vec::new();
     for repeat in 1..=options.repeats {
         for row in &rows {
-            let sample = one(row, repeat, &options.out, &filled)?;
+            let work = Work {
+                name: row.name,
+                program: row.program,
+                topic: row.topic,
+                count: row.count,
+                environment: row.environment,
+                filled: row.filled.then_some(filled.as_path()),
+            };
+            let sample = one(&work, repeat, &options.out)?;
             eprintln!("{repeat}/{} {:45} {:>10.0} records/s", options.repeats, row.name, sample.records_per_second);
             samples.push(sample);
         }
     }
-    report::write(&samples, &options.out)
+    if PACED.contains(&options.only) {
+        samples.push(paced(&samples, options)?);
+    }
+    report::write(&samples, &options.out)?;
+    if "engine alone".contains(&options.only) {
+        apart(&["engine"])?;
+    }
+    Ok(())
 }
 
-fn one(row: &'static Row, repeat: u32, out: &Path, filled: &Path) -> Outcome<Sample> {
+/// The delay of healthy events, from produce to mark, while 20 keys fail: paced at 30 % of what the no-op row reached, for a minute.
+fn paced(samples: &[Sample], options: &Options) -> Outcome<Sample> {
+    let best = samples.iter().filter(|sample| sample.row == "no-op, SQLite inbox").map(|sample| sample.records_per_second);
+    let rate = options.rate.unwrap_or_else(|| (best.fold(0.0, f64::max) * 0.3) as u64).max(1_000);
+    let (topic, count) = (format!("bench-paced-{}", uuid::Uuid::new_v4().simple()), rate * options.seconds);
+    eprintln!("pacing {rate} records/s for {} s", options.seconds);
+    // Made empty first: a consumer that starts on a missing topic is refused.
+    apart(&["prep", &topic, "0"])?;
+    let mut producer = Command::new(std::env::current_exe()?)
+        .args(["prep", &topic, &count.to_string(), "--rate", &rate.to_string(), "--poison-keys", "20", "--keys", "100000"])
+        .spawn()?;
+    let work = Work { name: PACED, program: "onceward", topic: &topic, count, environment: &[("HANDLER", "delay")], filled: None };
+    let sample = one(&work, 1, &options.out)?;
+    producer.wait()?;
+    Ok(sample)
+}
+
+/// Runs a preparation in a process of its own: a child's peak memory begins with its parent's, so this process must stay small.
+fn apart(arguments: &[&str]) -> Outcome<()> {
+    let status = Command::new(std::env::current_exe()?).args(arguments).status()?;
+    if status.success() { Ok(()) } else { Err(format!("{} failed", arguments.join(" ")).into()) }
+}
+
+/// What one process has to do.
+struct Work<'a> {
+    name: &'static str,
+    program: &'a str,
+    topic: &'a str,
+    count: u64,
+    environment: &'a [(&'a str, &'a str)],
+    /// An inbox to start from.
+    filled: Option<&'a Path>,
+}
+
+fn one(row: &Work<'_>, repeat: u32, out: &Path) -> Outcome<Sample> {
     let database = out.join("run.db");
     for suffix in ["", "-wal", "-shm"] {
         let file = PathBuf::from(format!("{}{suffix}", database.display()));
@@ -66,7 +124,7 @@ fn one(row: &'static Row, repeat: u32, out: &Path, filled: &Path) -> Outcome<Sam
             std::fs::remove_file(file)?;
         }
     }
-    if row.filled {
+    if let Some(filled) = row.filled {
         std::fs::copy(filled, &database)?;
     }
     let mut command = Command::new(std::env::current_exe()?);

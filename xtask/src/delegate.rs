@@ -45,7 +45,9 @@ pub(crate) struct Faults {
 pub(crate) fn bench(place: &Place, arguments: &Arguments) -> Outcome<ExitCode> {
     let environment = kafka::environment(place, &kafka::start(place, kafka::SHARED)?)?;
     let mut command = cargo(place, &["run", "--release", "--package", "onceward-benches", "--"]);
-    finish(command.envs(environment).args(&arguments.rest))
+    // Without a word of its own it is the whole table.
+    let table = arguments.rest.first().is_none_or(|first| first.starts_with('-'));
+    finish(command.envs(environment).args(table.then_some("run")).args(&arguments.rest))
 }
 
 /// The simulated world needs no broker.

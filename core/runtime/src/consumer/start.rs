@@ -100,6 +100,7 @@ impl Plan {
             source,
             inbox,
             producer,
+            answers: Vec::new(),
             chunks: runners.iter().map(|_| Chunk::default()).collect(),
             runners,
             letters: Letters::new(settings, topics),

@@ -14,26 +14,31 @@ const CHUNK: usize = 128;
 
 impl Driver {
     pub(crate) fn look_up(&mut self, deliveries: &[DeliveryId]) {
-        let now = self.clock.now();
+        // Two passes: the filter's cache misses overlap when nothing stands between them.
+        let mut answers = std::mem::take(&mut self.answers);
         for &delivery in deliveries {
             let Some(payload) = self.payloads.get(delivery) else { continue };
-            let meta = payload.record().meta;
-            match self.inbox.look_up(delivery, meta.identity, meta.digest) {
-                LookUp::NotSeen => self.engine.handle(now, Input::LookedUp { delivery, seen: None }),
-                LookUp::Seen(digest) => self.engine.handle(now, Input::LookedUp { delivery, seen: Some(digest) }),
+            match self.inbox.look_up(delivery, payload.identity, payload.digest) {
+                LookUp::NotSeen => answers.push((delivery, None)),
+                LookUp::Seen(digest) => answers.push((delivery, Some(digest))),
                 LookUp::Pending => {}
             }
         }
+        let now = self.clock.now();
+        for (delivery, seen) in answers.drain(..) {
+            self.engine.handle(now, Input::LookedUp { delivery, seen });
+        }
+        self.answers = answers;
     }
 
     pub(crate) fn dispatch(&mut self, runs: &Runs) {
         for run in runs.iter() {
             let Some(payload) = run.first().and_then(|(delivery, _)| self.payloads.get(*delivery)) else { continue };
-            let policy = usize::from(payload.record().meta.policy.0).min(self.runners.len() - 1);
+            let policy = usize::from(payload.policy.0).min(self.runners.len() - 1);
             let chunk = &mut self.chunks[policy];
             for &(delivery, attempt) in run {
                 let Some(payload) = self.payloads.get(delivery) else { continue };
-                let Some(entry) = self.partitions.get(payload.record().meta.partition) else { continue };
+                let Some(entry) = self.partitions.get(payload.partition) else { continue };
                 chunk.push(delivery, attempt, &entry.place, &payload.batch, payload.index);
             }
             chunk.ends.push(u32::try_from(chunk.items.len()).unwrap_or(u32::MAX));
@@ -63,13 +68,12 @@ impl Driver {
             let Some(payload) = self.payloads.get_mut(delivery) else { continue };
             let statements = std::mem::take(&mut payload.statements);
             let run = payload.run;
-            let meta = payload.record().meta;
             let mark = Mark {
                 delivery,
-                partition: meta.partition,
-                epoch: meta.epoch,
-                identity: meta.identity,
-                digest: meta.digest,
+                partition: payload.partition,
+                epoch: payload.epoch,
+                identity: payload.identity,
+                digest: payload.digest,
                 lane: u128::from(run),
                 statements,
             };

@@ -56,6 +56,8 @@ pub(crate) struct Driver {
     pub(crate) partitions: Partitions,
     pub(crate) backlog: Option<Backlog>,
     pub(crate) arrived: std::collections::VecDeque<Arrived>,
+    /// Room for the answers of one look-up.
+    pub(crate) answers: Vec<(onceward_engine::DeliveryId, Option<onceward_engine::Digest>)>,
     /// Chunks being filled, one per policy.
     pub(crate) chunks: Vec<Chunk>,
     pub(crate) next_run: u64,

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-use onceward_engine::{DeliveryId, Fetched, Reason, Slots};
+use onceward_engine::{DeliveryId, Digest, Epoch, Fetched, PartitionId, PolicyId, Reason, Slots};
 
 use crate::event::Report;
-use crate::inbox::Statement;
+use crate::inbox::{Identity, Statement};
 use crate::kafka::{Batch, Record};
 
 /// One delivery's payload.
@@ -14,6 +14,12 @@ use crate::kafka::{Batch, Record};
 pub(crate) struct Payload {
     pub(crate) batch: Arc<Batch>,
     pub(crate) index: u32,
+    /// Copied out of the record's metadata, which another core has written: each of these is needed several times.
+    pub(crate) partition: PartitionId,
+    pub(crate) epoch: Epoch,
+    pub(crate) policy: PolicyId,
+    pub(crate) identity: Identity,
+    pub(crate) digest: Digest,
     /// The run of its last dispatch.
     pub(crate) run: u64,
     /// Statements of a handled delivery, until they are given to the inbox.
@@ -99,6 +105,11 @@ impl Payloads {
         let payload = Payload {
             batch: Arc::clone(batch),
             index: u32::try_from(index).unwrap_or(u32::MAX),
+            partition: meta.partition,
+            epoch: meta.epoch,
+            policy: meta.policy,
+            identity: meta.identity,
+            digest: meta.digest,
             run: 0,
             statements: Vec::new(),
             failure: None,

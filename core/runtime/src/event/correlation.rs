@@ -109,6 +109,19 @@ mod tests {
     }
 
     #[test]
+    fn a_record_without_an_id_gets_the_same_one_in_every_release() {
+        use onceward_engine::{Digest, Epoch, EventHash, Offset, PartitionId, PolicyId};
+        let mut builder = crate::kafka::BatchBuilder::default();
+        builder.begin(None, None);
+        let (partition, offset) = (PartitionId(9), Offset(258));
+        let identity = crate::inbox::Identity::Coordinates { partition, offset };
+        let mut meta = crate::kafka::RecordMeta::new(partition, Epoch(7), offset, identity, EventHash(1), Digest(1), PolicyId(0));
+        meta.timestamp = Some(1_700_000_000_123);
+        builder.finish(meta);
+        assert_eq!(of(&builder.take().record(0), "orders", 1), "018bcfe5-687b-7282-bf32-78ad7b602c2b");
+    }
+
+    #[test]
     fn a_publish_continues_the_trace_under_a_new_parent() {
         let incoming = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
         let next = traceparent(Some(incoming), "c1", "invoices/0");

@@ -9,6 +9,7 @@ use onceward_engine::{DeliveryId, Digest, Epoch, EventHash, MarkResult, Offset, 
 
 mod clock;
 mod filter;
+mod fresh;
 mod memory;
 mod place;
 mod ranges;

@@ -1,9 +1,9 @@
 //! The last ids marked, exactly: a fresh duplicate is answered without I/O, and a queued mark is never forgotten.
 
-use std::collections::VecDeque;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use hashbrown::HashMap;
+use hashbrown::hash_table::Entry;
+use hashbrown::{HashMap, HashTable};
 use onceward_engine::Digest;
 
 /// Ids are hashes already: their own low half is as good as any hash of them.
@@ -24,6 +24,11 @@ impl Hasher for IdHasher {
     fn write_u128(&mut self, id: u128) {
         self.0 = id as u64;
     }
+
+    /// Numbers of partitions: small, so they are spread to the high bits, where the table looks first.
+    fn write_u32(&mut self, number: u32) {
+        self.0 = u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
 }
 
 /// A map by id.
@@ -38,52 +43,166 @@ pub(crate) struct RecentMark {
     pub(crate) number: u64,
 }
 
-/// The set.
+/// Marks in the order in which they came, and an index over them: a look-up that finds nothing touches a byte of it, and an insertion
+/// writes the marks one after the other.
+#[derive(Default)]
+struct Half {
+    marks: Vec<(u128, RecentMark)>,
+    index: HashTable<u32>,
+}
+
+impl Half {
+    fn get(&self, id: u128) -> Option<RecentMark> {
+        let at = self.index.find(id as u64, |&at| self.marks.get(at as usize).is_some_and(|mark| mark.0 == id))?;
+        self.marks.get(*at as usize).map(|mark| mark.1)
+    }
+
+    /// Adds a mark or renews it; answers whether the id was there.
+    fn insert(&mut self, id: u128, mark: RecentMark) -> bool {
+        let Self { marks, index } = self;
+        let same = |&at: &u32| marks.get(at as usize).is_some_and(|held| held.0 == id);
+        // An index that grows needs the hash of what it holds.
+        let place = index.entry(id as u64, same, |&at| marks.get(at as usize).map_or(0, |held| held.0 as u64));
+        match place {
+            Entry::Occupied(place) => {
+                if let Some(held) = marks.get_mut(*place.get() as usize) {
+                    held.1 = mark;
+                }
+                true
+            }
+            Entry::Vacant(place) => {
+                place.insert(marks.len() as u32);
+                marks.push((id, mark));
+                false
+            }
+        }
+    }
+
+    fn remove(&mut self, id: u128, number: u64) {
+        let same = |&at: &u32| self.marks.get(at as usize).is_some_and(|held| held.0 == id && held.1.number == number);
+        if let Ok(place) = self.index.find_entry(id as u64, same) {
+            place.remove();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.marks.clear();
+        self.index.clear();
+    }
+
+    fn bytes(&self) -> u64 {
+        let width = size_of::<(u128, RecentMark)>() as u64;
+        (self.marks.capacity() as u64).saturating_mul(width).saturating_add((self.index.capacity() as u64).saturating_mul(5 * 8 / 7))
+    }
+}
+
+/// The set, in two halves: when the young one is full, the old one is emptied as a whole and they change places. Nothing is evicted
+/// one by one.
 pub(crate) struct Recent {
-    marks: IdMap<RecentMark>,
-    order: VecDeque<(u128, u64)>,
-    keep: usize,
+    young: Half,
+    old: Half,
+    /// The highest number in the old half, which must be decided before that half may go.
+    old_until: u64,
+    last: u64,
+    half: usize,
 }
 
 impl Recent {
-    /// Keeps that many, and everything not yet durable.
+    /// Keeps at least half as many, at most that many, and everything not yet durable.
     pub(crate) fn new(keep: usize) -> Self {
-        Self { marks: IdMap::default(), order: VecDeque::new(), keep }
+        Self { young: Half::default(), old: Half::default(), old_until: 0, last: 0, half: keep / 2 }
     }
 
     /// What is known of an id.
     pub(crate) fn get(&self, id: u128) -> Option<RecentMark> {
-        self.marks.get(&id).copied()
+        self.young.get(id).or_else(|| self.old.get(id))
     }
 
-    /// Adds a mark; numbers rise.
-    pub(crate) fn insert(&mut self, id: u128, mark: RecentMark, durable: u64) {
-        self.marks.insert(id, mark);
-        self.order.push_back((id, mark.number));
-        while self.order.len() > self.keep
-            && let Some(&(oldest, number)) = self.order.front()
-            && number <= durable
-        {
-            self.order.pop_front();
-            self.remove(oldest, number);
+    /// Adds a mark; numbers rise. Answers whether the id was there.
+    pub(crate) fn insert(&mut self, id: u128, mark: RecentMark, durable: u64) -> bool {
+        if self.young.marks.len() >= self.half && self.old_until <= durable {
+            self.old.clear();
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.old_until = self.last;
         }
+        self.last = mark.number;
+        self.young.insert(id, mark) || self.old.get(id).is_some()
     }
 
-    /// Takes a mark out that was not written after all; a newer mark of the same id stays.
+    /// Takes a mark out that was not written after all; other marks of the same id stay.
     pub(crate) fn remove(&mut self, id: u128, number: u64) {
-        if self.marks.get(&id).is_some_and(|mark| mark.number == number) {
-            self.marks.remove(&id);
-        }
+        self.young.remove(id, number);
+        self.old.remove(id, number);
     }
 
     /// Forgets everything decided, because marks have expired: what is left out here is found by the filter and the store.
     pub(crate) fn clear_durable(&mut self, durable: u64) {
-        self.marks.retain(|_, mark| mark.number > durable);
-        self.order.retain(|&(_, number)| number > durable);
+        let mut left: Vec<(u128, RecentMark)> = Vec::new();
+        for half in [&mut self.old, &mut self.young] {
+            // By way of the index: what was removed is not in it any more.
+            let undecided = half.index.iter().filter_map(|&at| half.marks.get(at as usize)).filter(|held| held.1.number > durable);
+            left.extend(undecided);
+            half.clear();
+        }
+        left.sort_unstable_by_key(|held| held.1.number);
+        left.into_iter().for_each(|(id, mark)| {
+            self.young.insert(id, mark);
+        });
+        self.old_until = 0;
     }
 
     /// Memory used, about.
     pub(crate) fn bytes(&self) -> u64 {
-        (self.marks.capacity() as u64).saturating_mul(33).saturating_add((self.order.capacity() as u64).saturating_mul(32))
+        self.young.bytes().saturating_add(self.old.bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use onceward_engine::Digest;
+
+    use super::{Recent, RecentMark};
+
+    fn id(seed: u64) -> u128 {
+        xxhash_rust::xxh3::xxh3_128(&seed.to_le_bytes())
+    }
+
+    fn mark(number: u64) -> RecentMark {
+        RecentMark { digest: Digest(number as u32), number }
+    }
+
+    #[test]
+    fn what_is_not_durable_is_never_forgotten_and_the_rest_is_bounded() {
+        let mut recent = Recent::new(100);
+        (1..=1_000).for_each(|number| assert!(!recent.insert(id(number), mark(number), 0)));
+        assert!((1..=1_000).all(|number| recent.get(id(number)).is_some_and(|held| held.number == number)));
+        (1_001..=2_000).for_each(|number| assert!(!recent.insert(id(number), mark(number), number - 10)));
+        assert!((1_951..=2_000).all(|number| recent.get(id(number)).is_some()));
+        assert!((1..=2_000).filter(|&number| recent.get(id(number)).is_some()).count() <= 100);
+    }
+
+    #[test]
+    fn the_latest_mark_of_an_id_counts_and_only_the_mark_named_is_removed() {
+        let mut recent = Recent::new(4);
+        recent.insert(id(1), mark(1), 0);
+        assert!(recent.insert(id(1), mark(2), 0));
+        recent.remove(id(1), 1);
+        assert_eq!(recent.get(id(1)).map(|held| held.number), Some(2));
+        recent.remove(id(1), 2);
+        assert!(recent.get(id(1)).is_none());
+        // In the old half as well.
+        (3..=5).for_each(|number| assert!(!recent.insert(id(number), mark(number), 0)));
+        assert!(recent.insert(id(3), mark(6), 0));
+        assert_eq!(recent.get(id(3)).map(|held| held.number), Some(6));
+    }
+
+    #[test]
+    fn after_expiry_only_what_is_queued_is_left() {
+        let mut recent = Recent::new(10);
+        (1..=30).for_each(|number| assert!(!recent.insert(id(number), mark(number), 0)));
+        recent.remove(id(29), 29);
+        recent.clear_durable(25);
+        let left: Vec<u64> = (1..=30).filter(|&number| recent.get(id(number)).is_some()).collect();
+        assert_eq!(left, [26, 27, 28, 30]);
     }
 }

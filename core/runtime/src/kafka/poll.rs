@@ -66,8 +66,8 @@ impl Poll {
         sink: SourceSink,
     ) -> Result<Self, Error> {
         let consumer = Arc::new(consumer);
-        let probe = settings.topics.first().map(|topic| topic.name.clone());
-        let asker = Asker::start(Arc::clone(&consumer), settings.group.clone(), probe, Arc::clone(&waker))?;
+        let topics = settings.topics.iter().map(|topic| topic.name.clone()).collect();
+        let asker = Asker::start(Arc::clone(&consumer), settings.group.clone(), topics, Arc::clone(&waker))?;
         Ok(Self {
             identifiers: settings.topics.iter().map(|topic| Identifier::new(&settings.group, topic)).collect(),
             table: Table::new(&settings.topics),

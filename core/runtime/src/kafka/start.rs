@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -17,6 +17,8 @@ use super::{fault, sys};
 use crate::Error;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer about topic ids holds: a topic may be deleted and made again between two assignments.
+const FRESH: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// A topic and a partition number.
@@ -72,16 +74,18 @@ impl Asker {
     pub(super) fn start(
         consumer: Arc<BaseConsumer<Context>>,
         group: String,
-        probe: Option<String>,
+        topics: Vec<String>,
         waker: Arc<Waker>,
     ) -> Result<Self, Error> {
         let (questions, inbox) = crossbeam_channel::unbounded();
         let (outbox, answers) = crossbeam_channel::unbounded();
         let stop = Arc::new(AtomicBool::new(false));
-        let asking = Asking { consumer, group, probe, outbox, waker, stop: Arc::clone(&stop) };
+        let mut asking = Asking { consumer, group, topics, ids: None, outbox, waker, stop: Arc::clone(&stop) };
         let thread = std::thread::Builder::new()
             .name("onceward-offsets".to_owned())
             .spawn(move || {
+                // While the group is joined there is time, which a first assignment does not have.
+                asking.refresh_ids();
                 for question in &inbox {
                     if asking.answer(question).is_none() {
                         return;
@@ -109,8 +113,10 @@ impl Asker {
 struct Asking {
     consumer: Arc<BaseConsumer<Context>>,
     group: String,
-    /// A topic to ask for when the question is whether anybody answers: asking for all of them is dear.
-    probe: Option<String>,
+    /// What is subscribed.
+    topics: Vec<String>,
+    /// Topic ids, and when they were asked for.
+    ids: Option<(Instant, HashMap<String, [u8; 16]>)>,
     outbox: Sender<Answer>,
     waker: Arc<Waker>,
     stop: Arc<AtomicBool>,
@@ -118,7 +124,7 @@ struct Asking {
 
 impl Asking {
     /// `None` when nobody listens any more.
-    fn answer(&self, question: Question) -> Option<()> {
+    fn answer(&mut self, question: Question) -> Option<()> {
         match question {
             Question::Start { number, places } => self.starts(number, &places),
             Question::Ends { place } => {
@@ -126,7 +132,7 @@ impl Asking {
                 self.say(Answer::Ends { place, oldest, end })
             }
             Question::Alive => {
-                if self.consumer.fetch_metadata(self.probe.as_deref(), Duration::from_secs(1)).is_ok() {
+                if self.consumer.fetch_metadata(self.topics.first().map(String::as_str), Duration::from_secs(1)).is_ok() {
                     self.say(Answer::Alive)?;
                 }
                 Some(())
@@ -134,15 +140,17 @@ impl Asking {
         }
     }
 
-    fn starts(&self, number: u64, places: &[Place]) -> Option<()> {
+    fn starts(&mut self, number: u64, places: &[Place]) -> Option<()> {
         let committed = self.insist(&self.group, || self.committed(places))?;
-        let ids = self.topic_ids(places);
+        if self.ids.as_ref().is_none_or(|(asked, _)| asked.elapsed() > FRESH) {
+            self.refresh_ids();
+        }
         let mut starts = Vec::with_capacity(places.len());
         for place in places {
             let (oldest, end) = self.insist(&place.0, || self.ends(place))?;
             starts.push(Start {
                 place: place.clone(),
-                topic_id: ids.get(&*place.0).copied().unwrap_or_default(),
+                topic_id: self.ids.as_ref().and_then(|(_, ids)| ids.get(&*place.0)).copied().unwrap_or_default(),
                 committed: committed.get(place).copied(),
                 oldest,
                 end,
@@ -172,11 +180,9 @@ impl Asking {
     }
 
     /// Ids are a help, not a need: where the broker has none, or is too old to tell, names must do.
-    fn topic_ids(&self, places: &[Place]) -> HashMap<String, [u8; 16]> {
-        let mut topics: Vec<String> = places.iter().map(|(topic, _)| topic.to_string()).collect();
-        topics.sort_unstable();
-        topics.dedup();
-        sys::topic_ids(self.consumer.client().native_ptr(), &topics, Duration::from_secs(3)).into_iter().collect()
+    fn refresh_ids(&mut self) {
+        let ids = sys::topic_ids(self.consumer.client().native_ptr(), &self.topics, Duration::from_secs(3));
+        self.ids = Some((Instant::now(), ids.into_iter().collect()));
     }
 
     /// Asks until there is an answer, or it is clear that there will be none.

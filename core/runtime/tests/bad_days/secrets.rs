@@ -17,8 +17,15 @@ async fn charge() {
     tracing::info!(marker = "traced-nested", "charging");
 }
 
+// Not skipped: what `instrument` writes of an event by default holds no payload.
+#[tracing::instrument]
+async fn look(event: &Event) {
+    tracing::info!("looking");
+}
+
 async fn talkative(event: Event) -> Result<(), Failure> {
     tracing::info!(marker = "traced-first", "begun");
+    look(&event).await;
     charge().await;
     let background = tokio::spawn(async { tracing::warn!(marker = "traced-spawned", "in a task of its own") }.in_current_span());
     background.await?;

@@ -1,22 +1,21 @@
-//! What the mock cluster can't show, on a real broker: `ONCEWARD_TEST_BROKERS=host:port cargo test -- --ignored`.
-#![allow(clippy::print_stderr)]
+//! What the mock cluster can't show, on the real broker that `cargo xtask test` starts.
 
 use std::time::{Duration, Instant};
 
-use onceward::kafka::{Source, SourceFact, SourceOrder, producer_properties};
+use onceward::kafka::{SourceFact, producer_properties};
 use onceward::letter::topics::{Needs, Problem, apply, plan};
 use onceward::letter::{DEFAULT_LEDGER, DEFAULT_TEMPLATE};
 use onceward_engine::Offset;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use crate::support::{Listener, cluster, settings};
 
 fn brokers() -> String {
-    std::env::var("ONCEWARD_TEST_BROKERS").expect("ONCEWARD_TEST_BROKERS names a real broker")
+    std::env::var("ONCEWARD_TEST_BROKERS")
+        .expect("these tests need a real broker: run them by `cargo xtask test`, or set ONCEWARD_TEST_BROKERS=HOST:PORT")
 }
 
 /// A name that no other run uses.
@@ -67,7 +66,6 @@ fn real(group: &str, topic: &str) -> onceward::kafka::SourceSettings {
 }
 
 #[test]
-#[ignore = "needs a real broker"]
 fn companions_are_planned_made_and_checked() {
     let (topic, group) = (fresh("orders"), "billing");
     create(&topic, 3, &[("max.message.bytes", "2000000")]);
@@ -102,7 +100,6 @@ fn companions_are_planned_made_and_checked() {
 }
 
 #[test]
-#[ignore = "needs a real broker"]
 fn topics_have_ids_and_deleted_offsets_are_a_gap() {
     let topic = fresh("gap");
     create(&topic, 1, &[]);
@@ -132,51 +129,4 @@ fn topics_have_ids_and_deleted_offsets_are_a_gap() {
     listener.until_seen(60);
     listener.assert_whole(40, 100);
     listener.close(Duration::from_secs(10));
-}
-
-/// Prints rates: the source, handing over and dropping batches, beside the wrapper's poll loop with the same properties.
-#[test]
-#[ignore = "needs a real broker; prints, asserts nothing about time"]
-fn rates() {
-    const EACH: i64 = 250_000;
-    const ALL: usize = 2_000_000;
-    let topic = fresh("rates");
-    create(&topic, 8, &[]);
-    fill(&topic, 8, EACH, |offset| (format!("k{}", offset % 1_000), "x".repeat(240)));
-    for _ in 0..3 {
-        let group = fresh("g");
-        let mut settings = real(&group, &topic);
-        (settings.batch_records, settings.batches_ahead) = (1_024, 4);
-        let (sender, facts) = crossbeam_channel::unbounded();
-        let source = Source::start(settings, Box::new(move |fact| drop(sender.send(fact)))).unwrap();
-        let (mut seen, mut start, mut batches) = (0, None, 0);
-        while seen < ALL {
-            if let SourceFact::Batch(batch) = facts.recv().unwrap() {
-                start.get_or_insert_with(Instant::now);
-                seen += batch.len();
-                batches += 1;
-                source.batch_taken();
-            }
-        }
-        let took = start.unwrap().elapsed();
-        source.order(SourceOrder::Close { deadline: Duration::from_secs(5) });
-        source.join();
-        eprintln!("source: {:.0} records/s, {} records per batch", ALL as f64 / took.as_secs_f64(), seen / batches);
-        let mut config = ClientConfig::new();
-        for (name, value) in onceward::kafka::consumer_properties(&brokers(), &fresh("g"), &[]) {
-            config.set(name, value);
-        }
-        config.set("auto.offset.reset", "earliest").set("enable.partition.eof", "false");
-        let consumer: BaseConsumer = config.create().unwrap();
-        consumer.subscribe(&[&topic]).unwrap();
-        let (mut seen, mut start) = (0, None);
-        while seen < ALL {
-            if let Some(message) = consumer.poll(Duration::from_millis(100)) {
-                message.unwrap();
-                start.get_or_insert_with(Instant::now);
-                seen += 1;
-            }
-        }
-        eprintln!("bare poll loop: {:.0} records/s", ALL as f64 / start.unwrap().elapsed().as_secs_f64());
-    }
 }

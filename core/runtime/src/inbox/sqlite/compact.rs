@@ -1,34 +1,39 @@
 //! Housekeeping between groups, in steps of a few milliseconds, so that no mark waits for it noticeably.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::entry::{self, Entry};
 use super::fault::classify;
 use super::finder::{Finder, Segment};
-use super::group::write_segment;
-use super::merge::Merge;
+use super::group::Items;
+use super::merge::{Merge, Step};
 use super::open::Store;
 use super::schema::{self, BUILDING, DEAD, LIVE};
 use super::shared::News;
+use super::small::Small;
 use super::writer::{Gone, Writer};
 
-/// Small rows are folded at so many ids, or so many rows.
-const FOLD_IDS: u64 = 64_000;
-const FOLD_ROWS: u64 = 4_096;
-/// Segments of like size are merged by so many, unless the result would be larger than this.
-const FAN_IN: usize = 8;
-const LARGEST: u64 = 4_000_000;
+/// Small rows are folded at so many ids, or so many rows. They wait in memory, 21 bytes for an id.
+const FOLD_IDS: u64 = 262_144;
+const FOLD_ROWS: usize = 4_096;
+/// Segments of like size are merged by so many, or by fewer when the result would otherwise be larger than this. Each mark is written
+/// again once per level, so few levels: a folded segment, sixteen of them, no more.
+const FAN_IN: usize = 16;
+const LARGEST: u64 = 6_000_000;
+/// Merging fewer than this gains too little.
+const FEWEST: usize = 3;
 /// From so many segments on, merging no longer waits for a quiet moment.
-const MANY: usize = 32;
+const MANY: usize = 64;
 const PURGE_CHUNKS: i64 = 256;
 const LOOK_MS: i64 = 1_000;
 /// A merge that somebody began so long ago and never ended died with its process.
 const STALE_MS: i64 = 3_600_000;
 
-/// What housekeeping is under way.
+/// What housekeeping is under way. Small rows must not pile up behind a long merge, so folding is apart from it and goes first.
 #[derive(Default)]
 pub(super) struct Compactor {
+    fold: Option<Merge>,
     merge: Option<Merge>,
     purge: bool,
     looked_ms: i64,
@@ -37,28 +42,33 @@ pub(super) struct Compactor {
 impl Compactor {
     /// Whether there is something to do.
     pub(super) fn pending(&self, finder: &Finder) -> bool {
-        self.merge.is_some() || self.purge || fold_due(finder) || candidates(finder.segments()).is_some()
+        self.merge.is_some() || self.purge || self.fold_due(finder) || candidates(finder.segments()).is_some()
     }
 
     /// Whether it can't wait until nothing is queued: lists would grow, and the file with what is dead.
     pub(super) fn urgent(&self, finder: &Finder) -> bool {
-        self.purge || fold_due(finder) || (finder.segments().len() >= MANY && self.pending(finder))
+        self.purge || self.fold_due(finder) || (finder.segments().len() >= MANY && self.pending(finder))
+    }
+
+    fn fold_due(&self, finder: &Finder) -> bool {
+        self.fold.is_some() || finder.small().len() >= FOLD_ROWS || finder.small_ids() >= FOLD_IDS
     }
 }
 
-fn fold_due(finder: &Finder) -> bool {
-    let (rows, ids) = finder.small();
-    rows >= FOLD_ROWS || ids >= FOLD_IDS
-}
-
-/// Eight segments of one bucket and like size, if there are.
+/// Segments of one bucket and like size that are worth merging, if there are.
 fn candidates(segments: &[Segment]) -> Option<Vec<Segment>> {
-    let mut tiers: BTreeMap<(i64, u32), Vec<&Segment>> = BTreeMap::new();
+    if segments.len() < FEWEST {
+        return None;
+    }
+    let mut tiers: BTreeMap<(i64, u32), (u64, Vec<&Segment>)> = BTreeMap::new();
     for segment in segments {
-        let tier = segment.count.max(1).ilog2() / 3;
-        let alike = tiers.entry((segment.bucket, tier)).or_default();
-        alike.push(segment);
-        if alike.len() == FAN_IN && alike.iter().map(|segment| segment.count).sum::<u64>() <= LARGEST {
+        let (count, alike) = tiers.entry((segment.bucket, segment.count.max(1).ilog2() / 3)).or_default();
+        let full = count.saturating_add(segment.count) > LARGEST;
+        if !full {
+            *count = count.saturating_add(segment.count);
+            alike.push(segment);
+        }
+        if alike.len() == FAN_IN || (full && alike.len() >= FEWEST) {
             return Some(alike.iter().map(|&segment| segment.clone()).collect());
         }
     }
@@ -74,33 +84,46 @@ impl Writer {
                 writer.transaction(store, |_, store| purge(store)).map_err(|error| classify(&writer.path, &error))
             })?;
         }
-        if let Some(mut merge) = self.compactor.merge.take() {
-            let goes_on = self.insist(|writer, store| {
-                let step = writer.transaction(store, |writer, store| merge.step(&store.conn, &writer.shared, writer.filter_budget()));
-                step.map_err(|error| classify(&writer.path, &error))
+        let now = self.time.look(self.settings.clock.as_ref());
+        if let Some(fold) = self.compactor.fold.take() {
+            self.compactor.fold = self.step(fold)?;
+        } else if self.compactor.fold_due(&self.finder) {
+            self.compactor.fold = self.insist(|writer, store| {
+                let begun = writer.transaction(store, |writer, store| Merge::of_small(&store.conn, writer.finder.small(), now));
+                begun.map_err(|error| classify(&writer.path, &error))
             })?;
-            match goes_on {
-                Some(true) => self.compactor.merge = Some(merge),
-                Some(false) => self.reshaped(),
-                // An input vanished: another process merged or expired it. What was written is deleted like a dead segment.
-                None => self.compactor.purge = true,
-            }
-        } else if fold_due(&self.finder) {
-            let now = self.time.look(self.settings.clock.as_ref());
-            self.insist(|writer, store| {
-                writer.transaction(store, |_, store| fold(store, now)).map_err(|error| classify(&writer.path, &error))
-            })?;
-            self.reshaped();
+        } else if let Some(merge) = self.compactor.merge.take() {
+            self.compactor.merge = self.step(merge)?;
         } else if let Some(inputs) = candidates(self.finder.segments()) {
-            let now = self.time.look(self.settings.clock.as_ref());
             let merge = self.insist(|writer, store| {
-                writer
-                    .transaction(store, |_, store| Merge::begin(&store.conn, &inputs, now))
-                    .map_err(|error| classify(&writer.path, &error))
+                let begun = writer.transaction(store, |_, store| Merge::of_segments(&store.conn, &inputs, now));
+                begun.map_err(|error| classify(&writer.path, &error))
             })?;
             self.compactor.merge = Some(merge);
         }
         Ok(())
+    }
+
+    /// A step of a merge; answers it if it goes on.
+    fn step(&mut self, mut merge: Merge) -> Result<Option<Merge>, Gone> {
+        let step = self.insist(|writer, store| {
+            let step = writer.transaction(store, |writer, store| merge.step(&store.conn, &mut writer.buffers.merging));
+            step.map_err(|error| classify(&writer.path, &error))
+        })?;
+        match step {
+            Step::Part { next, count } => {
+                merge.advance(next, count);
+                return Ok(Some(merge));
+            }
+            Step::Ended => {
+                let rows = merge.publish(&self.shared, self.filter_budget());
+                self.reshaped();
+                self.buffers.recycle(rows.into_iter().filter_map(Arc::into_inner).map(Small::into_bytes));
+            }
+            // Another process merged or expired it. What was written is deleted like a dead segment.
+            Step::GivenUp => self.compactor.purge = true,
+        }
+        Ok(None)
     }
 
     /// Watches the clock: expires buckets, and writes positions that wait for a transaction.
@@ -116,7 +139,7 @@ impl Writer {
         }
         self.shared.counters.suspended.store(self.time.suspended(), Ordering::Relaxed);
         if self.positions.values().any(|kept| kept.dirty) {
-            self.decide(&[], true)?;
+            self.decide(Items::NONE, true)?;
         }
         let Some(until) = self.time.expired_until(now) else { return Ok(()) };
         if self.finder.oldest().is_some_and(|oldest| oldest <= until) {
@@ -141,7 +164,8 @@ impl Writer {
 
     /// At close: a merge that is not finished will not be.
     pub(super) fn give_up_merge(&mut self) {
-        if let (Some(merge), Some(store)) = (self.compactor.merge.take(), &self.store) {
+        let Some(store) = &self.store else { return };
+        for merge in [self.compactor.fold.take(), self.compactor.merge.take()].into_iter().flatten() {
             // If this fails, the next open but one hour finds it stale.
             drop(merge.give_up(&store.conn));
         }
@@ -174,10 +198,10 @@ impl Writer {
         // Housekeeping need not be synced: the log is written in order, so the next group's commit makes it durable, and if the power
         // fails before that, nothing but work is lost.
         store.conn.execute_batch("PRAGMA synchronous = NORMAL")?;
-        let begun = store.conn.execute_batch("BEGIN IMMEDIATE").and_then(|()| self.see(store));
+        let begun = store.begin().and_then(|()| self.see(store));
         let done = begun.and_then(|()| {
             let value = action(self, store)?;
-            store.conn.execute_batch("COMMIT")?;
+            store.commit()?;
             Ok(value)
         });
         if done.is_err() && !store.conn.is_autocommit() {
@@ -186,28 +210,6 @@ impl Writer {
         store.conn.execute_batch("PRAGMA synchronous = FULL")?;
         done
     }
-}
-
-/// Turns all small rows into a segment for each bucket.
-fn fold(store: &Store, now: i64) -> rusqlite::Result<()> {
-    let conn = &store.conn;
-    let mut buckets: BTreeMap<i64, Vec<Entry>> = BTreeMap::new();
-    let mut newest = 0;
-    {
-        let mut statement = conn.prepare_cached("SELECT id, bucket, ids FROM onceward_small ORDER BY id")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            newest = row.get(0)?;
-            buckets.entry(row.get(1)?).or_default().extend(entry::entries(row.get_ref(2)?.as_blob()?));
-        }
-    }
-    for (bucket, mut marks) in buckets {
-        marks.sort_by_key(|&(id, _)| id);
-        marks.dedup_by_key(|entry| entry.0);
-        write_segment(conn, &marks, bucket, Some(newest), now)?;
-    }
-    conn.prepare_cached("DELETE FROM onceward_small WHERE id <= ?1")?.execute([newest])?;
-    schema::reshape(conn)
 }
 
 fn expire(store: &Store, until: i64) -> rusqlite::Result<()> {

@@ -1,6 +1,7 @@
 //! How marks lie in a blob: 20 bytes each, sorted by id. The id is big-endian, so that bytes sort as ids do.
 
 use onceward_engine::Digest;
+use rusqlite::Connection;
 
 /// Bytes of one mark.
 pub(super) const WIDTH: usize = 20;
@@ -11,14 +12,23 @@ const PER_CHUNK: u64 = 170;
 /// One mark.
 pub(super) type Entry = (u128, Digest);
 
-/// The bytes of sorted marks.
-pub(super) fn encode(entries: &[Entry]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(entries.len().saturating_mul(WIDTH));
-    for (id, digest) in entries {
-        bytes.extend_from_slice(&id.to_be_bytes());
-        bytes.extend_from_slice(&digest.0.to_be_bytes());
+/// The bytes of sorted marks, in place of what a buffer held.
+pub(super) fn encode(bytes: &mut Vec<u8>, entries: &[Entry]) {
+    bytes.clear();
+    bytes.resize(entries.len().saturating_mul(WIDTH), 0);
+    for ((id, digest), place) in entries.iter().zip(bytes.as_chunks_mut::<WIDTH>().0) {
+        let (front, back) = place.split_at_mut(16);
+        front.copy_from_slice(&id.to_be_bytes());
+        back.copy_from_slice(&digest.0.to_be_bytes());
     }
-    bytes
+}
+
+/// The bytes of the marks from an id up to another, of sorted ones.
+pub(super) fn part(bytes: &[u8], from: u128, until: Option<u128>) -> &[u8] {
+    let marks = bytes.as_chunks::<WIDTH>().0;
+    let start = marks.partition_point(|entry| decode(entry).0 < from);
+    let end = until.map_or(marks.len(), |until| marks.partition_point(|entry| decode(entry).0 < until));
+    marks.get(start..end).map_or(&[], |marks| marks.as_flattened())
 }
 
 /// The marks in a blob; a torn tail is left out.
@@ -66,6 +76,17 @@ pub(super) fn cut(entries: &[Entry], chunks: i64) -> impl Iterator<Item = (i64, 
     })
 }
 
+/// Writes sorted marks as chunks of a segment.
+pub(super) fn write_chunks(conn: &Connection, segment: i64, chunks: i64, marks: &[Entry]) -> rusqlite::Result<()> {
+    let mut insert = conn.prepare_cached("INSERT OR REPLACE INTO onceward_chunk VALUES (?1, ?2)")?;
+    let mut bytes = Vec::new();
+    for (chunk, part) in cut(marks, chunks) {
+        encode(&mut bytes, part);
+        insert.execute((segment.saturating_add(1).saturating_add(chunk), &bytes))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -80,7 +101,8 @@ mod tests {
             let marks: Vec<_> = ids.iter().map(|&id| (id, Digest(id as u32))).collect();
             let mut met = 0;
             for (chunk, part) in cut(&marks, chunks) {
-                let blob = encode(part);
+                let mut blob = vec![1, 2, 3];
+                encode(&mut blob, part);
                 prop_assert_eq!(entries(&blob).collect::<Vec<_>>(), part.to_vec());
                 for &(id, digest) in part {
                     prop_assert_eq!(chunk_of(id, chunks), chunk);

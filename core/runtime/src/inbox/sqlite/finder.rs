@@ -11,8 +11,8 @@ use rusqlite::{Connection, OptionalExtension, Result};
 use super::entry::{self, Entry};
 use super::schema::{self, LIVE};
 use super::shared::Shared;
+use super::small::Small;
 use crate::inbox::filter::Bloom;
-use crate::inbox::recent::IdMap;
 
 const SEGMENT_BITS: u64 = 8;
 /// Bits of a segment's filter lie elsewhere than those of the filter in front, or both would be wrong together.
@@ -37,13 +37,13 @@ pub(super) trait Newcomers {
     fn meet(&mut self, bucket: i64, entry: Entry);
 }
 
-/// Live segments and the ids in small rows.
+/// Live segments and small rows: those of the file, as of the last refresh and our own commits since.
 #[derive(Default)]
 pub(super) struct Finder {
     segments: Vec<Segment>,
-    small: IdMap<Digest>,
-    small_rows: u64,
-    oldest_small: Option<i64>,
+    /// By their numbers.
+    small: Vec<Arc<Small>>,
+    small_ids: u64,
     last: i64,
     reshaped: i64,
     filter_budget: u64,
@@ -59,14 +59,24 @@ impl Finder {
         &self.segments
     }
 
-    /// Rows not yet folded, and the ids in them.
-    pub(super) fn small(&self) -> (u64, u64) {
-        (self.small_rows, self.small.len() as u64)
+    /// Rows not yet folded, oldest first.
+    pub(super) fn small(&self) -> &[Arc<Small>] {
+        &self.small
+    }
+
+    /// Ids in rows not yet folded.
+    pub(super) fn small_ids(&self) -> u64 {
+        self.small_ids
+    }
+
+    /// Memory that these rows take.
+    pub(super) fn small_bytes(&self) -> u64 {
+        self.small.iter().map(|row| row.bytes()).sum()
     }
 
     /// Marks that count.
     pub(super) fn marks(&self) -> u64 {
-        self.segments.iter().fold(self.small.len() as u64, |sum, segment| sum.saturating_add(segment.count))
+        self.segments.iter().fold(self.small_ids, |sum, segment| sum.saturating_add(segment.count))
     }
 
     /// Sees everything committed so far, inside a transaction. With newcomers, their ids are read as well and filters are built.
@@ -109,32 +119,28 @@ impl Finder {
                 self.read_segment(conn, shared, segment, (segment.newest > seen).then_some(newcomers))?;
             }
         }
-        if from == 0 {
-            self.small.clear();
-            self.small_rows = 0;
-            self.oldest_small = None;
-        }
+        let mut small = Vec::new();
         let mut statement = conn.prepare_cached("SELECT id, bucket, ids FROM onceward_small WHERE id > ?1 ORDER BY id")?;
-        let mut rows = statement.query([from])?;
+        let mut rows = statement.query([seen])?;
         while let Some(row) = rows.next()? {
-            let (id, bucket): (i64, i64) = (row.get(0)?, row.get(1)?);
-            self.count_small(bucket);
-            for entry in entry::entries(row.get_ref(2)?.as_blob()?) {
-                self.small.insert(entry.0, entry.1);
-                if let Some(newcomers) = newcomers.as_deref_mut()
-                    && id > seen
-                {
-                    newcomers.meet(bucket, entry);
-                }
+            let row = Small::new(row.get(0)?, row.get(1)?, row.get_ref(2)?.as_blob()?.to_vec());
+            if let Some(newcomers) = newcomers.as_deref_mut() {
+                row.marks().for_each(|entry| newcomers.meet(row.bucket, entry));
             }
+            small.push(Arc::new(row));
         }
+        // Rows never change, so those that are left need not be read again.
+        let left = if from == seen { None } else { Some(numbers_of_small(conn, seen)?) };
         // Only now, since a read that fails above is tried again from the same place.
-        if from == 0 {
+        if let Some(left) = left {
             self.segments = segments;
             shared.retain_filters(|id| self.segments.iter().any(|segment| segment.id == id));
+            self.small.retain(|row| left.binary_search(&row.id).is_ok());
         } else {
             self.segments.append(&mut segments);
         }
+        self.small.append(&mut small);
+        self.small_ids = self.small.iter().map(|row| row.count()).sum();
         self.last = sequence;
         self.reshaped = reshaped;
         Ok(())
@@ -175,7 +181,9 @@ impl Finder {
     /// Adds a segment that this process has just committed, so that the next refresh does not take it for a foreign one.
     pub(super) fn add_segment(&mut self, shared: &Shared, id: i64, bucket: i64, chunks: i64, entries: &[Entry]) {
         let mut filter = Bloom::new(entries.len() as u64, SEGMENT_BITS, SEGMENT_TURN);
-        entries.iter().for_each(|&(id, _)| filter.insert(id));
+        for &(id, _) in entries {
+            filter.insert(id);
+        }
         let filter = Arc::new(filter);
         let filter = shared.keep_filter(id, &filter, self.filter_budget).then_some(filter);
         self.segments.push(Segment { id, bucket, count: entries.len() as u64, chunks, newest: id, filter });
@@ -183,20 +191,15 @@ impl Finder {
     }
 
     /// Adds a small row that this process has just committed.
-    pub(super) fn add_small(&mut self, id: i64, bucket: i64, entries: &[Entry]) {
-        self.small.extend(entries.iter().copied());
-        self.count_small(bucket);
-        self.last = id;
-    }
-
-    fn count_small(&mut self, bucket: i64) {
-        self.small_rows = self.small_rows.saturating_add(1);
-        self.oldest_small = Some(self.oldest_small.map_or(bucket, |oldest| oldest.min(bucket)));
+    pub(super) fn add_small(&mut self, row: Small) {
+        self.last = row.id;
+        self.small_ids = self.small_ids.saturating_add(row.count());
+        self.small.push(Arc::new(row));
     }
 
     /// The oldest bucket that holds marks.
     pub(super) fn oldest(&self) -> Option<i64> {
-        self.segments.iter().map(|segment| segment.bucket).chain(self.oldest_small).min()
+        self.segments.iter().map(|segment| segment.bucket).chain(self.small.iter().map(|row| row.bucket)).min()
     }
 
     /// Whether the list must be read again although nobody else committed.
@@ -209,14 +212,14 @@ impl Finder {
         self.reshaped = -1;
     }
 
-    /// A filter for a segment that a merge is writing.
+    /// A filter for a small row, or for a segment that a merge is writing.
     pub(super) fn new_filter(count: u64) -> Bloom {
         Bloom::new(count, SEGMENT_BITS, SEGMENT_TURN)
     }
 
     /// The digest stored with an id. Answers for the snapshot of the last refresh, which must be the open transaction's.
     pub(super) fn find(&self, conn: &Connection, id: u128) -> Result<Option<Digest>> {
-        if let Some(&digest) = self.small.get(&id) {
+        if let Some(digest) = self.small.iter().rev().find_map(|row| row.find(id)) {
             return Ok(Some(digest));
         }
         let mut statement = conn.prepare_cached("SELECT ids FROM onceward_chunk WHERE id = ?1")?;
@@ -239,4 +242,8 @@ impl Finder {
             segment.filter = shared.filter(segment.id);
         }
     }
+}
+
+fn numbers_of_small(conn: &Connection, until: i64) -> Result<Vec<i64>> {
+    conn.prepare_cached("SELECT id FROM onceward_small WHERE id <= ?1 ORDER BY id")?.query_map([until], |row| row.get(0))?.collect()
 }

@@ -1,6 +1,7 @@
 //! One transaction: marks, the effects that commit with them, and positions.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasherDefault;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -12,21 +13,60 @@ use super::entry::{self, Entry};
 use super::fault::{Fault, classify, words};
 use super::open::Store;
 use super::schema::{self, LIVE};
-use super::shared::{News, QueuedMark};
+use super::shared::{Batch, News, QueuedMark};
+use super::small::Small;
 use super::writer::{Gone, Writer};
 use crate::inbox::Identity;
 use crate::inbox::place::Position;
+use crate::inbox::recent::IdHasher;
 
-/// Groups of at least so many ids become a segment of their own.
-const SEGMENT_FROM: usize = 1_000;
+/// Groups of at least so many ids become a segment of their own. Below, folding many at once from memory writes less than merging
+/// segments would, and reads nothing.
+const SEGMENT_FROM: usize = 16_384;
 
 /// A mark in a group.
-pub(super) struct Item {
-    pub(super) queued: QueuedMark,
+#[derive(Clone, Copy)]
+pub(super) struct Item<'a> {
+    pub(super) queued: &'a QueuedMark,
     /// Which flush it came with: a run is never split, and a failure rolls back later marks of its lane in the same flush.
     pub(super) flush: usize,
     pub(super) stamp: u64,
     pub(super) bucket: i64,
+}
+
+/// The marks of a transaction, where they are: a mark is large, so none is moved.
+#[derive(Clone, Copy)]
+pub(super) enum Items<'a> {
+    Batches(&'a [Batch]),
+    One(Item<'a>),
+}
+
+impl<'a> Items<'a> {
+    pub(super) const NONE: Items<'static> = Items::Batches(&[]);
+
+    fn batches(self) -> &'a [Batch] {
+        match self {
+            Self::Batches(batches) => batches,
+            Self::One(_) => &[],
+        }
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = Item<'a>> {
+        let one = if let Self::One(item) = self { Some(item) } else { None };
+        let many = self.batches().iter().enumerate().flat_map(|(flush, batch)| {
+            batch.marks.iter().map(move |queued| Item { queued, flush, stamp: batch.stamp, bucket: batch.bucket })
+        });
+        one.into_iter().chain(many)
+    }
+
+    fn len(self) -> usize {
+        let one = usize::from(matches!(self, Self::One(_)));
+        self.batches().iter().fold(one, |sum, batch| sum.saturating_add(batch.marks.len()))
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// What is to become of a mark.
@@ -60,12 +100,12 @@ enum Ended {
 enum Written {
     Nothing,
     Segment { id: i64, chunks: i64 },
-    Small { id: i64 },
+    Small { id: i64, ids: Vec<u8> },
 }
 
 impl Writer {
     /// Decides marks in one transaction; with `tidy`, positions that lag behind are written even if there are none.
-    pub(super) fn decide(&mut self, items: &[Item], tidy: bool) -> Result<Vec<Verdict>, Gone> {
+    pub(super) fn decide(&mut self, items: Items<'_>, tidy: bool) -> Result<Vec<Verdict>, Gone> {
         let mut plan = Plan::default();
         loop {
             let began = Instant::now();
@@ -85,19 +125,19 @@ impl Writer {
     }
 
     /// A deferred constraint fails at the commit and does not say whose it is: one transaction for each event finds out.
-    fn decide_singly(&mut self, items: &[Item], failure: &Failure) -> Result<Vec<Verdict>, Gone> {
+    fn decide_singly(&mut self, items: Items<'_>, failure: &Failure) -> Result<Vec<Verdict>, Gone> {
         if items.len() <= 1 {
             return Ok(items.iter().map(|_| Verdict::Failed(failure.clone())).collect());
         }
         let mut verdicts = Vec::with_capacity(items.len());
         let mut failed = HashSet::new();
-        for item in items {
+        for item in items.iter() {
             let lane = (item.flush, item.queued.mark.lane);
             if failed.contains(&lane) {
                 verdicts.push(Verdict::RolledBack);
                 continue;
             }
-            let verdict = self.decide(std::slice::from_ref(item), false)?;
+            let verdict = self.decide(Items::One(item), false)?;
             if verdict.iter().any(|verdict| matches!(verdict, Verdict::Failed(_))) {
                 failed.insert(lane);
             }
@@ -106,7 +146,7 @@ impl Writer {
         Ok(verdicts)
     }
 
-    fn attempt(&mut self, store: &mut Store, items: &[Item], tidy: bool, plan: &mut Plan) -> Result<Ended, Fault> {
+    fn attempt(&mut self, store: &mut Store, items: Items<'_>, tidy: bool, plan: &mut Plan) -> Result<Ended, Fault> {
         let path = self.path.clone();
         let fault = |error: &rusqlite::Error| classify(&path, error);
         let limit = self.settings.page_limit.load(Ordering::Relaxed);
@@ -115,7 +155,7 @@ impl Writer {
         }
         // Before the transaction begins: a mark whose epoch is released while we write stands, and is harmless.
         let released = self.shared.released();
-        store.conn.execute_batch("BEGIN IMMEDIATE").map_err(|error| fault(&error))?;
+        store.begin().map_err(|error| fault(&error))?;
         self.see(store).map_err(|error| fault(&error))?;
         let mut verdicts = self.sort_out(&store.conn, items, &released).map_err(|error| fault(&error))?;
         match run_effects(store, items, &mut verdicts, plan) {
@@ -123,7 +163,8 @@ impl Writer {
             Ok(false) => return Ok(Ended::Replanned),
             Err(error) => return Err(fault(&error)),
         }
-        let mut marks = Vec::with_capacity(items.len());
+        let mut marks = std::mem::take(&mut self.buffers.marks);
+        marks.clear();
         let mut places: HashMap<PartitionId, Position> = HashMap::new();
         for (item, verdict) in items.iter().zip(&verdicts) {
             if !matches!(verdict, Verdict::Write) {
@@ -149,7 +190,7 @@ impl Writer {
         let now = self.time.look(self.settings.clock.as_ref());
         let bucket = self.time.bucket(now).max(self.bucket);
         let written = self.write(&store.conn, &marks, &places, bucket, now).map_err(|error| fault(&error))?;
-        match store.conn.execute_batch("COMMIT") {
+        match store.commit() {
             Ok(()) => {}
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
                 let failure = Failure { constraint: true, text: format!("at the commit: {}", words(&error)) };
@@ -157,56 +198,66 @@ impl Writer {
             }
             Err(error) => return Err(fault(&error)),
         }
-        self.committed(items, &marks, places, bucket, &written);
+        self.committed(items, &marks, places, bucket, written);
+        self.buffers.marks = marks;
         Ok(Ended::Decided(verdicts))
     }
 
     /// Who is dropped, who was marked before.
-    fn sort_out(&mut self, conn: &Connection, items: &[Item], released: &HashMap<PartitionId, Epoch>) -> rusqlite::Result<Vec<Verdict>> {
-        if let Some(first) = items.first() {
+    ///
+    /// Only marks whose id the driver's side knew already (`check`) can be marked before, in the file or earlier in this group: its
+    /// filter and its recent set hold every id that it queued, without a false negative, and it takes in the marks of others before
+    /// `stamp`. Later ones are in `foreign`.
+    fn sort_out(&mut self, conn: &Connection, items: Items<'_>, released: &HashMap<PartitionId, Epoch>) -> rusqlite::Result<Vec<Verdict>> {
+        if let Some(first) = items.iter().next() {
             while self.foreign.front().is_some_and(|(stamp, _)| *stamp <= first.stamp) {
                 self.foreign.pop_front();
             }
         }
-        let mut earlier: Option<HashSet<(PartitionId, u128)>> =
-            items.iter().any(|item| item.queued.check).then(|| HashSet::with_capacity(items.len()));
-        let mut verdicts = Vec::with_capacity(items.len());
-        for item in items {
+        // By key, whether it is to be written already: the keys that may come twice, few or none.
+        let mut twice: hashbrown::HashMap<(PartitionId, u128), bool, BuildHasherDefault<IdHasher>> =
+            items.iter().filter(|item| item.queued.check).map(|item| (key(item.queued.mark.identity), false)).collect();
+        let mut verdicts = std::mem::take(&mut self.buffers.verdicts);
+        verdicts.clear();
+        for item in items.iter() {
             let mark = &item.queued.mark;
-            let check = item.queued.check || self.check_all;
             let over = released.get(&mark.partition).is_some_and(|&over| mark.epoch <= over);
-            let (key, known) = match mark.identity {
-                _ if over => ((mark.partition, 0), None),
-                Identity::Event(id) => {
-                    let foreign = self.foreign.iter().find_map(|(stamp, marks)| (*stamp > item.stamp).then(|| marks.get(&id.0)).flatten());
-                    let known = match foreign {
-                        Some(&digest) => Some(digest),
-                        None if check => self.finder.find(conn, id.0)?,
-                        None => None,
-                    };
-                    ((PartitionId(u32::MAX), id.0), known)
-                }
-                Identity::Coordinates { partition, offset } => {
-                    let kept = self.positions.get(&partition);
-                    let known = kept.is_some_and(|kept| kept.position.holds(offset)).then_some(mark.digest);
-                    ((partition, u128::from(offset.0.cast_unsigned())), known)
-                }
-            };
+            let known = if over { None } else { self.known(conn, item)? };
             let unnamed = matches!(mark.identity, Identity::Coordinates { partition, .. } if !self.positions.contains_key(&partition));
             verdicts.push(match known {
                 // Coordinates of a partition that never caught up have no row to go to.
                 _ if over || unnamed => Verdict::Dropped,
                 Some(digest) => Verdict::Duplicate(digest),
+                None if twice.is_empty() => Verdict::Write,
                 // Twice in one group: whether the first is written is not known yet, so the second is handled again later.
-                None if earlier.as_mut().is_some_and(|earlier| !earlier.insert(key)) => Verdict::RolledBack,
+                None if twice.get_mut(&key(mark.identity)).is_some_and(|written| std::mem::replace(written, true)) => Verdict::RolledBack,
                 None => Verdict::Write,
             });
         }
         Ok(verdicts)
     }
 
+    /// The digest of a mark that is in the file already.
+    fn known(&self, conn: &Connection, item: Item<'_>) -> rusqlite::Result<Option<Digest>> {
+        let mark = &item.queued.mark;
+        match mark.identity {
+            Identity::Event(id) => {
+                let foreign = self.foreign.iter().find_map(|(stamp, marks)| (*stamp > item.stamp).then(|| marks.get(&id.0)).flatten());
+                match foreign {
+                    Some(&digest) => Ok(Some(digest)),
+                    None if item.queued.check || self.check_all => self.finder.find(conn, id.0),
+                    None => Ok(None),
+                }
+            }
+            Identity::Coordinates { partition, offset } => {
+                let kept = self.positions.get(&partition);
+                Ok(kept.is_some_and(|kept| kept.position.holds(offset)).then_some(mark.digest))
+            }
+        }
+    }
+
     fn write(
-        &self,
+        &mut self,
         conn: &Connection,
         marks: &[Entry],
         places: &HashMap<PartitionId, Position>,
@@ -226,17 +277,19 @@ impl Writer {
         }
         if marks.len() < SEGMENT_FROM {
             let id = schema::allocate(conn, 1)?;
-            conn.prepare_cached("INSERT INTO onceward_small VALUES (?1, ?2, ?3)")?.execute((id, bucket, entry::encode(marks)))?;
-            return Ok(Written::Small { id });
+            let mut ids = self.buffers.rows.pop().unwrap_or_default();
+            entry::encode(&mut ids, marks);
+            conn.prepare_cached("INSERT INTO onceward_small VALUES (?1, ?2, ?3)")?.execute((id, bucket, &ids))?;
+            return Ok(Written::Small { id, ids });
         }
-        let (id, chunks) = write_segment(conn, marks, bucket, None, now)?;
+        let (id, chunks) = write_segment(conn, marks, bucket, now)?;
         Ok(Written::Segment { id, chunks })
     }
 
-    fn committed(&mut self, items: &[Item], marks: &[Entry], places: HashMap<PartitionId, Position>, bucket: i64, written: &Written) {
-        match *written {
+    fn committed(&mut self, items: Items<'_>, marks: &[Entry], places: HashMap<PartitionId, Position>, bucket: i64, written: Written) {
+        match written {
             Written::Nothing => {}
-            Written::Small { id } => self.finder.add_small(id, bucket, marks),
+            Written::Small { id, ids } => self.finder.add_small(Small::new(id, bucket, ids)),
             Written::Segment { id, chunks } => self.finder.add_segment(&self.shared, id, bucket, chunks, marks),
         }
         for (partition, position) in places {
@@ -256,34 +309,26 @@ impl Writer {
 }
 
 /// Writes sorted marks as a live segment; answers its number and how many chunks it has.
-pub(super) fn write_segment(
-    conn: &Connection,
-    marks: &[Entry],
-    bucket: i64,
-    newest: Option<i64>,
-    now: i64,
-) -> rusqlite::Result<(i64, i64)> {
+fn write_segment(conn: &Connection, marks: &[Entry], bucket: i64, now: i64) -> rusqlite::Result<(i64, i64)> {
     let chunks = entry::chunks_for(marks.len() as u64);
     let id = schema::allocate(conn, chunks.saturating_add(1))?;
     let count = i64::try_from(marks.len()).unwrap_or(i64::MAX);
-    conn.prepare_cached("INSERT INTO onceward_segment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute((
-        id,
-        bucket,
-        count,
-        chunks,
-        newest.unwrap_or(id),
-        LIVE,
-        now,
-    ))?;
-    let mut insert = conn.prepare_cached("INSERT INTO onceward_chunk VALUES (?1, ?2)")?;
-    for (chunk, part) in entry::cut(marks, chunks) {
-        insert.execute((id.saturating_add(1).saturating_add(chunk), entry::encode(part)))?;
-    }
+    conn.prepare_cached("INSERT INTO onceward_segment VALUES (?1, ?2, ?3, ?4, ?1, ?5, ?6)")?
+        .execute((id, bucket, count, chunks, LIVE, now))?;
+    entry::write_chunks(conn, id, chunks, marks)?;
     Ok((id, chunks))
 }
 
+/// What a mark is known by, among those of a group.
+fn key(identity: Identity) -> (PartitionId, u128) {
+    match identity {
+        Identity::Event(id) => (PartitionId(u32::MAX), id.0),
+        Identity::Coordinates { partition, offset } => (partition, u128::from(offset.0.cast_unsigned())),
+    }
+}
+
 /// Runs the statements of those who are to be written. `false`: the plan changed, and the transaction must begin again.
-fn run_effects(store: &Store, items: &[Item], verdicts: &mut [Verdict], plan: &mut Plan) -> rusqlite::Result<bool> {
+fn run_effects(store: &Store, items: Items<'_>, verdicts: &mut [Verdict], plan: &mut Plan) -> rusqlite::Result<bool> {
     let mut failed: HashSet<(usize, u128)> = HashSet::new();
     for (index, (item, verdict)) in items.iter().zip(verdicts.iter_mut()).enumerate() {
         let mark = &item.queued.mark;

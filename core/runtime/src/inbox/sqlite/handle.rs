@@ -1,6 +1,7 @@
 //! The driver's side: answers from memory, collects the rest until the next flush.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -18,11 +19,12 @@ use super::reader::Reader;
 use super::schema;
 use super::settings::SqliteSettings;
 use super::shared::{Arrival, Ask, Await, Batch, News, QueuedMark, Shared};
-use super::writer::Writer;
+use super::writer::{Buffers, Writer};
 use crate::inbox::clock::BucketTime;
 use crate::inbox::filter::Generations;
+use crate::inbox::fresh::Fresh;
 use crate::inbox::place::{Held, Place};
-use crate::inbox::recent::{Recent, RecentMark};
+use crate::inbox::recent::{IdHasher, Recent, RecentMark};
 use crate::inbox::{Identity, Inbox, InboxError, InboxSink, InboxStats, LookUp, Mark, PartitionName};
 
 /// Ids kept exactly, with their digests, and about what that takes.
@@ -40,7 +42,8 @@ pub struct SqliteInbox {
     shared: Arc<Shared>,
     filter: Generations,
     recent: Recent,
-    places: HashMap<PartitionId, Place>,
+    fresh: Fresh,
+    places: hashbrown::HashMap<PartitionId, Place, BuildHasherDefault<IdHasher>>,
     bucket: i64,
     stamp: u64,
     number: u64,
@@ -93,6 +96,7 @@ impl SqliteInbox {
             time,
             bucket: 0,
             check_all: false,
+            buffers: Buffers::default(),
             foreign: std::collections::VecDeque::new(),
             compactor: Compactor::default(),
             stop: stopped,
@@ -116,7 +120,8 @@ impl SqliteInbox {
             shared,
             filter,
             recent: Recent::new(RECENT),
-            places: HashMap::new(),
+            fresh: Fresh::default(),
+            places: hashbrown::HashMap::default(),
             bucket,
             stamp: 0,
             number: 0,
@@ -142,7 +147,9 @@ impl SqliteInbox {
                     }
                 }
                 News::Marked { bucket, ids } => {
-                    ids.into_iter().for_each(|id| self.filter.insert(bucket, id));
+                    for id in ids {
+                        self.filter.insert(bucket, id);
+                    }
                 }
                 News::Bucket(bucket) => self.bucket = self.bucket.max(bucket),
                 News::Expired { until } => {
@@ -212,7 +219,10 @@ impl Inbox for SqliteInbox {
                     self.asked.push(Ask { delivery, id: id.0 });
                     LookUp::Pending
                 }
-                None => LookUp::NotSeen,
+                None => {
+                    self.fresh.put(delivery, id.0, self.filter.version());
+                    LookUp::NotSeen
+                }
             },
             Identity::Coordinates { partition, offset } => match self.places.get(&partition).map(|place| place.holds(offset, durable)) {
                 Some(Held::No) => LookUp::NotSeen,
@@ -229,10 +239,13 @@ impl Inbox for SqliteInbox {
         let number = self.number;
         let check = match mark.identity {
             Identity::Event(id) => {
-                let known = self.recent.get(id.0).is_some() || self.filter.contains(id.0);
-                self.filter.insert(self.bucket, id.0);
-                self.recent.insert(id.0, RecentMark { digest: mark.digest, number }, durable);
-                known
+                let fresh = self.fresh.is(mark.delivery, id.0, self.filter.version());
+                let recent = self.recent.insert(id.0, RecentMark { digest: mark.digest, number }, durable);
+                let contained = !fresh && self.filter.contains(id.0);
+                let claimed = self.filter.insert(self.bucket, id.0);
+                // Looked up and not found, and since then ids were only added to the link that has just taken this one. If this
+                // insertion itself went elsewhere, nobody knows.
+                recent || contained || (fresh && (claimed || !self.fresh.is(mark.delivery, id.0, self.filter.version())))
             }
             Identity::Coordinates { partition, offset } => self.places.get_mut(&partition).is_none_or(|place| {
                 let known = place.holds(offset, durable) != Held::No;
@@ -264,7 +277,8 @@ impl Inbox for SqliteInbox {
         {
             self.shared.counters.undecided.fetch_add(self.batch.marks.len() as u64, Ordering::Relaxed);
             // A writer that is gone has reported why.
-            drop(writer.send(std::mem::take(&mut self.batch)));
+            let next = Batch { marks: self.shared.spare(), ..Batch::default() };
+            drop(writer.send(std::mem::replace(&mut self.batch, next)));
         }
         if !self.asked.is_empty()
             && let Some(reader) = &self.reader
@@ -282,7 +296,9 @@ impl Inbox for SqliteInbox {
         InboxStats {
             marks: counters.marks.load(Ordering::Relaxed),
             segments: counters.segments.load(Ordering::Relaxed),
-            memory_bytes: self.filter.bytes().saturating_add(self.shared.filter_bytes()).saturating_add(self.recent.bytes()),
+            memory_bytes: [self.shared.filter_bytes(), self.recent.bytes(), counters.small_bytes.load(Ordering::Relaxed)]
+                .into_iter()
+                .fold(self.filter.bytes(), u64::saturating_add),
             commits: counters.commits.load(Ordering::Relaxed),
             reads: counters.reads.load(Ordering::Relaxed),
             commit_micros: counters.commit_micros.load(Ordering::Relaxed),

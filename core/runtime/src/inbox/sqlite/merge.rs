@@ -1,4 +1,4 @@
-//! Merges segments into one, a part of the id space per step.
+//! Makes one segment of many, or of small rows, a part of the id space per step.
 //!
 //! The result is invisible until the last step turns it live and its inputs dead in one transaction; a process that dies before
 //! leaves a segment that never counted.
@@ -7,84 +7,145 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Result};
 
-use super::entry;
+use super::entry::{self, Entry};
 use super::finder::{Finder, Segment};
 use super::schema::{self, BUILDING, DEAD, LIVE};
 use super::shared::Shared;
+use super::small::Small;
 use crate::inbox::filter::Bloom;
 
 /// About 32,000 ids per step: a few milliseconds.
 const STEP: i64 = 192;
 
+/// What is made into one.
+enum Inputs {
+    /// Segments by number, with their chunks.
+    Segments(Vec<(i64, i64)>),
+    /// All small rows of a bucket up to a number, which are in memory.
+    Small { bucket: i64, newest: i64, rows: Vec<Arc<Small>> },
+}
+
+/// What a step did, if its transaction commits.
+pub(super) enum Step {
+    /// Wrote a part with so many marks.
+    Part { next: i64, count: i64 },
+    /// The result counts now, and the inputs no longer.
+    Ended,
+    /// An input is gone.
+    GivenUp,
+}
+
 /// A merge under way.
 pub(super) struct Merge {
     id: i64,
     chunks: i64,
-    inputs: Vec<(i64, i64)>,
+    inputs: Inputs,
     next: i64,
     count: i64,
     filter: Bloom,
 }
 
 impl Merge {
-    /// Reserves the numbers of the result.
-    pub(super) fn begin(conn: &Connection, inputs: &[Segment], now: i64) -> Result<Self> {
-        let count: u64 = inputs.iter().map(|segment| segment.count).sum();
-        let chunks = entry::chunks_for(count);
+    /// Begins to merge segments of one bucket.
+    pub(super) fn of_segments(conn: &Connection, inputs: &[Segment], now: i64) -> Result<Self> {
+        let count = inputs.iter().map(|segment| segment.count).sum();
         let newest = inputs.iter().map(|segment| segment.newest).max().unwrap_or(0);
         let bucket = inputs.first().map_or(0, |segment| segment.bucket);
+        let inputs = Inputs::Segments(inputs.iter().map(|segment| (segment.id, segment.chunks)).collect());
+        Self::begin(conn, inputs, (count, bucket, newest), now)
+    }
+
+    /// Begins to fold the small rows of the oldest bucket that has any. They must be those of the open transaction.
+    pub(super) fn of_small(conn: &Connection, rows: &[Arc<Small>], now: i64) -> Result<Option<Self>> {
+        let Some(bucket) = rows.iter().map(|row| row.bucket).min() else { return Ok(None) };
+        let rows: Vec<_> = rows.iter().filter(|row| row.bucket == bucket).cloned().collect();
+        let newest = rows.last().map_or(0, |row| row.id);
+        let count = rows.iter().map(|row| row.count()).sum();
+        Self::begin(conn, Inputs::Small { bucket, newest, rows }, (count, bucket, newest), now).map(Some)
+    }
+
+    /// Reserves the numbers of the result.
+    fn begin(conn: &Connection, inputs: Inputs, (count, bucket, newest): (u64, i64, i64), now: i64) -> Result<Self> {
+        let chunks = entry::chunks_for(count);
         let id = schema::allocate(conn, chunks.saturating_add(1))?;
         conn.execute("INSERT INTO onceward_segment VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6)", (id, bucket, chunks, newest, BUILDING, now))?;
-        let inputs = inputs.iter().map(|segment| (segment.id, segment.chunks)).collect();
         Ok(Self { id, chunks, inputs, next: 0, count: 0, filter: Finder::new_filter(count) })
     }
 
-    /// Writes the next part, or ends the merge. `true`: goes on; `false`: ended; `None`: given up, since an input is gone.
-    pub(super) fn step(&mut self, conn: &Connection, shared: &Shared, budget: u64) -> Result<Option<bool>> {
+    /// Writes the next part, or ends the merge. A step whose commit fails is taken again, so nothing here moves on by itself: see
+    /// [`Merge::advance`] and [`Merge::publish`]. `marks` is room for those of a part.
+    pub(super) fn step(&mut self, conn: &Connection, marks: &mut Vec<Entry>) -> Result<Step> {
         if !self.is_intact(conn)? {
             self.give_up(conn)?;
-            return Ok(None);
+            return Ok(Step::GivenUp);
         }
         if let Some(from) = entry::chunk_start(self.next, self.chunks) {
-            self.write_part(conn, from)?;
-            return Ok(Some(true));
+            return self.write_part(conn, from, marks);
         }
-        for (input, _) in &self.inputs {
-            conn.prepare_cached("UPDATE onceward_segment SET state = ?2 WHERE id = ?1")?.execute((input, DEAD))?;
+        match &self.inputs {
+            Inputs::Segments(segments) => {
+                for (input, _) in segments {
+                    conn.prepare_cached("UPDATE onceward_segment SET state = ?2 WHERE id = ?1")?.execute((input, DEAD))?;
+                }
+            }
+            Inputs::Small { bucket, newest, .. } => {
+                conn.prepare_cached("DELETE FROM onceward_small WHERE id <= ?1 AND bucket = ?2")?.execute((newest, bucket))?;
+            }
         }
         conn.prepare_cached("UPDATE onceward_segment SET state = ?2, count = ?3 WHERE id = ?1")?.execute((self.id, LIVE, self.count))?;
         schema::reshape(conn)?;
-        let filter = Arc::new(std::mem::replace(&mut self.filter, Bloom::new(1, 8, 0)));
-        shared.retain_filters(|segment| self.inputs.iter().all(|(input, _)| *input != segment));
-        shared.keep_filter(self.id, &filter, budget);
-        Ok(Some(false))
+        Ok(Step::Ended)
     }
 
-    fn write_part(&mut self, conn: &Connection, from: u128) -> Result<()> {
-        let after = self.next.saturating_add(STEP);
-        let until = entry::chunk_start(after, self.chunks);
-        let mut marks = Vec::new();
+    /// A part is committed.
+    pub(super) fn advance(&mut self, next: i64, count: i64) {
+        self.next = next;
+        self.count = self.count.saturating_add(count);
+    }
+
+    /// The end is committed: the result's filter takes the place of those of its inputs. Answers the rows that were folded.
+    pub(super) fn publish(self, shared: &Shared, budget: u64) -> Vec<Arc<Small>> {
+        if let Inputs::Segments(segments) = &self.inputs {
+            shared.retain_filters(|segment| segments.iter().all(|(input, _)| *input != segment));
+        }
+        shared.keep_filter(self.id, &Arc::new(self.filter), budget);
+        if let Inputs::Small { rows, .. } = self.inputs { rows } else { Vec::new() }
+    }
+
+    fn write_part(&mut self, conn: &Connection, from: u128, marks: &mut Vec<Entry>) -> Result<Step> {
+        let next = self.next.saturating_add(STEP);
+        let until = entry::chunk_start(next, self.chunks);
+        marks.clear();
+        self.gather(conn, from, until, marks)?;
+        // A sort that merges the runs it finds is no faster with hundreds of short ones, and needs as much room again.
+        marks.sort_unstable_by_key(|&(id, _)| id);
+        marks.dedup_by_key(|mark| mark.0);
+        entry::write_chunks(conn, self.id, self.chunks, marks)?;
+        for &(id, _) in marks.iter() {
+            self.filter.insert(id);
+        }
+        Ok(Step::Part { next, count: i64::try_from(marks.len()).unwrap_or(0) })
+    }
+
+    /// Reads the marks from an id up to another, of one input after the other.
+    fn gather(&self, conn: &Connection, from: u128, until: Option<u128>, marks: &mut Vec<Entry>) -> Result<()> {
+        let segments = match &self.inputs {
+            Inputs::Segments(segments) => segments,
+            Inputs::Small { rows, .. } => {
+                rows.iter().for_each(|row| marks.extend(row.part(from, until)));
+                return Ok(());
+            }
+        };
         let mut read = conn.prepare_cached("SELECT ids FROM onceward_chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
-        for &(input, chunks) in &self.inputs {
+        for &(input, chunks) in segments {
             let first = entry::chunk_of(from, chunks);
-            let last = until.map_or(chunks, |until| entry::chunk_of(until, chunks));
+            let last = until.map_or(chunks, |until| entry::chunk_of(until, chunks)).min(chunks.saturating_sub(1));
             let start = input.saturating_add(1);
-            let mut rows = read.query((start.saturating_add(first), start.saturating_add(last.min(chunks.saturating_sub(1)))))?;
+            let mut rows = read.query((start.saturating_add(first), start.saturating_add(last)))?;
             while let Some(row) = rows.next()? {
-                let part = entry::entries(row.get_ref(0)?.as_blob()?);
-                marks.extend(part.filter(|&(id, _)| id >= from && until.is_none_or(|until| id < until)));
+                marks.extend(entry::entries(entry::part(row.get_ref(0)?.as_blob()?, from, until)));
             }
         }
-        // The parts are sorted runs, which this sort finds and merges.
-        marks.sort_by_key(|&(id, _)| id);
-        marks.dedup_by_key(|mark| mark.0);
-        let mut insert = conn.prepare_cached("INSERT OR REPLACE INTO onceward_chunk VALUES (?1, ?2)")?;
-        for (chunk, part) in entry::cut(&marks, self.chunks) {
-            insert.execute((self.id.saturating_add(1).saturating_add(chunk), entry::encode(part)))?;
-        }
-        marks.iter().for_each(|&(id, _)| self.filter.insert(id));
-        self.count = self.count.saturating_add(i64::try_from(marks.len()).unwrap_or(0));
-        self.next = after;
         Ok(())
     }
 
@@ -94,12 +155,24 @@ impl Merge {
         if !state.exists((self.id, BUILDING))? {
             return Ok(false);
         }
-        for (input, _) in &self.inputs {
-            if !state.exists((input, LIVE))? {
-                return Ok(false);
+        match &self.inputs {
+            Inputs::Segments(segments) => {
+                for (input, _) in segments {
+                    if !state.exists((input, LIVE))? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Inputs::Small { bucket, newest, rows } => {
+                // Rows never change and numbers never come back: as many as we hold are the ones that we hold. Another process folds or
+                // expires all or none of them.
+                let left: i64 = conn
+                    .prepare_cached("SELECT count(*) FROM onceward_small WHERE id <= ?1 AND bucket = ?2")?
+                    .query_row((newest, bucket), |row| row.get(0))?;
+                Ok(usize::try_from(left).is_ok_and(|left| left == rows.len()))
             }
         }
-        Ok(true)
     }
 
     /// Leaves what was written to be deleted.

@@ -2,14 +2,14 @@
 //!
 //! Random ids in a B-tree fall to 43,000 inserts per second at ten million rows, so marks are not rows. A group of marks is one
 //! immutable *segment*: its ids sorted and cut into page-sized *chunks*, so that the chunk of an id follows from its high bits and a
-//! look-up in a segment is one row by its number. Small groups go to a small row each and are folded into a segment later; segments
-//! of like size are merged eight to one. One thread writes, one answers look-ups that memory can't.
+//! look-up in a segment is one row by its number. Groups of the usual size go to a small row each, which stays in memory as well until
+//! enough of them are folded into a segment; segments of like size are merged sixteen to one. One thread writes, one answers look-ups that memory can't.
 //!
 //! | file | decides |
 //! |---|---|
 //! | `inbox` | the driver's side: filter, recent ids, what is queued |
 //! | `writer`, `group`, `effects` | when a transaction begins, what is in it, and what a failing statement costs |
-//! | `finder` | where an id is, given a snapshot of the file |
+//! | `finder`, `small` | where an id is, given a snapshot of the file |
 //! | `compact` | folding, merging and expiring in bounded steps |
 //! | `open`, `mount`, `fault` | which files are refused, and what SQLite's errors mean |
 
@@ -29,6 +29,7 @@ mod reader;
 mod schema;
 mod settings;
 mod shared;
+mod small;
 mod writer;
 
 pub use handle::SqliteInbox;

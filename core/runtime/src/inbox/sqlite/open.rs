@@ -16,6 +16,8 @@ use crate::inbox::InboxError;
 
 /// The first SQLite without the WAL-reset race.
 const OLDEST_SQLITE: i32 = 3_051_003;
+/// Page cache, taken as needed. Folding deletes small rows, and SQLite reads each of their pages to do so: they should still be here.
+const CACHE_KIB: i64 = -8_192;
 const HEADER: &[u8; 16] = b"SQLite format 3\0";
 
 /// A connection and the guard over its statements.
@@ -24,6 +26,17 @@ pub(super) struct Store {
     pub(super) guard: Guard,
     /// `data_version` when we last saw foreign commits; `None` before the first look.
     pub(super) seen: Option<i64>,
+}
+
+impl Store {
+    /// Begins a transaction that may write. Like [`Store::commit`] prepared once: each group needs both.
+    pub(super) fn begin(&self) -> rusqlite::Result<()> {
+        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
+    }
+
+    pub(super) fn commit(&self) -> rusqlite::Result<()> {
+        self.conn.prepare_cached("COMMIT")?.execute([]).map(drop)
+    }
 }
 
 /// Checks the file, makes our tables if they are missing, and runs `setup_sql`. Answers which file it is.
@@ -67,6 +80,7 @@ fn raw(path: &Path, flags: OpenFlags) -> rusqlite::Result<Store> {
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.set_prepared_statement_cache_capacity(128);
     conn.pragma_update(None, "mmap_size", 0)?;
+    conn.pragma_update(None, "cache_size", CACHE_KIB)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     let guard = Guard::install(&mut conn)?;
     Ok(Store { conn, guard, seen: None })

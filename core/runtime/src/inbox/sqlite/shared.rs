@@ -73,6 +73,10 @@ pub(super) enum News {
     Position { partition: PartitionId, epoch: Epoch, position: Position },
 }
 
+/// Buffers kept for flushes to come, and the largest worth keeping.
+const MOST_SPARE: usize = 16;
+const MOST_SPARE_MARKS: usize = 2_048;
+
 /// Parts of the store that can be down.
 pub(super) const WRITING: u32 = 1;
 /// See [`WRITING`].
@@ -87,6 +91,7 @@ pub(super) struct Shared {
     filters: Mutex<HashMap<i64, Arc<Bloom>>>,
     filter_bytes: AtomicU64,
     down: AtomicU32,
+    spare: Mutex<Vec<Vec<QueuedMark>>>,
     pub(super) sink: InboxSink,
     pub(super) counters: Counters,
 }
@@ -101,6 +106,8 @@ pub(super) struct Counters {
     pub(super) commit_micros: AtomicU64,
     pub(super) suspended: AtomicBool,
     pub(super) undecided: AtomicU64,
+    /// Bytes of small rows held in memory.
+    pub(super) small_bytes: AtomicU64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -117,6 +124,7 @@ impl Shared {
             filters: Mutex::default(),
             filter_bytes: AtomicU64::new(0),
             down: AtomicU32::new(0),
+            spare: Mutex::default(),
             sink,
             counters: Counters::default(),
         }
@@ -149,6 +157,22 @@ impl Shared {
         let mut held = lock(&self.news);
         self.fresh.store(false, Ordering::Release);
         Some((held.0, std::mem::take(&mut held.1)))
+    }
+
+    /// Room for the marks of a flush, which the writer has emptied: buffers that one thread makes and another frees cost page faults.
+    pub(super) fn spare(&self) -> Vec<QueuedMark> {
+        lock(&self.spare).pop().unwrap_or_default()
+    }
+
+    /// Gives room back.
+    pub(super) fn spared(&self, mut marks: Vec<QueuedMark>) {
+        marks.clear();
+        if marks.capacity() <= MOST_SPARE_MARKS {
+            let mut spare = lock(&self.spare);
+            if spare.len() < MOST_SPARE {
+                spare.push(marks);
+            }
+        }
     }
 
     pub(super) fn release(&self, partition: PartitionId, epoch: Epoch) {

@@ -9,9 +9,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use onceward_engine::{Digest, MarkResult, PartitionId};
 
 use super::compact::Compactor;
+use super::entry::Entry;
 use super::fault::{Fault, classify};
 use super::finder::{Finder, Newcomers};
-use super::group::{Item, Verdict};
+use super::group::{Items, Verdict};
 use super::open::{self, Store};
 use super::positions::{self, Kept};
 use super::settings::SqliteSettings;
@@ -26,11 +27,38 @@ const ENOUGH: usize = 1_024;
 const FEW: usize = 32;
 /// A gap in arrivals that ends the wait: perhaps everybody waits for these very marks.
 const QUIET: Duration = Duration::from_micros(300);
+const MOST_ROW_BYTES: usize = 6 << 20;
 const IDLE: Duration = Duration::from_secs(1);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// The writer has to stop: the store is broken, or closing took too long.
 pub(super) struct Gone;
+
+/// Room that every group needs again.
+#[derive(Default)]
+pub(super) struct Buffers {
+    pub(super) verdicts: Vec<Verdict>,
+    pub(super) marks: Vec<Entry>,
+    /// The marks of a step of a merge.
+    pub(super) merging: Vec<Entry>,
+    /// The bytes of folded rows.
+    pub(super) rows: Vec<Vec<u8>>,
+}
+
+impl Buffers {
+    /// Keeps the bytes of rows for rows to come: no more than a fold of rows of one size needs, or rows of very different sizes would
+    /// in time all lie in buffers of the largest.
+    pub(super) fn recycle(&mut self, rows: impl Iterator<Item = Vec<u8>>) {
+        let mut room = MOST_ROW_BYTES;
+        for row in rows.chain(std::mem::take(&mut self.rows)) {
+            room = room.saturating_sub(row.capacity());
+            if room == 0 {
+                return;
+            }
+            self.rows.push(row);
+        }
+    }
+}
 
 /// The writer's state.
 pub(super) struct Writer {
@@ -47,6 +75,7 @@ pub(super) struct Writer {
     pub(super) check_all: bool,
     /// Marks of other processes that the driver's side may not have known when it queued its own, by the stamp of their news.
     pub(super) foreign: VecDeque<(u64, IdMap<Digest>)>,
+    pub(super) buffers: Buffers,
     pub(super) compactor: Compactor,
     pub(super) stop: Receiver<()>,
     pub(super) asks: Sender<Vec<Ask>>,
@@ -77,7 +106,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        self.decide(&[], true)?;
+        self.decide(Items::NONE, true)?;
         self.give_up_merge();
         // Failing to checkpoint loses nothing: the next open does it.
         if let Some(store) = &self.store {
@@ -105,11 +134,10 @@ impl Writer {
         group
     }
 
-    fn process(&mut self, group: Vec<Batch>) -> Result<(), Gone> {
-        let mut items = Vec::with_capacity(group.iter().map(|batch| batch.marks.len()).sum());
+    fn process(&mut self, mut group: Vec<Batch>) -> Result<(), Gone> {
         let (mut arrivals, mut awaits) = (Vec::new(), Vec::new());
-        for (flush, batch) in group.into_iter().enumerate() {
-            for (partition, epoch, next) in batch.committed {
+        for batch in &mut group {
+            for (partition, epoch, next) in batch.committed.drain(..) {
                 if let Some(kept) = self.positions.get_mut(&partition)
                     && kept.epoch == epoch
                     && kept.position.committed != Some(next)
@@ -118,18 +146,18 @@ impl Writer {
                     kept.dirty = true;
                 }
             }
-            let (stamp, bucket) = (batch.stamp, batch.bucket);
-            items.extend(batch.marks.into_iter().map(|queued| Item { queued, flush, stamp, bucket }));
-            arrivals.extend(batch.arrivals);
-            awaits.extend(batch.awaits);
+            arrivals.append(&mut batch.arrivals);
+            awaits.append(&mut batch.awaits);
         }
+        let items = Items::Batches(&group);
         if !items.is_empty() {
-            let verdicts = self.decide(&items, false)?;
-            self.report(&items, verdicts);
+            let verdicts = self.decide(items, false)?;
+            self.report(items, verdicts);
         }
+        group.into_iter().for_each(|batch| self.shared.spared(batch.marks));
         if !arrivals.is_empty() && self.positions.values().any(|kept| kept.dirty) {
             // Loading would forget what no transaction has carried yet.
-            self.decide(&[], true)?;
+            self.decide(Items::NONE, true)?;
         }
         for arrival in arrivals {
             let group = self.settings.group.clone();
@@ -151,12 +179,14 @@ impl Writer {
         Ok(())
     }
 
-    fn report(&self, items: &[Item], verdicts: Vec<Verdict>) {
+    fn report(&mut self, items: Items<'_>, mut verdicts: Vec<Verdict>) {
         let fatal = self.settings.fatal_constraints;
-        let mut results = Vec::with_capacity(items.len());
-        for (item, verdict) in items.iter().zip(verdicts) {
+        let (mut count, mut last) = (0, 0);
+        let mut results = Vec::with_capacity(verdicts.len());
+        for (item, verdict) in items.iter().zip(verdicts.drain(..)) {
+            let queued = item.queued;
             if !matches!(verdict, Verdict::Write) {
-                self.shared.tell(News::Unmarked { identity: item.queued.mark.identity, number: item.queued.number });
+                self.shared.tell(News::Unmarked { identity: queued.mark.identity, number: queued.number });
             }
             let (result, error) = match verdict {
                 Verdict::Write => (MarkResult::Durable, None),
@@ -165,11 +195,13 @@ impl Writer {
                 Verdict::RolledBack => (MarkResult::RolledBack, None),
                 Verdict::Failed(failure) => (MarkResult::EffectFailed { fatal: fatal && failure.constraint }, Some(failure.text)),
             };
-            results.push(Marked { delivery: item.queued.mark.delivery, result, error });
+            results.push(Marked { delivery: queued.mark.delivery, result, error });
+            (count, last) = (count + 1, queued.number);
         }
+        self.buffers.verdicts = verdicts;
         // Before the fact: who hears it and looks an id up must find it decided.
-        self.shared.set_durable(items.last().map_or(0, |item| item.queued.number));
-        self.shared.counters.undecided.fetch_sub(items.len() as u64, Ordering::Relaxed);
+        self.shared.set_durable(last);
+        self.shared.counters.undecided.fetch_sub(count, Ordering::Relaxed);
         self.shared.say(InboxFact::Marked(results));
     }
 
@@ -249,7 +281,7 @@ impl Writer {
 
     /// Sees what other processes committed, inside a transaction.
     pub(super) fn see(&mut self, store: &mut Store) -> rusqlite::Result<()> {
-        let version: i64 = store.conn.query_row("PRAGMA data_version", [], |row| row.get(0))?;
+        let version: i64 = store.conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if store.seen == Some(version) && !self.finder.is_stale() {
             return Ok(());
         }
@@ -270,6 +302,7 @@ impl Writer {
         let counters = &self.shared.counters;
         counters.marks.store(self.finder.marks(), Ordering::Relaxed);
         counters.segments.store(self.finder.segments().len() as u64, Ordering::Relaxed);
+        counters.small_bytes.store(self.finder.small_bytes(), Ordering::Relaxed);
     }
 }
 
@@ -284,7 +317,7 @@ impl Newcomers for Foreign {
         self.buckets.entry(bucket).or_default().reserve(usize::try_from(count).unwrap_or(0));
     }
 
-    fn meet(&mut self, bucket: i64, (id, digest): super::entry::Entry) {
+    fn meet(&mut self, bucket: i64, (id, digest): Entry) {
         self.buckets.entry(bucket).or_default().insert(id, digest);
     }
 }
