@@ -168,8 +168,18 @@ async fn publishes_and_metrics_are_the_same_in_every_release() {
         "inbox_reads",
         "inbox_write_seconds",
     ];
-    let gauges =
-        ["in_flight", "in_flight_bytes", "inbox_marks", "partitions", "partitions_halted", "paused", "running_handlers", "waiting"];
+    let gauges = [
+        "in_flight",
+        "in_flight_bytes",
+        "inbox_marks",
+        "lag_records",
+        "partitions",
+        "partitions_halted",
+        "partitions_paused",
+        "paused",
+        "running_handlers",
+        "waiting",
+    ];
     let names: Vec<(String, &str)> = counters
         .iter()
         .map(|name| (format!("onceward_{name}"), "counter"))
