@@ -57,8 +57,8 @@ impl Half {
         self.marks.get(*at as usize).map(|mark| mark.1)
     }
 
-    /// Adds a mark or renews it; answers whether the id was there.
-    fn insert(&mut self, id: u128, mark: RecentMark) -> bool {
+    /// Adds a mark or renews it.
+    fn insert(&mut self, id: u128, mark: RecentMark) {
         let Self { marks, index } = self;
         let same = |&at: &u32| marks.get(at as usize).is_some_and(|held| held.0 == id);
         // An index that grows needs the hash of what it holds.
@@ -68,12 +68,10 @@ impl Half {
                 if let Some(held) = marks.get_mut(*place.get() as usize) {
                     held.1 = mark;
                 }
-                true
             }
             Entry::Vacant(place) => {
                 place.insert(marks.len() as u32);
                 marks.push((id, mark));
-                false
             }
         }
     }
@@ -118,15 +116,15 @@ impl Recent {
         self.young.get(id).or_else(|| self.old.get(id))
     }
 
-    /// Adds a mark; numbers rise. Answers whether the id was there.
-    pub(crate) fn insert(&mut self, id: u128, mark: RecentMark, durable: u64) -> bool {
+    /// Adds a mark; numbers rise.
+    pub(crate) fn insert(&mut self, id: u128, mark: RecentMark, durable: u64) {
         if self.young.marks.len() >= self.half && self.old_until <= durable {
             self.old.clear();
             std::mem::swap(&mut self.young, &mut self.old);
             self.old_until = self.last;
         }
         self.last = mark.number;
-        self.young.insert(id, mark) || self.old.get(id).is_some()
+        self.young.insert(id, mark);
     }
 
     /// Takes a mark out that was not written after all; other marks of the same id stay.
@@ -135,8 +133,9 @@ impl Recent {
         self.old.remove(id, number);
     }
 
-    /// Forgets everything decided, because marks have expired: what is left out here is found by the filter and the store.
-    pub(crate) fn clear_durable(&mut self, durable: u64) {
+    /// Forgets everything decided, because marks have expired: what is left out here is found by the filter and the store. Answers what
+    /// is left.
+    pub(crate) fn clear_durable(&mut self, durable: u64) -> impl Iterator<Item = u128> + '_ {
         let mut left: Vec<(u128, RecentMark)> = Vec::new();
         for half in [&mut self.old, &mut self.young] {
             // By way of the index: what was removed is not in it any more.
@@ -145,10 +144,9 @@ impl Recent {
             half.clear();
         }
         left.sort_unstable_by_key(|held| held.1.number);
-        left.into_iter().for_each(|(id, mark)| {
-            self.young.insert(id, mark);
-        });
+        left.into_iter().for_each(|(id, mark)| self.young.insert(id, mark));
         self.old_until = 0;
+        self.young.marks.iter().map(|held| held.0)
     }
 
     /// Memory used, about.
@@ -174,9 +172,9 @@ mod tests {
     #[test]
     fn what_is_not_durable_is_never_forgotten_and_the_rest_is_bounded() {
         let mut recent = Recent::new(100);
-        (1..=1_000).for_each(|number| assert!(!recent.insert(id(number), mark(number), 0)));
+        (1..=1_000).for_each(|number| recent.insert(id(number), mark(number), 0));
         assert!((1..=1_000).all(|number| recent.get(id(number)).is_some_and(|held| held.number == number)));
-        (1_001..=2_000).for_each(|number| assert!(!recent.insert(id(number), mark(number), number - 10)));
+        (1_001..=2_000).for_each(|number| recent.insert(id(number), mark(number), number - 10));
         assert!((1_951..=2_000).all(|number| recent.get(id(number)).is_some()));
         assert!((1..=2_000).filter(|&number| recent.get(id(number)).is_some()).count() <= 100);
     }
@@ -185,24 +183,23 @@ mod tests {
     fn the_latest_mark_of_an_id_counts_and_only_the_mark_named_is_removed() {
         let mut recent = Recent::new(4);
         recent.insert(id(1), mark(1), 0);
-        assert!(recent.insert(id(1), mark(2), 0));
+        recent.insert(id(1), mark(2), 0);
         recent.remove(id(1), 1);
         assert_eq!(recent.get(id(1)).map(|held| held.number), Some(2));
         recent.remove(id(1), 2);
         assert!(recent.get(id(1)).is_none());
         // In the old half as well.
-        (3..=5).for_each(|number| assert!(!recent.insert(id(number), mark(number), 0)));
-        assert!(recent.insert(id(3), mark(6), 0));
+        (3..=5).for_each(|number| recent.insert(id(number), mark(number), 0));
+        recent.insert(id(3), mark(6), 0);
         assert_eq!(recent.get(id(3)).map(|held| held.number), Some(6));
     }
 
     #[test]
     fn after_expiry_only_what_is_queued_is_left() {
         let mut recent = Recent::new(10);
-        (1..=30).for_each(|number| assert!(!recent.insert(id(number), mark(number), 0)));
+        (1..=30).for_each(|number| recent.insert(id(number), mark(number), 0));
         recent.remove(id(29), 29);
-        recent.clear_durable(25);
-        let left: Vec<u64> = (1..=30).filter(|&number| recent.get(id(number)).is_some()).collect();
-        assert_eq!(left, [26, 27, 28, 30]);
+        assert_eq!(recent.clear_durable(25).collect::<Vec<_>>(), [26, 27, 28, 30].map(id));
+        assert_eq!((1..=30).filter(|&number| recent.get(id(number)).is_some()).count(), 4);
     }
 }

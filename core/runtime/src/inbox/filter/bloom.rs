@@ -22,6 +22,13 @@ impl Bloom {
         Self { blocks: vec![Block([0; 8]); usize::try_from(blocks).unwrap_or(1)], turn }
     }
 
+    /// Empties it for so many other ids, keeping its memory.
+    pub(crate) fn reset(&mut self, ids: u64, bits_per_id: u64) {
+        let blocks = ids.saturating_mul(bits_per_id).div_ceil(BLOCK_BITS).max(1);
+        self.blocks.clear();
+        self.blocks.resize(usize::try_from(blocks).unwrap_or(1), Block([0; 8]));
+    }
+
     /// The block comes from the *high* bits: ids that arrive sorted walk through memory once, which makes loading ten million quick.
     fn place(&self, id: u128) -> (usize, u64) {
         let high = u128::from((id >> 64) as u64);

@@ -1,7 +1,6 @@
 //! Housekeeping between groups, in steps of a few milliseconds, so that no mark waits for it noticeably.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::fault::classify;
@@ -11,7 +10,6 @@ use super::merge::{Merge, Step};
 use super::open::Store;
 use super::schema::{self, BUILDING, DEAD, LIVE};
 use super::shared::News;
-use super::small::Small;
 use super::writer::{Gone, Writer};
 
 /// Small rows are folded at so many ids, or so many rows. They wait in memory, 21 bytes for an id.
@@ -118,7 +116,7 @@ impl Writer {
             Step::Ended => {
                 let rows = merge.publish(&self.shared, self.filter_budget());
                 self.reshaped();
-                self.buffers.recycle(rows.into_iter().filter_map(Arc::into_inner).map(Small::into_bytes));
+                self.buffers.folded.keep(rows);
             }
             // Another process merged or expired it. What was written is deleted like a dead segment.
             Step::GivenUp => self.compactor.purge = true,
@@ -222,16 +220,16 @@ fn expire(store: &Store, until: i64) -> rusqlite::Result<()> {
 /// Deletes some chunks of a dead segment; answers whether there may be more.
 fn purge(store: &Store) -> rusqlite::Result<bool> {
     let conn = &store.conn;
-    let mut find = conn.prepare_cached("SELECT id, chunks FROM onceward_segment WHERE state = ?1 ORDER BY id LIMIT 1")?;
-    let mut rows = find.query([DEAD])?;
+    let mut find = conn.prepare_cached(&format!("SELECT id, chunks FROM onceward_segment WHERE state = {DEAD} ORDER BY id LIMIT 1"))?;
+    let mut rows = find.query([])?;
     let Some(row) = rows.next()? else { return Ok(false) };
     let (id, chunks): (i64, i64) = (row.get(0)?, row.get(1)?);
     drop(rows);
     let deleted = conn
-        .prepare_cached(
-            "DELETE FROM onceward_chunk WHERE id IN (SELECT id FROM onceward_chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3)",
-        )?
-        .execute((id.saturating_add(1), id.saturating_add(chunks), PURGE_CHUNKS))?;
+        .prepare_cached(&format!(
+            "DELETE FROM onceward_chunk WHERE id IN (SELECT id FROM onceward_chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT {PURGE_CHUNKS})"
+        ))?
+        .execute((id.saturating_add(1), id.saturating_add(chunks)))?;
     if i64::try_from(deleted).unwrap_or(0) < PURGE_CHUNKS {
         conn.prepare_cached("DELETE FROM onceward_segment WHERE id = ?1 AND state = ?2")?.execute((id, DEAD))?;
     }

@@ -23,12 +23,24 @@ pub(super) fn encode(bytes: &mut Vec<u8>, entries: &[Entry]) {
     }
 }
 
-/// The bytes of the marks from an id up to another, of sorted ones.
-pub(super) fn part(bytes: &[u8], from: u128, until: Option<u128>) -> &[u8] {
+/// The marks from an id up to another, of sorted ones.
+pub(super) fn part(bytes: &[u8], from: u128, until: Option<u128>) -> &[[u8; WIDTH]] {
     let marks = bytes.as_chunks::<WIDTH>().0;
     let start = marks.partition_point(|entry| decode(entry).0 < from);
     let end = until.map_or(marks.len(), |until| marks.partition_point(|entry| decode(entry).0 < until));
-    marks.get(start..end).map_or(&[], |marks| marks.as_flattened())
+    marks.get(start..end).unwrap_or_default()
+}
+
+/// Moves the marks below an id from the start of a sorted run to the end of a list; all of them if there is no such id.
+pub(super) fn take_until(run: &mut &[[u8; WIDTH]], end: Option<u128>, marks: &mut Vec<Entry>) {
+    while let Some((first, rest)) = run.split_first() {
+        let mark = decode(first);
+        if end.is_some_and(|end| mark.0 >= end) {
+            return;
+        }
+        marks.push(mark);
+        *run = rest;
+    }
 }
 
 /// The marks in a blob; a torn tail is left out.

@@ -14,9 +14,9 @@ use super::shared::Shared;
 use super::small::Small;
 use crate::inbox::filter::Bloom;
 
-const SEGMENT_BITS: u64 = 8;
+pub(super) const SEGMENT_BITS: u64 = 8;
 /// Bits of a segment's filter lie elsewhere than those of the filter in front, or both would be wrong together.
-const SEGMENT_TURN: u32 = 29;
+pub(super) const SEGMENT_TURN: u32 = 29;
 
 /// A live segment.
 #[derive(Clone)]
@@ -71,7 +71,7 @@ impl Finder {
 
     /// Memory that these rows take.
     pub(super) fn small_bytes(&self) -> u64 {
-        self.small.iter().map(|row| row.bytes()).sum()
+        self.small.iter().map(|row| row.memory()).sum()
     }
 
     /// Marks that count.
@@ -89,8 +89,10 @@ impl Finder {
             return Ok(());
         }
         let mut segments = conn
-            .prepare_cached("SELECT id, bucket, count, chunks, newest FROM onceward_segment WHERE id > ?1 AND state = ?2 ORDER BY id")?
-            .query_map((from, LIVE), |row| {
+            .prepare_cached(&format!(
+                "SELECT id, bucket, count, chunks, newest FROM onceward_segment WHERE id > ?1 AND state = {LIVE} ORDER BY id"
+            ))?
+            .query_map([from], |row| {
                 let count: i64 = row.get(2)?;
                 Ok(Segment {
                     id: row.get(0)?,
@@ -123,11 +125,16 @@ impl Finder {
         let mut statement = conn.prepare_cached("SELECT id, bucket, ids FROM onceward_small WHERE id > ?1 ORDER BY id")?;
         let mut rows = statement.query([seen])?;
         while let Some(row) = rows.next()? {
-            let row = Small::new(row.get(0)?, row.get(1)?, row.get_ref(2)?.as_blob()?.to_vec());
+            let id = row.get(0)?;
+            let row = match shared.small(id) {
+                Some(row) => row,
+                // SQLite reads a large column only when it is asked for.
+                None => Arc::new(Small::read(id, row.get(1)?, row.get_ref(2)?.as_blob()?)),
+            };
             if let Some(newcomers) = newcomers.as_deref_mut() {
                 row.marks().for_each(|entry| newcomers.meet(row.bucket, entry));
             }
-            small.push(Arc::new(row));
+            small.push(row);
         }
         // Rows never change, so those that are left need not be read again.
         let left = if from == seen { None } else { Some(numbers_of_small(conn, seen)?) };
@@ -135,7 +142,13 @@ impl Finder {
         if let Some(left) = left {
             self.segments = segments;
             shared.retain_filters(|id| self.segments.iter().any(|segment| segment.id == id));
-            self.small.retain(|row| left.binary_search(&row.id).is_ok());
+            self.small.retain(|row| {
+                let stays = left.binary_search(&row.id).is_ok();
+                if !stays {
+                    shared.drop_small(row.id);
+                }
+                stays
+            });
         } else {
             self.segments.append(&mut segments);
         }
@@ -191,10 +204,12 @@ impl Finder {
     }
 
     /// Adds a small row that this process has just committed.
-    pub(super) fn add_small(&mut self, row: Small) {
+    pub(super) fn add_small(&mut self, shared: &Shared, row: Small) {
+        let row = Arc::new(row);
+        shared.keep_small(&row);
         self.last = row.id;
         self.small_ids = self.small_ids.saturating_add(row.count());
-        self.small.push(Arc::new(row));
+        self.small.push(row);
     }
 
     /// The oldest bucket that holds marks.

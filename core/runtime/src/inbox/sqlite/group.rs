@@ -64,6 +64,11 @@ impl<'a> Items<'a> {
         self.batches().iter().fold(one, |sum, batch| sum.saturating_add(batch.marks.len()))
     }
 
+    /// Whether a batch is so. Alone, a mark has no batch.
+    fn any_batch(self, so: impl Fn(&Batch) -> bool) -> bool {
+        self.batches().iter().any(|batch| !batch.marks.is_empty() && so(batch))
+    }
+
     pub(super) fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -100,7 +105,7 @@ enum Ended {
 enum Written {
     Nothing,
     Segment { id: i64, chunks: i64 },
-    Small { id: i64, ids: Vec<u8> },
+    Small(Small),
 }
 
 impl Writer {
@@ -215,8 +220,10 @@ impl Writer {
             }
         }
         // By key, whether it is to be written already: the keys that may come twice, few or none.
-        let mut twice: hashbrown::HashMap<(PartitionId, u128), bool, BuildHasherDefault<IdHasher>> =
-            items.iter().filter(|item| item.queued.check).map(|item| (key(item.queued.mark.identity), false)).collect();
+        let mut twice: hashbrown::HashMap<(PartitionId, u128), bool, BuildHasherDefault<IdHasher>> = hashbrown::HashMap::default();
+        if items.any_batch(|batch| batch.checks > 0) {
+            twice.extend(items.iter().filter(|item| item.queued.check).map(|item| (key(item.queued.mark.identity), false)));
+        }
         let mut verdicts = std::mem::take(&mut self.buffers.verdicts);
         verdicts.clear();
         for item in items.iter() {
@@ -277,10 +284,11 @@ impl Writer {
         }
         if marks.len() < SEGMENT_FROM {
             let id = schema::allocate(conn, 1)?;
-            let mut ids = self.buffers.rows.pop().unwrap_or_default();
-            entry::encode(&mut ids, marks);
-            conn.prepare_cached("INSERT INTO onceward_small VALUES (?1, ?2, ?3)")?.execute((id, bucket, &ids))?;
-            return Ok(Written::Small { id, ids });
+            let mut row = self.buffers.folded.take();
+            entry::encode(row.bytes_mut(), marks);
+            row.ready(id, bucket);
+            conn.prepare_cached("INSERT INTO onceward_small VALUES (?1, ?2, ?3)")?.execute((id, bucket, row.as_bytes()))?;
+            return Ok(Written::Small(row));
         }
         let (id, chunks) = write_segment(conn, marks, bucket, now)?;
         Ok(Written::Segment { id, chunks })
@@ -289,7 +297,7 @@ impl Writer {
     fn committed(&mut self, items: Items<'_>, marks: &[Entry], places: HashMap<PartitionId, Position>, bucket: i64, written: Written) {
         match written {
             Written::Nothing => {}
-            Written::Small { id, ids } => self.finder.add_small(Small::new(id, bucket, ids)),
+            Written::Small(row) => self.finder.add_small(&self.shared, row),
             Written::Segment { id, chunks } => self.finder.add_segment(&self.shared, id, bucket, chunks, marks),
         }
         for (partition, position) in places {
@@ -301,7 +309,7 @@ impl Writer {
             self.bucket = bucket;
             self.shared.tell(News::Bucket(bucket));
         }
-        if items.iter().any(|item| item.bucket != bucket) {
+        if items.any_batch(|batch| batch.bucket != bucket) || matches!(items, Items::One(item) if item.bucket != bucket) {
             self.shared.tell(News::Marked { bucket, ids: marks.iter().map(|&(id, _)| id).collect() });
         }
         self.shared.counters.commits.fetch_add(1, Ordering::Relaxed);
@@ -329,6 +337,9 @@ fn key(identity: Identity) -> (PartitionId, u128) {
 
 /// Runs the statements of those who are to be written. `false`: the plan changed, and the transaction must begin again.
 fn run_effects(store: &Store, items: Items<'_>, verdicts: &mut [Verdict], plan: &mut Plan) -> rusqlite::Result<bool> {
+    if !items.any_batch(|batch| batch.effects) && matches!(items, Items::Batches(_)) {
+        return Ok(true);
+    }
     let mut failed: HashSet<(usize, u128)> = HashSet::new();
     for (index, (item, verdict)) in items.iter().zip(verdicts.iter_mut()).enumerate() {
         let mark = &item.queued.mark;

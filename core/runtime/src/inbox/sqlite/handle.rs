@@ -154,7 +154,10 @@ impl SqliteInbox {
                 News::Bucket(bucket) => self.bucket = self.bucket.max(bucket),
                 News::Expired { until } => {
                     self.filter.expire(until);
-                    self.recent.clear_durable(durable);
+                    // Everything in the recent set stays in the filter, which is asked first.
+                    for id in self.recent.clear_durable(durable) {
+                        self.filter.insert(self.bucket, id);
+                    }
                 }
                 News::Position { partition, epoch, position } => {
                     self.places.insert(partition, Place::loaded(epoch, position));
@@ -212,16 +215,16 @@ impl Inbox for SqliteInbox {
     fn look_up(&mut self, delivery: DeliveryId, identity: Identity, digest: Digest) -> LookUp {
         let durable = self.sync();
         match identity {
+            Identity::Event(id) if !self.filter.contains(id.0) => {
+                self.fresh.put(delivery, id.0, self.filter.version());
+                LookUp::NotSeen
+            }
             Identity::Event(id) => match self.recent.get(id.0) {
                 Some(mark) if mark.number <= durable => LookUp::Seen(mark.digest),
                 Some(_) => self.wait(delivery, identity, digest),
-                None if self.filter.contains(id.0) => {
+                None => {
                     self.asked.push(Ask { delivery, id: id.0 });
                     LookUp::Pending
-                }
-                None => {
-                    self.fresh.put(delivery, id.0, self.filter.version());
-                    LookUp::NotSeen
                 }
             },
             Identity::Coordinates { partition, offset } => match self.places.get(&partition).map(|place| place.holds(offset, durable)) {
@@ -240,12 +243,12 @@ impl Inbox for SqliteInbox {
         let check = match mark.identity {
             Identity::Event(id) => {
                 let fresh = self.fresh.is(mark.delivery, id.0, self.filter.version());
-                let recent = self.recent.insert(id.0, RecentMark { digest: mark.digest, number }, durable);
                 let contained = !fresh && self.filter.contains(id.0);
                 let claimed = self.filter.insert(self.bucket, id.0);
+                self.recent.insert(id.0, RecentMark { digest: mark.digest, number }, durable);
                 // Looked up and not found, and since then ids were only added to the link that has just taken this one. If this
                 // insertion itself went elsewhere, nobody knows.
-                recent || contained || (fresh && (claimed || !self.fresh.is(mark.delivery, id.0, self.filter.version())))
+                contained || (fresh && (claimed || !self.fresh.is(mark.delivery, id.0, self.filter.version())))
             }
             Identity::Coordinates { partition, offset } => self.places.get_mut(&partition).is_none_or(|place| {
                 let known = place.holds(offset, durable) != Held::No;
@@ -253,6 +256,8 @@ impl Inbox for SqliteInbox {
                 known
             }),
         };
+        self.batch.checks += usize::from(check);
+        self.batch.effects |= !mark.statements.is_empty();
         self.batch.marks.push(QueuedMark { mark, number, check });
     }
 

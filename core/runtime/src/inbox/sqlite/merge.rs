@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, OptionalExtension, Result};
 
-use super::entry::{self, Entry};
+use super::entry::{self, WIDTH};
 use super::finder::{Finder, Segment};
 use super::schema::{self, BUILDING, DEAD, LIVE};
 use super::shared::Shared;
@@ -73,14 +73,14 @@ impl Merge {
     }
 
     /// Writes the next part, or ends the merge. A step whose commit fails is taken again, so nothing here moves on by itself: see
-    /// [`Merge::advance`] and [`Merge::publish`]. `marks` is room for those of a part.
-    pub(super) fn step(&mut self, conn: &Connection, marks: &mut Vec<Entry>) -> Result<Step> {
+    /// [`Merge::advance`] and [`Merge::publish`]. `room` is for the bytes of a part.
+    pub(super) fn step(&mut self, conn: &Connection, room: &mut Vec<u8>) -> Result<Step> {
         if !self.is_intact(conn)? {
             self.give_up(conn)?;
             return Ok(Step::GivenUp);
         }
         if let Some(from) = entry::chunk_start(self.next, self.chunks) {
-            return self.write_part(conn, from, marks);
+            return self.write_part(conn, from, room);
         }
         match &self.inputs {
             Inputs::Segments(segments) => {
@@ -112,53 +112,50 @@ impl Merge {
         if let Inputs::Small { rows, .. } = self.inputs { rows } else { Vec::new() }
     }
 
-    fn write_part(&mut self, conn: &Connection, from: u128, marks: &mut Vec<Entry>) -> Result<Step> {
-        let next = self.next.saturating_add(STEP);
+    fn write_part(&mut self, conn: &Connection, from: u128, room: &mut Vec<u8>) -> Result<Step> {
+        let next = self.next.saturating_add(STEP).min(self.chunks);
         let until = entry::chunk_start(next, self.chunks);
-        marks.clear();
-        self.gather(conn, from, until, marks)?;
-        // A sort that merges the runs it finds is no faster with hundreds of short ones, and needs as much room again.
-        marks.sort_unstable_by_key(|&(id, _)| id);
-        marks.dedup_by_key(|mark| mark.0);
-        entry::write_chunks(conn, self.id, self.chunks, marks)?;
-        for &(id, _) in marks.iter() {
-            self.filter.insert(id);
-        }
-        Ok(Step::Part { next, count: i64::try_from(marks.len()).unwrap_or(0) })
-    }
-
-    /// Reads the marks from an id up to another, of one input after the other.
-    fn gather(&self, conn: &Connection, from: u128, until: Option<u128>, marks: &mut Vec<Entry>) -> Result<()> {
-        let segments = match &self.inputs {
-            Inputs::Segments(segments) => segments,
-            Inputs::Small { rows, .. } => {
-                rows.iter().for_each(|row| marks.extend(row.part(from, until)));
-                return Ok(());
+        let mut runs: Vec<&[[u8; WIDTH]]> = match &self.inputs {
+            Inputs::Small { rows, .. } => rows.iter().map(|row| row.part(from, until)).collect(),
+            Inputs::Segments(segments) => {
+                let ends = read_parts(conn, segments, from, until, room)?;
+                let starts = std::iter::once(0).chain(ends.iter().copied());
+                starts.zip(&ends).filter_map(|(start, &end)| room.get(start..end)).map(|run| run.as_chunks().0).collect()
             }
         };
-        let mut read = conn.prepare_cached("SELECT ids FROM onceward_chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
-        for &(input, chunks) in segments {
-            let first = entry::chunk_of(from, chunks);
-            let last = until.map_or(chunks, |until| entry::chunk_of(until, chunks)).min(chunks.saturating_sub(1));
-            let start = input.saturating_add(1);
-            let mut rows = read.query((start.saturating_add(first), start.saturating_add(last)))?;
-            while let Some(row) = rows.next()? {
-                marks.extend(entry::entries(entry::part(row.get_ref(0)?.as_blob()?, from, until)));
+        let mut insert = conn.prepare_cached("INSERT OR REPLACE INTO onceward_chunk VALUES (?1, ?2)")?;
+        let (mut marks, mut bytes, mut count) = (Vec::new(), Vec::new(), 0_i64);
+        for chunk in self.next..next {
+            // The runs are sorted, so what belongs to a chunk lies at the start of each. A chunk fits into the first-level cache, which
+            // sorts it faster than merging hundreds of runs would.
+            let end = entry::chunk_start(chunk.saturating_add(1), self.chunks);
+            runs.iter_mut().for_each(|run| entry::take_until(run, end, &mut marks));
+            marks.sort_unstable_by_key(|&(id, _)| id);
+            marks.dedup_by_key(|mark| mark.0);
+            if !marks.is_empty() {
+                entry::encode(&mut bytes, &marks);
+                insert.execute((self.id.saturating_add(1).saturating_add(chunk), &bytes))?;
+            }
+            for (id, _) in marks.drain(..) {
+                self.filter.insert(id);
+                count = count.saturating_add(1);
             }
         }
-        Ok(())
+        Ok(Step::Part { next, count })
     }
 
     /// Whether we still build, and every input still counts.
     fn is_intact(&self, conn: &Connection) -> Result<bool> {
-        let mut state = conn.prepare_cached("SELECT 1 FROM onceward_segment WHERE id = ?1 AND state = ?2")?;
-        if !state.exists((self.id, BUILDING))? {
+        let mut state = conn.prepare_cached("SELECT state FROM onceward_segment WHERE id = ?1")?;
+        let mut is =
+            |id: i64, wanted: i64| state.query_row([id], |row| row.get(0)).optional().map(|state: Option<i64>| state == Some(wanted));
+        if !is(self.id, BUILDING)? {
             return Ok(false);
         }
         match &self.inputs {
             Inputs::Segments(segments) => {
                 for (input, _) in segments {
-                    if !state.exists((input, LIVE))? {
+                    if !is(*input, LIVE)? {
                         return Ok(false);
                     }
                 }
@@ -180,4 +177,22 @@ impl Merge {
         conn.execute("UPDATE onceward_segment SET state = ?2 WHERE id = ?1 AND state = ?3", (self.id, DEAD, BUILDING))?;
         Ok(())
     }
+}
+
+/// Reads the marks from an id up to another, of one segment after the other; answers where each ends.
+fn read_parts(conn: &Connection, segments: &[(i64, i64)], from: u128, until: Option<u128>, room: &mut Vec<u8>) -> Result<Vec<usize>> {
+    room.clear();
+    let mut ends = Vec::with_capacity(segments.len());
+    let mut read = conn.prepare_cached("SELECT ids FROM onceward_chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
+    for &(segment, chunks) in segments {
+        let first = entry::chunk_of(from, chunks);
+        let last = until.map_or(chunks, |until| entry::chunk_of(until, chunks)).min(chunks.saturating_sub(1));
+        let start = segment.saturating_add(1);
+        let mut rows = read.query((start.saturating_add(first), start.saturating_add(last)))?;
+        while let Some(row) = rows.next()? {
+            room.extend_from_slice(entry::part(row.get_ref(0)?.as_blob()?, from, until).as_flattened());
+        }
+        ends.push(room.len());
+    }
+    Ok(ends)
 }

@@ -81,11 +81,11 @@ impl Reader {
             Some(store) => store,
             None => open::again(&self.settings, &self.instance)?,
         };
-        store.conn.execute_batch("BEGIN")?;
+        store.conn.prepare_cached("BEGIN")?.execute([])?;
         self.finder.refresh(&store.conn, &self.shared, None)?;
         self.finder.borrow_filters(&self.shared);
         let answers = asks.iter().map(|ask| Ok((ask.delivery, self.finder.find(&store.conn, ask.id)?))).collect();
-        store.conn.execute_batch("COMMIT")?;
+        store.commit()?;
         self.store = Some(store);
         answers
     }

@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Result};
 /// Version of the tables.
 pub(super) const VERSION: i64 = 1;
 
-/// States of a segment: a merge still writes it; it counts; its chunks may be deleted.
+/// States of a segment: a merge still writes it; it counts; its chunks may be deleted. Statements compare with the number itself: SQLite
+/// prepares a statement again whenever a parameter changes that its planner looked at.
 pub(super) const BUILDING: i64 = 0;
 /// See [`BUILDING`].
 pub(super) const LIVE: i64 = 1;

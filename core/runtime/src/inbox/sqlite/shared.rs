@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use onceward_engine::{DeliveryId, Digest, Epoch, Offset, PartitionId};
 
+use super::small::Small;
 use crate::inbox::filter::Bloom;
 use crate::inbox::place::Position;
 use crate::inbox::{Identity, InboxFact, InboxSink, Mark};
@@ -44,6 +45,9 @@ pub(super) struct Arrival {
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) marks: Vec<QueuedMark>,
+    /// How many of them are to be checked, and whether any carries statements: most batches need not be searched for those.
+    pub(super) checks: usize,
+    pub(super) effects: bool,
     pub(super) committed: Vec<(PartitionId, Epoch, Offset)>,
     pub(super) arrivals: Vec<Arrival>,
     pub(super) awaits: Vec<Await>,
@@ -90,6 +94,7 @@ pub(super) struct Shared {
     released: Mutex<HashMap<PartitionId, Epoch>>,
     filters: Mutex<HashMap<i64, Arc<Bloom>>>,
     filter_bytes: AtomicU64,
+    small: Mutex<HashMap<i64, Arc<Small>>>,
     down: AtomicU32,
     spare: Mutex<Vec<Vec<QueuedMark>>>,
     pub(super) sink: InboxSink,
@@ -123,6 +128,7 @@ impl Shared {
             released: Mutex::default(),
             filters: Mutex::default(),
             filter_bytes: AtomicU64::new(0),
+            small: Mutex::default(),
             down: AtomicU32::new(0),
             spare: Mutex::default(),
             sink,
@@ -157,6 +163,21 @@ impl Shared {
         let mut held = lock(&self.news);
         self.fresh.store(false, Ordering::Release);
         Some((held.0, std::mem::take(&mut held.1)))
+    }
+
+    /// A small row that the other thread has in memory. Rows never change and numbers never come back, so whoever finds the number in
+    /// its snapshot may take the row from here.
+    pub(super) fn small(&self, id: i64) -> Option<Arc<Small>> {
+        lock(&self.small).get(&id).cloned()
+    }
+
+    pub(super) fn keep_small(&self, row: &Arc<Small>) {
+        lock(&self.small).insert(row.id, Arc::clone(row));
+    }
+
+    /// A row is gone from the file.
+    pub(super) fn drop_small(&self, id: i64) {
+        lock(&self.small).remove(&id);
     }
 
     /// Room for the marks of a flush, which the writer has emptied: buffers that one thread makes and another frees cost page faults.

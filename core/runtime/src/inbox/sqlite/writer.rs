@@ -17,6 +17,7 @@ use super::open::{self, Store};
 use super::positions::{self, Kept};
 use super::settings::SqliteSettings;
 use super::shared::{Ask, Await, Batch, News, Shared, WRITING};
+use super::small::Folded;
 use crate::inbox::clock::BucketTime;
 use crate::inbox::recent::IdMap;
 use crate::inbox::{Identity, InboxError, InboxFact, Marked};
@@ -27,7 +28,6 @@ const ENOUGH: usize = 1_024;
 const FEW: usize = 32;
 /// A gap in arrivals that ends the wait: perhaps everybody waits for these very marks.
 const QUIET: Duration = Duration::from_micros(300);
-const MOST_ROW_BYTES: usize = 6 << 20;
 const IDLE: Duration = Duration::from_secs(1);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -39,25 +39,9 @@ pub(super) struct Gone;
 pub(super) struct Buffers {
     pub(super) verdicts: Vec<Verdict>,
     pub(super) marks: Vec<Entry>,
-    /// The marks of a step of a merge.
-    pub(super) merging: Vec<Entry>,
-    /// The bytes of folded rows.
-    pub(super) rows: Vec<Vec<u8>>,
-}
-
-impl Buffers {
-    /// Keeps the bytes of rows for rows to come: no more than a fold of rows of one size needs, or rows of very different sizes would
-    /// in time all lie in buffers of the largest.
-    pub(super) fn recycle(&mut self, rows: impl Iterator<Item = Vec<u8>>) {
-        let mut room = MOST_ROW_BYTES;
-        for row in rows.chain(std::mem::take(&mut self.rows)) {
-            room = room.saturating_sub(row.capacity());
-            if room == 0 {
-                return;
-            }
-            self.rows.push(row);
-        }
-    }
+    /// The bytes that a step of a merge reads.
+    pub(super) merging: Vec<u8>,
+    pub(super) folded: Folded,
 }
 
 /// The writer's state.
