@@ -12,9 +12,6 @@ impl Engine {
     pub(crate) fn check_start(&mut self, index: u32, remembered: Option<Offset>) {
         let Some(partition) = self.partitions.get(index) else { return };
         let assignment = partition.assignment;
-        if !assignment.committed {
-            return;
-        }
         let mut from = assignment.from;
         if let Some(remembered) = remembered.filter(|&remembered| remembered > from) {
             let on_rewind = self.policy(assignment.policy).on_rewind;
@@ -29,14 +26,20 @@ impl Engine {
                 }
             }
         }
-        if assignment.oldest > from {
+        if assignment.committed && assignment.oldest > from {
             self.meet_gap(index, from, assignment.oldest);
         }
     }
 
     pub(crate) fn gap(&mut self, id: PartitionId, epoch: Epoch, from: Offset, to: Offset) {
-        let Some(partition) = self.partitions.current(id, epoch) else { return };
-        if from < to && to > partition.window.position() && !partition.is_stopping() {
+        let Some(partition) = self.partitions.current(id, epoch).filter(|partition| !partition.is_stopping()) else { return };
+        if to < from {
+            // Nothing stands where we read: the log was cut off, or the offset belongs to another log. No policy can know where to go on.
+            self.out.push(Effect::Alert(Alert::Gap { partition: id, from, to, halted: true }));
+            self.halt(id.0);
+        } else if partition.state == State::CatchingUp && to <= partition.assignment.oldest {
+            // Known at the assignment already: it is judged once, with the rewind, when the inbox has caught up.
+        } else if from < to && to > partition.window.position() {
             self.meet_gap(id.0, from, to);
         }
     }

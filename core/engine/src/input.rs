@@ -76,7 +76,7 @@ pub enum Input {
         /// The next offset to read; behind transaction markers, too.
         position: Offset,
     },
-    /// The broker deleted offsets in `from..to` before they were read.
+    /// The broker deleted offsets in `from..to` before they were read. With `to` below `from`: the log ends before `from`.
     Gap {
         /// Which partition.
         partition: PartitionId,

@@ -51,12 +51,12 @@ impl Engine {
         self.go_on_draining(index);
     }
 
-    /// Gives a delivery up, and the copies right behind it, since a lane resolves in order.
+    /// Gives a delivery up, and the copies and unwritten letters right behind it, since a lane resolves in order.
     fn abandon_with_copies(&mut self, mut slot: u32) {
         loop {
             let next = self.deliveries[slot].lane_next;
             self.abandon(slot);
-            if next == NIL || self.deliveries[next].stage != Stage::Copy {
+            if next == NIL || !matches!(self.deliveries[next].stage, Stage::Copy | Stage::Doomed) {
                 return;
             }
             slot = next;

@@ -179,6 +179,9 @@ impl<H: Handler> Executor<H> {
             ));
         }
         if !recorded.publishes.is_empty() {
+            if chunk.place(&chunk.items[index]).is_over() {
+                return Err(Failure::retry("PartitionLost", "the partition went to another member, which handles this event".to_owned()));
+            }
             self.publisher.publish(&Event::new(Arc::clone(chunk), index), recorded.publishes).await?;
         }
         Ok(recorded.statements)

@@ -8,5 +8,6 @@ mod offsets;
 mod partitions;
 mod retries;
 mod script;
+mod starts;
 mod twins;
 mod world;

@@ -131,6 +131,17 @@ impl Driver {
                 );
                 self.report_alert(text, halted);
             }
+            Alert::Gap { partition, from, to, halted } if to < from => {
+                let text = format!(
+                    "{}: the group's offset is {}, but the log ends at {}: it was cut off, the topic was made again, or somebody moved the \
+                     group too far. The partition is halted: look for what was lost, set the group's offset with \
+                     `kafka-consumer-groups --reset-offsets`, and start again",
+                    self.partitions.display(partition),
+                    from.0,
+                    to.0
+                );
+                self.report_alert(text, halted);
+            }
             Alert::Gap { partition, from, to, halted } => {
                 self.metrics.gap(to.0.saturating_sub(from.0));
                 let text = format!(

@@ -36,7 +36,7 @@ impl Driver {
                 tracing::info!(target: "onceward", topic = %name.topic, partition = name.number, from = from.0, epoch = epoch.0, "partition assigned");
                 let Some(place) = self.letters.place(&name) else { return };
                 if let Some(before) = self.partitions.get(partition) {
-                    before.place.give_up();
+                    before.place.end();
                 }
                 self.partitions.assign(partition, Entry { place, name, epoch, from, newest, live: true });
                 Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy })

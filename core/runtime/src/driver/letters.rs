@@ -47,6 +47,7 @@ impl Letters {
             partition: name.number,
             identifier: Arc::clone(&topic.identifier),
             ours: true.into(),
+            over: false.into(),
         }))
     }
 }

@@ -66,7 +66,7 @@ impl Partitions {
             && entry.epoch == epoch
         {
             entry.live = false;
-            entry.place.give_up();
+            entry.place.end();
         }
     }
 

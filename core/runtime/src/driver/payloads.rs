@@ -136,6 +136,9 @@ impl Payloads {
     /// Takes an admission back.
     pub(crate) fn refuse(&mut self, delivery: DeliveryId) {
         self.slots.remove(delivery);
+        if let Some(newest) = self.pinned.back_mut() {
+            newest.deliveries.pop();
+        }
     }
 
     pub(crate) fn get(&self, delivery: DeliveryId) -> Option<&Payload> {

@@ -55,6 +55,8 @@ pub(crate) struct Place {
     pub(crate) identifier: Arc<Identifier>,
     /// Cleared when the partition is being given back or is gone: what was not started by then is not started any more.
     pub(crate) ours: AtomicBool,
+    /// Set when the assignment is over: results count no more, so nothing is published for it either.
+    pub(crate) over: AtomicBool,
 }
 
 impl std::fmt::Debug for Place {
@@ -263,6 +265,17 @@ impl Place {
     /// Whether handlers may still be started for this assignment.
     pub(crate) fn is_ours(&self) -> bool {
         self.ours.load(Ordering::Acquire)
+    }
+
+    /// Whether the assignment is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Nothing of this assignment has an effect any more.
+    pub(crate) fn end(&self) {
+        self.give_up();
+        self.over.store(true, Ordering::Release);
     }
 
     /// No handler is started any more for this assignment.

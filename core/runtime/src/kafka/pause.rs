@@ -112,12 +112,14 @@ impl Poll {
         if state != State::Active {
             return;
         }
-        if position > end {
-            self.say(SourceFact::notice(format!(
-                "{topic}[{partition}]: offset {position} lies behind the end of the log ({end}): the topic was made again, or its log was cut off"
-            )));
+        if (oldest..=end).contains(&position) {
+            // The leader that refused it has caught up, or another one leads. Nobody else would start the partition again.
+            self.table.slots[index].seek = Some(position);
+            return self
+                .say(SourceFact::notice(format!("{topic}[{partition}]: offset {position} was refused and is there again; reading on")));
         }
-        self.say(SourceFact::Gap { partition: id, epoch, from: Offset(position), to: Offset(oldest) });
+        let to = if position > end { end } else { oldest };
+        self.say(SourceFact::Gap { partition: id, epoch, from: Offset(position), to: Offset(to) });
     }
 }
 

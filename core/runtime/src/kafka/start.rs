@@ -147,7 +147,12 @@ impl Asking {
         }
         let mut starts = Vec::with_capacity(places.len());
         for place in places {
-            let (oldest, end) = self.insist(&place.0, || self.ends(place))?;
+            let (oldest, end) = match committed.get(place) {
+                // Where to start is known; the ends only tell of a gap, and the first fetch tells of that, too. A partition without a
+                // leader must not keep the others waiting.
+                Some(&from) => self.ends(place).unwrap_or((from, from)),
+                None => self.insist(&place.0, || self.ends(place))?,
+            };
             starts.push(Start {
                 place: place.clone(),
                 topic_id: self.ids.as_ref().and_then(|(_, ids)| ids.get(&*place.0)).copied().unwrap_or_default(),

@@ -67,7 +67,8 @@ impl State {
     /// Only an acknowledgement ends [`Down::Writes`]; once nothing is left that could get one, nothing is known to be down, and waiting for
     /// it would pause consumption for ever. Whether that was so.
     fn nobody_waits(&mut self) -> bool {
-        let over = self.pending.is_empty() && self.down == Some(Down::Writes);
+        // A refused letter gets none either, until a person acts: it holds its key, not everybody.
+        let over = self.down == Some(Down::Writes) && self.pending.values().all(|pending| pending.refused);
         if over {
             self.down = None;
         }
@@ -154,6 +155,10 @@ impl Outbox {
     pub(super) fn submit(&self, item: Item) {
         let token = {
             let mut state = self.lock();
+            if self.stop.load(Ordering::SeqCst) {
+                drop(state);
+                return self.closed(&item);
+            }
             state.next = state.next.wrapping_add(1);
             let token = state.next;
             if state.topic.is_none() {
@@ -191,8 +196,20 @@ impl Outbox {
         state.pending.len()
     }
 
+    /// Ends the thread. Handlers that wait for a publish are answered: nobody else would wake them.
     pub(super) fn stop(&self) {
-        self.stop.store(true, Ordering::SeqCst);
+        let left = {
+            let mut state = self.lock();
+            self.stop.store(true, Ordering::SeqCst);
+            std::mem::take(&mut state.pending)
+        };
+        left.values().for_each(|pending| self.closed(&pending.item));
+    }
+
+    fn closed(&self, item: &Item) {
+        if let Item::Publish(record) = item {
+            (self.sink)(ProducerFact::Published { token: record.token, result: Err("the producer was closed".to_owned()) });
+        }
     }
 
     /// The thread: serves acknowledgements, retries, and the client's life.
@@ -366,11 +383,11 @@ impl Pending {
                 (Some(FIRST), None)
             }
             code => {
-                if let Some(cure) = fault::cure(code) {
+                if let Some(cure) = fault::cure(code).or_else(|| unwelcome(code)) {
                     return self.refuse(code, cure);
                 }
                 let wait = FIRST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
-                let news = state.down.is_none();
+                let news = state.down.is_none() && !self.refused;
                 if news {
                     state.down = Some(Down::Writes);
                 }
@@ -389,6 +406,18 @@ impl Pending {
             }
         }
     }
+}
+
+/// What a broker says of one record, and says again however often it is asked: no outage.
+fn unwelcome(code: Code) -> Option<&'static str> {
+    Some(match code {
+        Code::InvalidRecord => "The topic must take any bytes: no compaction (it refuses null keys), no schema validation on the broker",
+        Code::InvalidTimestamp => {
+            "Raise the topic's `message.timestamp.before.max.ms` and `message.timestamp.after.max.ms`, or mend the clock of this host"
+        }
+        Code::PolicyViolation => "The broker's policy forbids it: exempt the topic",
+        _ => return None,
+    })
 }
 
 impl Item {

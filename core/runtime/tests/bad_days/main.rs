@@ -7,6 +7,7 @@ mod logs;
 mod refusals;
 mod secrets;
 mod stopping;
+mod strange_offsets;
 #[path = "../support/mod.rs"]
 #[allow(dead_code)]
 mod support;

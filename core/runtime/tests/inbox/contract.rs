@@ -194,3 +194,20 @@ fn no_false_negative_among_200_000_ids_in_groups_of_every_size() {
         assert!(found < 201_000, "the filter lets too much through: {found}");
     });
 }
+
+/// `on_rewind = "reprocess"`, or a group whose offset expired and which starts at the earliest: reading begins below what is remembered.
+#[test]
+fn a_commit_below_what_is_remembered_makes_nothing_new() {
+    both(|mut rig, _| {
+        rig.catch_up(1, &name(1));
+        let marks = (0..10).map(|offset| rig.prepare(at(offset), 2)).collect();
+        assert_eq!(rig.write(marks), [MarkResult::Durable; 10]);
+        rig.inbox.committed(PartitionId(0), Epoch(1), Offset(10));
+        assert_eq!(rig.catch_up(2, &name(1)), (Some(Offset(10)), false));
+        // Read again from 0: copies; after a second the first four of them are committed.
+        assert!((0..4).all(|offset| rig.seen(at(offset)).is_some()));
+        rig.inbox.committed(PartitionId(0), Epoch(2), Offset(4));
+        let new: Vec<i64> = (4..10).filter(|&offset| rig.seen(at(offset)).is_none()).collect();
+        assert_eq!(new, Vec::<i64>::new(), "marked events are handled a second time");
+    });
+}

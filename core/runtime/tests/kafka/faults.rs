@@ -137,7 +137,7 @@ fn a_committed_offset_beyond_the_log_is_a_gap() {
         SourceFact::Gap { from, to, .. } => Some((from.0, to.0)),
         _ => None,
     });
-    assert_eq!((from, to), (500, 0));
+    assert_eq!((from, to), (500, 10));
     let (partition, epoch, _) = again.assigned[&0];
     again.source.order(SourceOrder::Seek { partition, epoch, to: Offset(0) });
     again.until_seen(10);

@@ -124,3 +124,43 @@ fn closing_with_the_brokers_gone_says_what_is_left_by_the_deadline() {
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     assert!(error.contains("1 dead letters"), "{error}");
 }
+
+#[test]
+fn a_letter_that_the_broker_never_takes_stops_only_its_key() {
+    let cluster = cluster(TOPIC);
+    let (producer, facts) = start(&cluster);
+    // What a broker says of a null key in a compacted topic: it will say so for ever.
+    let invalid = RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD;
+    cluster.request_errors(RDKafkaApiKey::Produce, &[invalid]);
+    producer.send_letter(letter(None, None, &[]));
+    let fact = facts.recv_timeout(LONG).unwrap();
+    assert!(matches!(fact, ProducerFact::Refused { .. }), "{fact:?}");
+}
+
+#[test]
+fn a_refused_letter_does_not_keep_consumption_paused() {
+    let cluster = cluster(TOPIC);
+    let (producer, facts) = start(&cluster);
+    let passing = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN;
+    let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    cluster.request_errors(RDKafkaApiKey::Produce, &[passing, denied, denied, denied, denied]);
+    producer.send_letter(letter(None, None, &[]));
+    let fact = facts.recv_timeout(LONG).unwrap();
+    assert!(matches!(fact, ProducerFact::Down { .. }), "{fact:?}");
+    let fact = facts.recv_timeout(LONG).unwrap();
+    assert!(matches!(fact, ProducerFact::Refused { .. }), "{fact:?}");
+    // The broker answers; only this letter is not wanted.
+    let fact = facts.recv_timeout(Duration::from_secs(10));
+    assert!(matches!(fact, Ok(ProducerFact::Up)), "{fact:?}");
+}
+
+#[test]
+fn a_closed_producer_answers_whoever_waits() {
+    let cluster = cluster(TOPIC);
+    let (producer, facts) = start(&cluster);
+    cluster.broker_down(1).unwrap();
+    producer.publish(PublishRequest { token: 5, topic: TOPIC.to_owned(), key: None, value: None, headers: vec![], timestamp: None });
+    producer.close(Duration::from_secs(1)).unwrap_err();
+    let answered = facts.try_iter().any(|fact| matches!(fact, ProducerFact::Published { token: 5, result: Err(_) }));
+    assert!(answered, "the handler waits for ever");
+}

@@ -62,7 +62,7 @@ impl Watch {
         home.state = State::Running;
         let from = home.assignment.from.0;
         let mut skipped = None;
-        if let Some(remembered) = remembered.filter(|&offset| home.assignment.committed && offset > from) {
+        if let Some(remembered) = remembered.filter(|&offset| offset > from) {
             home.rewound = true;
             match on_rewind {
                 OnRewind::Stop => home.halted = true,

@@ -25,7 +25,7 @@ use crate::inbox::filter::Generations;
 use crate::inbox::fresh::Fresh;
 use crate::inbox::place::{Held, Place};
 use crate::inbox::recent::{IdHasher, Recent, RecentMark};
-use crate::inbox::{Identity, Inbox, InboxError, InboxSink, InboxStats, LookUp, Mark, PartitionName};
+use crate::inbox::{Identity, Inbox, InboxError, InboxFact, InboxSink, InboxStats, LookUp, Mark, PartitionName};
 
 /// Ids kept exactly, with their digests, and about what that takes.
 const RECENT: usize = 65_536;
@@ -281,9 +281,12 @@ impl Inbox for SqliteInbox {
             && let Some(writer) = &self.writer
         {
             self.shared.counters.undecided.fetch_add(self.batch.marks.len() as u64, Ordering::Relaxed);
-            // A writer that is gone has reported why.
             let next = Batch { marks: self.shared.spare(), ..Batch::default() };
-            drop(writer.send(std::mem::replace(&mut self.batch, next)));
+            if writer.send(std::mem::replace(&mut self.batch, next)).is_err() {
+                // It has reported why, and the first report stands; unless it panicked.
+                let detail = "its writing thread has ended: please report it with the log".to_owned();
+                self.shared.say(InboxFact::Broken(InboxError::Store { path: self.path.clone(), detail }));
+            }
         }
         if !self.asked.is_empty()
             && let Some(reader) = &self.reader
