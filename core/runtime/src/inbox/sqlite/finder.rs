@@ -122,14 +122,15 @@ impl Finder {
             }
         }
         let mut small = Vec::new();
-        let mut statement = conn.prepare_cached("SELECT id, bucket, ids FROM onceward_small WHERE id > ?1 ORDER BY id")?;
+        // Without their marks, which are several pages each and mostly known already.
+        let mut statement = conn.prepare_cached("SELECT id, bucket FROM onceward_small WHERE id > ?1 ORDER BY id")?;
+        let mut marks = conn.prepare_cached("SELECT ids FROM onceward_small WHERE id = ?1")?;
         let mut rows = statement.query([seen])?;
         while let Some(row) = rows.next()? {
-            let id = row.get(0)?;
+            let (id, bucket) = (row.get(0)?, row.get(1)?);
             let row = match shared.small(id) {
                 Some(row) => row,
-                // SQLite reads a large column only when it is asked for.
-                None => Arc::new(Small::read(id, row.get(1)?, row.get_ref(2)?.as_blob()?)),
+                None => Arc::new(marks.query_row([id], |row| Ok(Small::read(id, bucket, row.get_ref(0)?.as_blob()?)))?),
             };
             if let Some(newcomers) = newcomers.as_deref_mut() {
                 row.marks().for_each(|entry| newcomers.meet(row.bucket, entry));

@@ -115,14 +115,10 @@ impl Merge {
     fn write_part(&mut self, conn: &Connection, from: u128, room: &mut Vec<u8>) -> Result<Step> {
         let next = self.next.saturating_add(STEP).min(self.chunks);
         let until = entry::chunk_start(next, self.chunks);
-        let mut runs: Vec<&[[u8; WIDTH]]> = match &self.inputs {
-            Inputs::Small { rows, .. } => rows.iter().map(|row| row.part(from, until)).collect(),
-            Inputs::Segments(segments) => {
-                let ends = read_parts(conn, segments, from, until, room)?;
-                let starts = std::iter::once(0).chain(ends.iter().copied());
-                starts.zip(&ends).filter_map(|(start, &end)| room.get(start..end)).map(|run| run.as_chunks().0).collect()
-            }
-        };
+        let ends = self.gather(conn, from, until, room)?;
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let mut runs: Vec<&[[u8; WIDTH]]> =
+            starts.zip(&ends).filter_map(|(start, &end)| room.get(start..end)).map(|run| run.as_chunks().0).collect();
         let mut insert = conn.prepare_cached("INSERT OR REPLACE INTO onceward_chunk VALUES (?1, ?2)")?;
         let (mut marks, mut bytes, mut count) = (Vec::new(), Vec::new(), 0_i64);
         for chunk in self.next..next {
@@ -142,6 +138,35 @@ impl Merge {
             }
         }
         Ok(Step::Part { next, count })
+    }
+
+    /// Puts the marks from an id up to another together, of one input after the other; answers where each ends. Read from here, hundreds
+    /// of inputs side by side lie in the second-level cache; from their own places, each mark would be waited for.
+    fn gather(&self, conn: &Connection, from: u128, until: Option<u128>, room: &mut Vec<u8>) -> Result<Vec<usize>> {
+        room.clear();
+        let mut ends = Vec::new();
+        let segments = match &self.inputs {
+            Inputs::Segments(segments) => segments,
+            Inputs::Small { rows, .. } => {
+                for row in rows {
+                    room.extend_from_slice(row.part(from, until).as_flattened());
+                    ends.push(room.len());
+                }
+                return Ok(ends);
+            }
+        };
+        let mut read = conn.prepare_cached("SELECT ids FROM onceward_chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
+        for &(segment, chunks) in segments {
+            let first = entry::chunk_of(from, chunks);
+            let last = until.map_or(chunks, |until| entry::chunk_of(until, chunks)).min(chunks.saturating_sub(1));
+            let start = segment.saturating_add(1);
+            let mut rows = read.query((start.saturating_add(first), start.saturating_add(last)))?;
+            while let Some(row) = rows.next()? {
+                room.extend_from_slice(entry::part(row.get_ref(0)?.as_blob()?, from, until).as_flattened());
+            }
+            ends.push(room.len());
+        }
+        Ok(ends)
     }
 
     /// Whether we still build, and every input still counts.
@@ -179,20 +204,85 @@ impl Merge {
     }
 }
 
-/// Reads the marks from an id up to another, of one segment after the other; answers where each ends.
-fn read_parts(conn: &Connection, segments: &[(i64, i64)], from: u128, until: Option<u128>, room: &mut Vec<u8>) -> Result<Vec<usize>> {
-    room.clear();
-    let mut ends = Vec::with_capacity(segments.len());
-    let mut read = conn.prepare_cached("SELECT ids FROM onceward_chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
-    for &(segment, chunks) in segments {
-        let first = entry::chunk_of(from, chunks);
-        let last = until.map_or(chunks, |until| entry::chunk_of(until, chunks)).min(chunks.saturating_sub(1));
-        let start = segment.saturating_add(1);
-        let mut rows = read.query((start.saturating_add(first), start.saturating_add(last)))?;
-        while let Some(row) = rows.next()? {
-            room.extend_from_slice(entry::part(row.get_ref(0)?.as_blob()?, from, until).as_flattened());
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::sync::Arc;
+
+    use onceward_engine::Digest;
+    use rusqlite::Connection;
+
+    use super::{Merge, Small, Step};
+    use crate::inbox::sqlite::entry::{self, Entry};
+    use crate::inbox::sqlite::finder::Finder;
+    use crate::inbox::sqlite::schema;
+    use crate::inbox::sqlite::shared::Shared;
+
+    const ROWS: i64 = 90;
+
+    fn rows(conn: &Connection) -> (Vec<Arc<Small>>, Vec<Entry>) {
+        let (mut rows, mut all) = (Vec::new(), Vec::new());
+        for id in 1..=ROWS {
+            let mut marks: Vec<Entry> =
+                (0..500_i64).map(|seed| (xxhash_rust::xxh3::xxh3_128(&(id * 1_000 + seed).to_le_bytes()), Digest(id as u32))).collect();
+            marks.sort_unstable_by_key(|mark| mark.0);
+            let mut bytes = Vec::new();
+            entry::encode(&mut bytes, &marks);
+            assert_eq!(schema::allocate(conn, 1).unwrap(), id);
+            conn.execute("INSERT INTO onceward_small VALUES (?1, 10, ?2)", (id, &bytes)).unwrap();
+            rows.push(Arc::new(Small::read(id, 10, &bytes)));
+            all.extend(marks);
         }
-        ends.push(room.len());
+        (rows, all)
     }
-    Ok(ends)
+
+    /// Takes each step twice, the first time with a commit that fails, until the merge ends.
+    fn run(conn: &Connection, merge: &mut Merge) -> u32 {
+        let (mut room, mut parts) = (Vec::new(), 0);
+        loop {
+            conn.execute_batch("BEGIN").unwrap();
+            merge.step(conn, &mut room).unwrap();
+            conn.execute_batch("ROLLBACK; BEGIN").unwrap();
+            let step = merge.step(conn, &mut room).unwrap();
+            conn.execute_batch("COMMIT").unwrap();
+            match step {
+                Step::Part { next, count } => merge.advance(next, count),
+                Step::Ended => return parts,
+                Step::GivenUp => panic!("given up"),
+            }
+            parts += 1;
+        }
+    }
+
+    #[test]
+    fn steps_whose_commit_fails_lose_no_mark() {
+        let conn = Connection::open_in_memory().unwrap();
+        schema::create(&conn).unwrap();
+        let shared = Shared::new(Arc::new(|_| {}));
+        let mut finder = Finder::new(64 << 20);
+        let (rows, all) = rows(&conn);
+        let mut merge = Merge::of_small(&conn, &rows, 0).unwrap().unwrap();
+        assert!(run(&conn, &mut merge) > 1, "one part proves nothing");
+        merge.publish(&shared, 64 << 20);
+        // The result is merged once more, alone.
+        finder.refresh(&conn, &shared, None).unwrap();
+        let mut merge = Merge::of_segments(&conn, finder.segments(), 0).unwrap();
+        run(&conn, &mut merge);
+        merge.publish(&shared, 64 << 20);
+        finder.refresh(&conn, &shared, None).unwrap();
+        assert_eq!(finder.marks(), all.len() as u64);
+        assert!(all.iter().all(|&(id, digest)| finder.find(&conn, id).unwrap() == Some(digest)));
+    }
+
+    #[test]
+    fn a_fold_gives_up_when_another_process_was_first() {
+        let conn = Connection::open_in_memory().unwrap();
+        schema::create(&conn).unwrap();
+        let (rows, _) = rows(&conn);
+        let mut merge = Merge::of_small(&conn, &rows, 0).unwrap().unwrap();
+        conn.execute("DELETE FROM onceward_small WHERE id = 7", []).unwrap();
+        assert!(matches!(merge.step(&conn, &mut Vec::new()).unwrap(), Step::GivenUp));
+        let state: i64 = conn.query_row("SELECT state FROM onceward_segment", [], |row| row.get(0)).unwrap();
+        assert_eq!(state, schema::DEAD);
+    }
 }
