@@ -72,7 +72,7 @@ impl Driver {
             }
             SourceFact::Committed { partition, epoch, next, error: Some(error) } => {
                 tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), offset = next.0, %error,
-                    "commit failed; it is tried again while the partition is ours");
+                    "commit failed; it is tried again while the partition is not being given back");
                 Input::CommitFailed { partition, epoch }
             }
             SourceFact::BrokersDown { why } => {

@@ -1,7 +1,8 @@
 //! The loop: the engine's only caller.
 //!
 //! One OS thread takes facts from one channel (fetched batches, completions, the inbox's and the producer's answers, shutdown), hands them
-//! to the engine, and carries out its orders. It never waits for anything but the next fact or the engine's deadline.
+//! to the engine, and carries out its orders. Until the run ends it waits for nothing but the next fact or the engine's deadline; closing
+//! then waits for stores and clients, with a deadline.
 
 mod carry;
 mod clock;
