@@ -48,20 +48,18 @@ impl Publisher {
         Self { producer, waiting, correlation_header: correlation_header.into() }
     }
 
-    /// Publishes everything that one attempt recorded. Pipelined: order per key holds, since one producer sends it in order.
+    /// Publishes what one attempt recorded, one after the other's acknowledgement: the producer retries each record by itself, so two
+    /// under way at once could swap places. The outbox will relay them without this wait.
     pub(crate) async fn publish(&self, event: &Event, publishes: Vec<Publish>) -> Result<(), Failure> {
-        let mut receivers = Vec::with_capacity(publishes.len());
         for (ordinal, publish) in publishes.into_iter().enumerate() {
             let topic = publish.topic.clone();
-            let (token, receiver) = self.waiting.register();
+            let (token, acknowledged) = self.waiting.register();
             self.producer.publish(self.request(event, token, ordinal, publish));
-            receivers.push((topic, receiver));
-        }
-        for (topic, receiver) in receivers {
-            match receiver.await {
+            let failed = |why: &str| Failure::retry("PublishFailed", format!("publishing to {topic}: {why}"));
+            match acknowledged.await {
                 Ok(Ok(())) => {}
-                Ok(Err(why)) => return Err(Failure::retry("PublishFailed", format!("publishing to {topic}: {why}"))),
-                Err(_) => return Err(Failure::retry("PublishFailed", format!("publishing to {topic}: the producer was closed"))),
+                Ok(Err(why)) => return Err(failed(&why)),
+                Err(_) => return Err(failed("the producer was closed")),
             }
         }
         Ok(())
