@@ -16,9 +16,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A result whose error is shown to a person.
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 

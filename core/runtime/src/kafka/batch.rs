@@ -297,6 +297,13 @@ impl BatchBuilder {
         self.batch.records.is_empty()
     }
 
+    /// Uses the same spare buffers as another builder.
+    pub(super) fn share(&mut self, other: &mut Self) {
+        if self.shelf.is_none() {
+            self.shelf = Some(Arc::clone(other.shelf.get_or_insert_default()));
+        }
+    }
+
     /// The batch; the builder starts afresh, with the buffers of a batch that is done with if there is one.
     pub fn take(&mut self) -> Batch {
         let shelf = self.shelf.get_or_insert_default();

@@ -18,6 +18,7 @@ mod property;
 mod rebalance;
 mod source;
 mod start;
+mod stash;
 pub(crate) mod sys;
 mod table;
 
@@ -212,14 +213,14 @@ pub enum SourceFact {
 /// What the driver orders.
 #[derive(Debug)]
 pub enum SourceOrder {
-    /// Stop fetching.
+    /// Hand nothing more over; what is fetched waits in a bounded stash.
     Pause {
         /// Which partition.
         partition: PartitionId,
         /// Of which assignment.
         epoch: Epoch,
     },
-    /// Fetch again, from the first record that was not handed over.
+    /// Go on with the first record that was not handed over.
     Resume {
         /// Which partition.
         partition: PartitionId,

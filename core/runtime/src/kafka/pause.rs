@@ -1,6 +1,6 @@
-//! Pausing and seeking. Pausing throws away what librdkafka has prefetched, so it is done late and undone at once.
+//! Holding partitions back, and seeking.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onceward_engine::{Epoch, Offset, PartitionId};
 use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
@@ -8,32 +8,60 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset as NativeOffset, TopicPartitionList};
 
 use super::poll::Poll;
+use super::start::{Place, Question};
 use super::table::{Slot, State};
-use super::{SourceFact, start::Place};
-
-/// A resume that comes within this time cancels the pause before it had a price.
-const DEBOUNCE: Duration = Duration::from_millis(20);
+use super::{SourceFact, stash};
 
 impl Poll {
-    pub(super) fn want_pause(&mut self, partition: PartitionId, epoch: Epoch, wanted: bool) {
+    pub(super) fn hold(&mut self, partition: PartitionId, epoch: Epoch, held: bool) {
         if let Some(slot) = self.table.live(partition, epoch) {
-            slot.pause_wanted = wanted.then(|| slot.pause_wanted.unwrap_or_else(Instant::now));
+            slot.held = held;
         }
     }
 
-    /// Brings librdkafka in line with what is wanted.
+    /// Hands over what waits in stashes, in turns, as far as the driver has room.
+    pub(super) fn serve_stashes(&mut self) {
+        let ready = |slot: &Slot| !slot.held && slot.state == State::Active && !slot.stash.is_empty();
+        if !self.table.slots.iter().any(ready) {
+            return;
+        }
+        // What was built of them before they were held back comes first.
+        self.hand_over();
+        let count = self.table.slots.len();
+        let mut idle = 0;
+        while idle < count && !self.is_full() {
+            self.turn = (self.turn + 1) % count;
+            let slot = &mut self.table.slots[self.turn];
+            idle += 1;
+            if ready(slot)
+                && let Some(fact) = slot.stash.pop()
+            {
+                idle = 0;
+                self.handed += u64::from(matches!(fact, SourceFact::Batch(_)));
+                self.say(fact);
+            }
+        }
+    }
+
+    /// Pauses partitions in librdkafka whose stash is full, and resumes them when most of it is handed over.
     pub(super) fn serve_pauses(&mut self) {
+        let share = stash::share(self.table.slots.iter().filter(|slot| slot.native).count());
         let (mut pause, mut resume) = (Vec::new(), Vec::new());
         for (index, slot) in self.table.slots.iter().enumerate().filter(|(_, slot)| slot.native) {
-            let wanted = slot.pause_wanted.is_some_and(|since| since.elapsed() >= DEBOUNCE);
-            match (self.held || wanted || slot.state != State::Active, slot.paused) {
-                (true, false) => pause.push(index),
-                (false, true) => resume.push(index),
-                _ => {}
+            let active = slot.state == State::Active;
+            if !slot.paused && (!active || slot.stash.bytes() >= share) {
+                pause.push(index);
+            } else if slot.paused && active && slot.stash.bytes() <= share / 4 {
+                resume.push(index);
             }
         }
         self.set_paused(&pause, true);
         self.set_paused(&resume, false);
+        if !resume.is_empty() {
+            // Resuming does not wake librdkafka's broker threads: an idle one would notice after up to half a second.
+            let places = resume.iter().map(|&index| self.table.slots[index].place.clone()).collect();
+            self.asker.ask(Question::Wake { places });
+        }
     }
 
     pub(super) fn set_paused(&mut self, indices: &[usize], paused: bool) {
@@ -106,7 +134,6 @@ impl Poll {
 
     /// The position turned out not to be in the log.
     pub(super) fn out_of_range(&mut self, topic: &str, partition: i32, oldest: i64, end: i64) {
-        self.hand_over();
         let Some(index) = self.table.find(topic.as_bytes(), partition) else { return };
         let Slot { id, epoch, position, state, .. } = self.table.slots[index];
         if state != State::Active {
@@ -119,7 +146,7 @@ impl Poll {
                 .say(SourceFact::notice(format!("{topic}[{partition}]: offset {position} was refused and is there again; reading on")));
         }
         let to = if position > end { end } else { oldest };
-        self.say(SourceFact::Gap { partition: id, epoch, from: Offset(position), to: Offset(to) });
+        self.say_in_order(index, SourceFact::Gap { partition: id, epoch, from: Offset(position), to: Offset(to) });
     }
 }
 

@@ -22,7 +22,7 @@ use crate::Error;
 
 /// How long a poll may block: timers are looked at this often.
 const IDLE: Duration = Duration::from_millis(10);
-/// How long a full driver is waited for before partitions are paused, which costs what was prefetched.
+/// How long a full driver is waited for before polling goes on into stashes: a rebalance must not wait for it.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// How often it is looked how far the logs reach.
 const ENDS: Duration = Duration::from_secs(1);
@@ -43,11 +43,13 @@ pub(super) struct Poll {
     pub(super) commits: Commits,
     builder: BatchBuilder,
     /// Batches handed over so far; the waker counts those taken off.
-    handed: u64,
+    pub(super) handed: u64,
     /// Since when the driver is full.
     full_since: Option<Instant>,
-    /// Whether everything is paused because the driver is full.
-    pub(super) held: bool,
+    /// Whether everything goes to stashes because the driver is full.
+    spilling: bool,
+    /// Whose stash had its turn last.
+    pub(super) turn: usize,
     /// When to ask next whether a broker is back; `None` while they answer.
     probe_at: Option<Instant>,
     /// When to look next how far the logs reach.
@@ -83,7 +85,8 @@ impl Poll {
             builder: BatchBuilder::default(),
             handed: 0,
             full_since: None,
-            held: false,
+            spilling: false,
+            turn: 0,
             probe_at: None,
             ends_at: Instant::now() + ENDS,
             failed: false,
@@ -99,49 +102,44 @@ impl Poll {
             self.serve_rebalance();
             self.serve_probe();
             self.serve_ends();
-            if self.is_full() {
-                self.hold_back();
-            } else {
-                self.full_since = None;
-                self.held = false;
-                self.serve_pauses();
+            self.serve_stashes();
+            self.serve_pauses();
+            if !self.waits_for_driver() {
                 self.fill();
             }
         }
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.handed.saturating_sub(self.waker.taken()) >= self.settings.batches_ahead as u64
     }
 
-    /// The driver is behind. A short wait costs nothing; after it partitions are paused and polling goes on, so that the group sees us alive.
-    fn hold_back(&mut self) {
-        let since = *self.full_since.get_or_insert_with(Instant::now);
-        let waited = since.elapsed();
-        if waited < PATIENCE {
-            self.waker.wait(PATIENCE.saturating_sub(waited));
-            return;
+    /// The driver is behind. A short wait costs nothing; after it polling goes on, so that the group sees us alive.
+    fn waits_for_driver(&mut self) -> bool {
+        if !self.is_full() {
+            (self.full_since, self.spilling) = (None, false);
+            return false;
         }
-        self.held = true;
-        self.serve_pauses();
-        self.poll_blocking();
+        let waited = self.full_since.get_or_insert_with(Instant::now).elapsed();
+        self.spilling = waited >= PATIENCE;
+        if !self.spilling {
+            self.waker.wait(PATIENCE.saturating_sub(waited));
+        }
+        !self.spilling
     }
 
     /// Collects what is queued, up to one batch; waits when there is nothing.
     fn fill(&mut self) {
-        while !self.batch_is_full() {
+        let mut polled = 0;
+        while polled < self.settings.batch_records && self.builder.bytes() < self.settings.batch_bytes {
             let Some(event) = self.queue.poll(Duration::ZERO) else { break };
             self.handle(&event);
+            polled += 1;
         }
-        if self.builder.is_empty() {
+        self.hand_over();
+        if polled == 0 {
             self.poll_blocking();
-        } else {
-            self.hand_over();
         }
-    }
-
-    fn batch_is_full(&self) -> bool {
-        self.builder.len() >= self.settings.batch_records || self.builder.bytes() >= self.settings.batch_bytes
     }
 
     fn poll_blocking(&mut self) {
@@ -160,6 +158,16 @@ impl Poll {
             self.handed += 1;
             (self.sink)(SourceFact::Batch(self.builder.take()));
         }
+    }
+
+    /// Says something that must not overtake the partition's records.
+    pub(super) fn say_in_order(&mut self, index: usize, fact: SourceFact) {
+        let stash = &mut self.table.slots[index].stash;
+        if !stash.is_empty() {
+            return stash.push(fact);
+        }
+        self.hand_over();
+        self.say(fact);
     }
 
     pub(super) fn say(&self, fact: SourceFact) {
@@ -200,16 +208,18 @@ impl Poll {
             return;
         }
         slot.position = record.offset().saturating_add(1);
-        self.builder.begin(record.key(), record.value());
-        let whole = record.headers(|name, value| self.builder.header(name, value));
+        let waits = self.spilling || slot.held || !slot.stash.is_empty();
+        let builder = if waits { slot.stash.builder(&mut self.builder) } else { &mut self.builder };
+        builder.begin(record.key(), record.value());
+        let whole = record.headers(|name, value| builder.header(name, value));
         let offset = Offset(record.offset());
-        let known = self.identifiers[slot.topic].identify(&self.builder.begun(), slot.id, offset);
+        let known = self.identifiers[slot.topic].identify(&builder.begun(), slot.id, offset);
         let policy = self.settings.topics[slot.topic].policy;
         let mut meta = RecordMeta::new(slot.id, slot.epoch, offset, known.identity, known.event, known.digest, policy);
         (meta.timestamp, meta.append_time) = record.timestamp();
         meta.order_key = known.order_key;
         meta.refused = if whole { known.refused } else { Some(Rejection::Undecodable) };
-        self.builder.finish(meta);
+        builder.finish(meta);
     }
 
     fn error(&mut self, event: &Event) {
@@ -242,13 +252,12 @@ impl Poll {
     }
 
     fn reached_end(&mut self, topic: &str, partition: i32, position: i64) {
-        self.hand_over();
         let Some(index) = self.table.find(topic.as_bytes(), partition) else { return };
         let slot = &mut self.table.slots[index];
         if slot.state == State::Active && slot.seek.is_none() {
             slot.position = slot.position.max(position);
             let fact = SourceFact::ReachedEnd { partition: slot.id, epoch: slot.epoch, position: Offset(position) };
-            self.say(fact);
+            self.say_in_order(index, fact);
         }
     }
 
@@ -256,11 +265,12 @@ impl Poll {
     fn take_orders(&mut self) -> Option<Duration> {
         while let Ok(order) = self.orders.try_recv() {
             match order {
-                SourceOrder::Pause { partition, epoch } => self.want_pause(partition, epoch, true),
-                SourceOrder::Resume { partition, epoch } => self.want_pause(partition, epoch, false),
+                SourceOrder::Pause { partition, epoch } => self.hold(partition, epoch, true),
+                SourceOrder::Resume { partition, epoch } => self.hold(partition, epoch, false),
                 SourceOrder::Seek { partition, epoch, to } => {
                     if let Some(slot) = self.table.live(partition, epoch) {
                         slot.seek = Some(to.0);
+                        slot.stash.clear();
                     }
                 }
                 SourceOrder::Commit { partition, epoch, next } => self.want_commit(partition, epoch, next),

@@ -129,7 +129,8 @@ impl Poll {
         slot.state = State::Active;
         slot.position = begin.native;
         slot.newest = start.end;
-        slot.pause_wanted = None;
+        slot.held = false;
+        slot.stash.clear();
         (slot.seek, slot.stopped) = (None, false);
         let (partition, epoch, policy) = (slot.id, slot.epoch, self.settings.topics[slot.topic].policy);
         let (topic, number) = start.place.clone();
@@ -160,6 +161,7 @@ impl Poll {
                 let slot = &mut self.table.slots[index];
                 if slot.state == State::Active {
                     slot.state = State::Revoking;
+                    slot.stash.clear();
                     let fact = SourceFact::Revoking { partition: slot.id, epoch: slot.epoch };
                     self.say(fact);
                 }
@@ -205,6 +207,7 @@ impl Poll {
             let slot = &mut self.table.slots[index];
             if slot.state != State::Away {
                 slot.state = State::Away;
+                slot.stash.clear();
                 let fact = SourceFact::Lost { partition: slot.id, epoch: slot.epoch };
                 self.say(fact);
             }

@@ -13,13 +13,15 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::Context;
 use super::flow::Waker;
-use super::{fault, sys};
+use super::{fault, pause, sys};
 use crate::Error;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer about topic ids holds: a topic may be deleted and made again between two assignments.
 const FRESH: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
+/// The time that stands for the log's end when offsets are asked for by time.
+const LATEST: i64 = -1;
 
 /// A topic and a partition number.
 pub(super) type Place = (Arc<str>, i32);
@@ -32,6 +34,8 @@ pub(super) enum Question {
     Ends { place: Place },
     /// Whether a broker answers.
     Alive,
+    /// Nothing that matters, of the leaders of these partitions: to be asked wakes the threads that fetch from them.
+    Wake { places: Vec<Place> },
 }
 
 /// What the broker knows of a partition.
@@ -134,6 +138,14 @@ impl Asking {
             Question::Alive => {
                 if self.consumer.fetch_metadata(self.topics.first().map(String::as_str), Duration::from_secs(1)).is_ok() {
                     self.say(Answer::Alive)?;
+                }
+                Some(())
+            }
+            Question::Wake { places } => {
+                let answer = pause::offsets(places.iter().map(|place| (place, LATEST)))
+                    .and_then(|list| self.consumer.offsets_for_times(list, Duration::from_secs(1)));
+                if let Err(error) = answer {
+                    tracing::debug!(%error, "waking the fetch of resumed partitions");
                 }
                 Some(())
             }

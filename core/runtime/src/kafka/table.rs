@@ -1,12 +1,12 @@
 //! Partitions by number: what the poll thread knows of each.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use onceward_engine::{Epoch, PartitionId};
 
 use super::TopicSettings;
 use super::start::Place;
+use super::stash::Stash;
 
 /// One partition, for the life of the process.
 pub(super) struct Slot {
@@ -23,8 +23,10 @@ pub(super) struct Slot {
     pub(super) position: i64,
     /// Behind the newest record, as last reported.
     pub(super) newest: i64,
-    /// Since when the driver wants it paused.
-    pub(super) pause_wanted: Option<Instant>,
+    /// Whether the driver wants no more of it for now.
+    pub(super) held: bool,
+    /// What was fetched and is not wanted yet.
+    pub(super) stash: Stash,
     /// Whether it is paused in librdkafka.
     pub(super) paused: bool,
     /// Whether librdkafka stopped it because its position is not in the log.
@@ -102,7 +104,8 @@ impl Table {
             native: false,
             position: 0,
             newest: 0,
-            pause_wanted: None,
+            held: false,
+            stash: Stash::default(),
             paused: false,
             stopped: false,
             seek: None,

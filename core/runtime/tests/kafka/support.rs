@@ -26,14 +26,20 @@ pub(crate) fn cluster(topic: &str, partitions: i32) -> Cluster {
 
 /// Writes `count` records per partition; the value is the offset.
 pub(crate) fn fill(cluster: &Cluster, topic: &str, partitions: i32, offsets: std::ops::Range<i64>) {
+    fill_each(cluster, topic, 0..partitions, offsets, 0);
+}
+
+/// Writes records to some partitions, with keys of at least so many bytes.
+pub(crate) fn fill_each(cluster: &Cluster, topic: &str, partitions: std::ops::Range<i32>, offsets: std::ops::Range<i64>, key: usize) {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", cluster.bootstrap_servers())
         .set("queue.buffering.max.messages", "1000000")
         .create()
         .unwrap();
-    for partition in 0..partitions {
+    let padding = "k".repeat(key);
+    for partition in partitions {
         for offset in offsets.clone() {
-            let (key, value) = (format!("k{}", offset % 7), offset.to_string());
+            let (key, value) = (format!("{padding}k{}", offset % 7), offset.to_string());
             producer.send(BaseRecord::to(topic).partition(partition).key(&key).payload(&value)).unwrap();
         }
     }
