@@ -27,9 +27,7 @@ impl Engine {
         };
         partition.state = State::Draining { deadline: until, commits };
         self.deadlines.add(until, Due::Drained(index));
-        if let Some(due) = partition.commits.due() {
-            self.deadlines.remove(due, Due::Commit(index));
-        }
+        self.cancel_commit(index);
         if !self.bugs.has(Sabotage::DrainDispatches) {
             self.abandon_idle(index);
         }
@@ -40,7 +38,7 @@ impl Engine {
     pub(crate) fn go_on_draining(&mut self, index: u32) {
         let Some(partition) = self.partitions.get(index) else { return };
         let State::Draining { commits, .. } = partition.state else { return };
-        if partition.records > 0 || partition.commits.is_outstanding() {
+        if partition.records > 0 || partition.commits.is_outstanding() || partition.commits.is_due() {
             return;
         }
         if commits && !partition.commits.last_one && !partition.commits.has(self.safe(partition)) {
@@ -63,6 +61,7 @@ impl Engine {
             let running = u32::try_from(running).unwrap_or(u32::MAX);
             self.out.push(Effect::Alert(Alert::DrainTimedOut { partition: partition.id, running }));
         }
+        self.cancel_commit(index);
         self.abandon_where(index, |_| true);
         self.go_on_draining(index);
     }

@@ -38,7 +38,7 @@ impl Driver {
                 if let Some(before) = self.partitions.get(partition) {
                     before.place.end();
                 }
-                self.partitions.assign(partition, Entry { place, name, epoch, from, newest, live: true });
+                self.partitions.assign(partition, Entry { place, name, epoch, from, newest, refused: None, live: true });
                 Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy })
             }
             SourceFact::ReachedEnd { partition, epoch, position } => {
@@ -71,8 +71,11 @@ impl Driver {
                 Input::Committed { partition, epoch, next }
             }
             SourceFact::Committed { partition, epoch, next, error: Some(error) } => {
-                tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), offset = next.0, %error,
-                    "commit failed; it is tried again while the partition is not being given back");
+                // While a partition is being given back it is tried many times in a row: one line says it.
+                if self.partitions.refused(partition, epoch, next) {
+                    tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), offset = next.0, %error,
+                        "commit failed; it is tried again for as long as the partition is ours");
+                }
                 Input::CommitFailed { partition, epoch }
             }
             SourceFact::BrokersDown { why } => {

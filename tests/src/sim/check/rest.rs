@@ -3,7 +3,7 @@
 use onceward_engine::{DeliveryId, PartitionId, Snapshot, Timestamp};
 
 use super::delivery::{Delivery, LookUp, Stage};
-use super::partition::{Partition, State};
+use super::partition::{AGAIN, Partition, State};
 use super::{Verdict, Watch, broken};
 
 impl Watch {
@@ -79,7 +79,8 @@ impl Watch {
     }
 
     fn draining(&self, id: PartitionId, home: &Partition, due: bool) -> Verdict {
-        if home.live == 0 && home.outstanding.is_none() {
+        let waits = home.asks_again() && home.refused.is_some_and(|at| due || self.now < at.after(AGAIN));
+        if home.live == 0 && home.outstanding.is_none() && !waits {
             return broken("I10", format!("{id:?} is drained, but not released"));
         }
         if home.live > 0 && !due && self.now >= home.deadline {
