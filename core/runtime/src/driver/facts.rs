@@ -162,6 +162,8 @@ impl Driver {
                 }
                 self.engine.handle(now, Input::CaughtUp { partition, epoch, remembered });
             }
+            // Every turn of the loop ends with a flush.
+            InboxFact::News => {}
             InboxFact::Down { why } => {
                 tracing::error!(target: "onceward", %why, "the inbox can't write; consumption pauses until it can");
                 self.metrics.paused(Dependency::Inbox, true);

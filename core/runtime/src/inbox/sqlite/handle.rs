@@ -14,6 +14,7 @@ use super::compact::Compactor;
 use super::entry::Entry;
 use super::fault::at_open;
 use super::finder::{Finder, Newcomers};
+use super::foreign::Foreign;
 use super::open;
 use super::reader::Reader;
 use super::schema;
@@ -97,7 +98,7 @@ impl SqliteInbox {
             bucket: 0,
             check_all: false,
             buffers: Buffers::default(),
-            foreign: std::collections::VecDeque::new(),
+            foreign: Foreign::new(settings.foreign_ids),
             compactor: Compactor::default(),
             stop: stopped,
             asks: to_reader.clone(),

@@ -1,17 +1,18 @@
 //! The thread that writes: takes everything queued, decides it in one transaction, says what became of it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
-use onceward_engine::{Digest, MarkResult, PartitionId};
+use onceward_engine::{MarkResult, PartitionId};
 
 use super::compact::Compactor;
 use super::entry::Entry;
 use super::fault::{Fault, classify};
-use super::finder::{Finder, Newcomers};
+use super::finder::Finder;
+use super::foreign::{Arriving, Foreign};
 use super::group::{Items, Verdict};
 use super::open::{self, Store};
 use super::positions::{self, Kept};
@@ -19,7 +20,6 @@ use super::settings::SqliteSettings;
 use super::shared::{Ask, Await, Batch, News, Shared, WRITING};
 use super::small::Folded;
 use crate::inbox::clock::BucketTime;
-use crate::inbox::recent::IdMap;
 use crate::inbox::{Identity, InboxError, InboxFact, Marked};
 
 /// A group that reaches this many marks becomes a segment, so there is no point in waiting for more.
@@ -57,8 +57,7 @@ pub(super) struct Writer {
     pub(super) bucket: i64,
     /// After a lost connection nobody knows whether the last commit happened: every id is looked up before it is written again.
     pub(super) check_all: bool,
-    /// Marks of other processes that the driver's side may not have known when it queued its own, by the stamp of their news.
-    pub(super) foreign: VecDeque<(u64, IdMap<Digest>)>,
+    pub(super) foreign: Foreign,
     pub(super) buffers: Buffers,
     pub(super) compactor: Compactor,
     pub(super) stop: Receiver<()>,
@@ -269,14 +268,11 @@ impl Writer {
         if store.seen == Some(version) && !self.finder.is_stale() {
             return Ok(());
         }
-        let mut arrivals = Foreign::default();
-        self.finder.refresh(&store.conn, &self.shared, Some(&mut arrivals))?;
+        let mut arriving = Arriving::new(&self.shared, &mut self.foreign);
+        self.finder.refresh(&store.conn, &self.shared, Some(&mut arriving))?;
+        arriving.hand_over();
         for kept in self.positions.values_mut() {
             kept.refresh(&store.conn, &self.settings.group)?;
-        }
-        for (bucket, marks) in arrivals.buckets {
-            let stamp = self.shared.tell(News::Marked { bucket, ids: marks.keys().copied().collect() });
-            self.foreign.push_back((stamp, marks));
         }
         store.seen = Some(version);
         Ok(())
@@ -287,21 +283,5 @@ impl Writer {
         counters.marks.store(self.finder.marks(), Ordering::Relaxed);
         counters.segments.store(self.finder.segments().len() as u64, Ordering::Relaxed);
         counters.small_bytes.store(self.finder.small_bytes(), Ordering::Relaxed);
-    }
-}
-
-/// Marks of other processes, by bucket.
-#[derive(Default)]
-struct Foreign {
-    buckets: HashMap<i64, IdMap<Digest>>,
-}
-
-impl Newcomers for Foreign {
-    fn expect(&mut self, bucket: i64, count: u64) {
-        self.buckets.entry(bucket).or_default().reserve(usize::try_from(count).unwrap_or(0));
-    }
-
-    fn meet(&mut self, bucket: i64, (id, digest): Entry) {
-        self.buckets.entry(bucket).or_default().insert(id, digest);
     }
 }
