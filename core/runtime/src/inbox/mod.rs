@@ -150,7 +150,7 @@ pub trait Inbox: Send {
     /// Numbers for metrics, `inbox stats` and tests.
     fn stats(&self) -> InboxStats;
 
-    /// Writes what is queued and closes the store, waiting no longer than the deadline.
+    /// Writes what is queued and closes the store, waiting no longer than the deadline. Closed again, it does nothing.
     ///
     /// # Errors
     /// [`InboxError`] when something queued could not be written in time.

@@ -14,6 +14,7 @@
 //! | `compact` | folding, merging and expiring in bounded steps |
 //! | `open`, `mount`, `fault` | which files are refused, and what SQLite's errors mean |
 
+mod alarm;
 mod compact;
 mod effects;
 mod entry;
