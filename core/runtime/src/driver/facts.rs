@@ -34,7 +34,17 @@ impl Driver {
             }
             SourceFact::Assigned { partition, epoch, name, from, committed, oldest, newest, policy } => {
                 tracing::info!(target: "onceward", topic = %name.topic, partition = name.number, from = from.0, epoch = epoch.0, "partition assigned");
-                let Some(place) = self.letters.place(&name) else { return };
+                let Some(place) = self.letters.place(&name) else {
+                    // The source takes no partition of such a topic. Passed over in silence, it would never be given back.
+                    let error = Error::Broker {
+                        what: format!("taking {}/{} over", name.topic, name.number),
+                        cause: "the group assigned a topic that was not subscribed".to_owned(),
+                        cure: "This is a bug of Onceward: please report it with the log".to_owned(),
+                    };
+                    tracing::error!(target: "onceward", %error, "this run ends");
+                    self.ending.fail(error);
+                    return;
+                };
                 if let Some(before) = self.partitions.get(partition) {
                     before.place.end();
                 }

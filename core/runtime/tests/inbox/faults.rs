@@ -58,6 +58,25 @@ fn a_file_locked_by_another_process_is_waited_for() {
 }
 
 #[test]
+fn a_file_that_stays_locked_is_reported_and_consumption_goes_on_by_itself() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("inbox.db");
+    let mut rig = Rig::sqlite(settings(&path));
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mark = rig.prepare(id(1), 7);
+    rig.inbox.mark(mark);
+    rig.inbox.flush();
+    match rig.fact() {
+        InboxFact::Down { why } => assert!(why.contains("inbox.db: another process has held it locked for 5 seconds. Find it"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    other.execute_batch("COMMIT").unwrap();
+    assert!(matches!(rig.fact(), InboxFact::Up), "and it is said once");
+    assert_eq!(rig.decided(1)[0].result, MarkResult::Durable);
+}
+
+#[test]
 fn closing_does_not_wait_beyond_its_deadline() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("inbox.db");

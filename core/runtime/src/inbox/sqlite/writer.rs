@@ -10,7 +10,7 @@ use onceward_engine::{MarkResult, PartitionId};
 
 use super::compact::Compactor;
 use super::entry::Entry;
-use super::fault::{Fault, classify};
+use super::fault::{Busy, Fault, classify};
 use super::finder::Finder;
 use super::foreign::{Arriving, Foreign};
 use super::group::{Items, Verdict};
@@ -212,7 +212,9 @@ impl Writer {
     /// Does something with the store, however long it takes: busy means again, down means report, reopen and again.
     pub(super) fn insist<T>(&mut self, mut action: impl FnMut(&mut Self, &mut Store) -> Result<T, Fault>) -> Result<T, Gone> {
         let mut backoff = BACKOFF.0;
+        let mut busy = Busy::default();
         loop {
+            let began = Instant::now();
             let taken = self.store.take().map_or_else(|| open::again(&self.settings, &self.instance), Ok);
             let outcome = match taken {
                 Ok(mut store) => {
@@ -237,11 +239,15 @@ impl Writer {
                     return Ok(value);
                 }
                 Err(Fault::Busy) => {
+                    if let Some(why) = busy.again(&self.path, began) {
+                        self.shared.down(WRITING, why);
+                    }
                     if self.stopped_within(Duration::ZERO) {
                         return Err(Gone);
                     }
                 }
                 Err(Fault::Down(why)) => {
+                    busy.over();
                     tracing::warn!(inbox = %self.path, %why, "the inbox can't write");
                     self.shared.down(WRITING, why);
                     self.check_all = true;
