@@ -28,6 +28,8 @@ const ENOUGH: usize = 1_024;
 const FEW: usize = 32;
 /// A gap in arrivals that ends the wait: perhaps everybody waits for these very marks.
 const QUIET: Duration = Duration::from_micros(300);
+/// A gap long enough for a step of housekeeping that can wait: marks that come one by one do not each wait for one.
+const CALM: Duration = Duration::from_millis(5);
 const IDLE: Duration = Duration::from_secs(1);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -72,7 +74,7 @@ impl Writer {
 
     fn serve(&mut self, batches: &Receiver<Batch>) -> Result<(), Gone> {
         loop {
-            let wait = if self.compactor.pending(&self.finder) { Duration::ZERO } else { IDLE };
+            let wait = if self.compactor.pending(&self.finder) { CALM } else { IDLE };
             match batches.recv_timeout(wait) {
                 Ok(first) => {
                     let group = self.gather(first, batches);
