@@ -9,7 +9,7 @@ use onceward_tests::sim::{Scenario, replay, run_seed, shrink};
 const SEEDS: u64 = 2_000;
 
 /// Which promise each bug breaks first.
-const EXPECTED: [(Sabotage, &str); 19] = [
+const EXPECTED: [(Sabotage, &str); 20] = [
     (Sabotage::CommitPastGap, "I1"),
     (Sabotage::TwoOfOneKey, "I2"),
     (Sabotage::LateCompletionAccepted, "I7"),
@@ -29,6 +29,7 @@ const EXPECTED: [(Sabotage, &str); 19] = [
     (Sabotage::FinishedEarly, "I10"),
     (Sabotage::RunSkipsNotStarted, "I1"),
     (Sabotage::DuplicateNotResolved, "I3"),
+    (Sabotage::LastCommitOnce, "I10"),
 ];
 
 #[test]

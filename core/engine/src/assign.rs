@@ -72,11 +72,9 @@ impl Engine {
 
     /// Takes a partition without deliveries out of the tables.
     pub(crate) fn forget_partition(&mut self, index: u32) {
+        self.cancel_commit(index);
         let Some(partition) = self.partitions.remove(index) else { return };
         debug_assert_eq!((partition.records, partition.bytes), (0, 0), "nothing of a partition outlives it");
-        if let Some(due) = partition.commits.due() {
-            self.deadlines.remove(due, Due::Commit(index));
-        }
         if let State::Draining { deadline, .. } = partition.state {
             self.deadlines.remove(deadline, Due::Drained(index));
         }

@@ -7,6 +7,10 @@ use crate::ids::{Epoch, Offset, PartitionId, Timestamp};
 use crate::partition::{Partition, State};
 use crate::sabotage::Sabotage;
 
+/// How long after a refusal the last commit of a partition is asked for again, in milliseconds: brokers refuse for a moment while a group
+/// rebalances or its coordinator moves.
+const AGAIN: u64 = 100;
+
 /// The commits of one assignment.
 #[derive(Clone, Debug)]
 pub(crate) struct Commits {
@@ -18,7 +22,7 @@ pub(crate) struct Commits {
     last: Timestamp,
     /// When it is asked next.
     due: Option<Timestamp>,
-    /// The commit before the release was asked for: there is no second one.
+    /// The commit before the release was asked for.
     pub(crate) last_one: bool,
     /// The latest answer was a refusal: then nothing is asked for ahead of the interval.
     refused: bool,
@@ -38,8 +42,8 @@ impl Commits {
         self.acknowledged >= next
     }
 
-    pub(crate) fn due(&self) -> Option<Timestamp> {
-        self.due
+    pub(crate) fn is_due(&self) -> bool {
+        self.due.is_some()
     }
 }
 
@@ -71,11 +75,9 @@ impl Engine {
 
     /// Asks for a commit of the watermark.
     pub(crate) fn commit(&mut self, index: u32) {
+        self.cancel_commit(index);
         let Some(next) = self.partitions.get(index).map(|partition| self.safe(partition)) else { return };
         let Some(partition) = self.partitions.get_mut(index) else { return };
-        if let Some(due) = partition.commits.due.take() {
-            self.deadlines.remove(due, Due::Commit(index));
-        }
         debug_assert!(!partition.commits.is_outstanding(), "one commit at a time");
         partition.commits.outstanding = Some(next);
         partition.commits.last = self.now;
@@ -97,7 +99,28 @@ impl Engine {
         let Some(partition) = self.partitions.current(id, epoch) else { return };
         if partition.commits.outstanding.take().is_some() {
             partition.commits.refused = true;
+            self.ask_again(id.0);
             self.commit_answered(id.0);
+        }
+    }
+
+    /// Nobody comes after the last commit of an assignment: what it does not store, the next owner reads again. So it is asked for as long
+    /// as the drain lasts.
+    fn ask_again(&mut self, index: u32) {
+        let at = self.now.after(AGAIN);
+        let Some(partition) = self.partitions.get_mut(index) else { return };
+        let lasts = matches!(partition.state, State::Draining { deadline, .. } if at < deadline);
+        if lasts && partition.commits.last_one && !self.bugs.has(Sabotage::LastCommitOnce) {
+            partition.commits.due = Some(at);
+            self.deadlines.add(at, Due::Commit(index));
+        }
+    }
+
+    /// No commit is due any more.
+    pub(crate) fn cancel_commit(&mut self, index: u32) {
+        let Some(partition) = self.partitions.get_mut(index) else { return };
+        if let Some(due) = partition.commits.due.take() {
+            self.deadlines.remove(due, Due::Commit(index));
         }
     }
 

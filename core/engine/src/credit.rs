@@ -22,6 +22,15 @@ impl Engine {
         (credit.records.saturating_sub(self.totals.records), credit.bytes.saturating_sub(self.totals.bytes))
     }
 
+    /// Whether a record of so many bytes may be handed in now. One that is larger than the whole budget passes alone: it would wait for ever
+    /// otherwise.
+    #[must_use]
+    pub fn accepts(&self, bytes: u32) -> bool {
+        let (records, room) = self.room();
+        // Without bytes it takes its place in the budget all the same.
+        records > 0 && (u64::from(bytes).max(1) <= room || self.totals.records == 0)
+    }
+
     pub(crate) fn set_down(&mut self, down: u8) {
         if self.down != down {
             self.down = down;

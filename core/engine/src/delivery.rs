@@ -148,13 +148,20 @@ impl Delivery {
         DeliveryId { slot, generation: self.generation }
     }
 
-    /// Something outside is at work for it, so a draining partition waits for it.
+    /// Something outside is at work for it, or has finished with it, so a draining partition waits for it: what the handler said of an
+    /// event, a rejection included, is not thrown away. What no handler was called for is left to the next owner.
     pub(crate) fn is_busy(&self) -> bool {
         match self.stage {
             Stage::Running | Stage::Held | Stage::Marking | Stage::Marked | Stage::Lettering | Stage::Lettered => true,
             Stage::Doomed => self.attempts > 0,
             Stage::Free | Stage::Queued | Stage::LookingUp | Stage::Twin | Stage::Fresh | Stage::Copy | Stage::Waiting => false,
         }
+    }
+
+    /// The failure of its first attempt does not count after all.
+    pub(crate) fn forget_failure(&mut self) {
+        debug_assert!(self.attempts <= 1, "only what was never tried joins a run behind another one");
+        (self.first_failed, self.last_failed) = (NEVER, NEVER);
     }
 
     pub(crate) fn note_failure(&mut self, now: Timestamp) {

@@ -63,11 +63,23 @@ pub(crate) struct Lane {
     pub(crate) held: u32,
     /// Marks with effects, or behind one in their run, that are not answered.
     pub(crate) bound: u32,
+    /// The event that failed behind them and ended their run, as long as any of them is not answered.
+    pub(crate) stopped_at: u32,
     /// False once it is swept: whoever settles it again finds nothing to do.
     live: bool,
     ready: bool,
     ready_next: u32,
     ready_prev: u32,
+}
+
+impl Lane {
+    /// A mark with effects, or behind one in its run, is answered.
+    pub(crate) fn unbind(&mut self) {
+        self.bound = self.bound.saturating_sub(1);
+        if self.bound == 0 {
+            self.stopped_at = NIL;
+        }
+    }
 }
 
 /// All lanes, and the queue of those that may start a run.
@@ -120,6 +132,7 @@ impl Lanes {
             running: 0,
             held: 0,
             bound: 0,
+            stopped_at: NIL,
             live: true,
             ready: false,
             ready_next: NIL,

@@ -17,6 +17,9 @@ impl Engine {
         let Some(slot) = self.running(id) else { return };
         let lane = self.deliveries[slot].lane;
         self.leave_run(slot);
+        if matches!(outcome, Outcome::Retry { .. } | Outcome::Reject(_)) && self.lanes.get(lane).held > 0 {
+            self.lanes.get_mut(lane).stopped_at = slot;
+        }
         match outcome {
             Outcome::Done { effects } => self.done(slot, effects),
             Outcome::Retry { after } => self.failed(slot, after),
@@ -78,7 +81,7 @@ impl Engine {
                 if self.bugs.has(Sabotage::MarkNotAwaited) {
                     delivery.stage = Stage::Marked;
                     delivery.bound = false;
-                    lane.bound -= 1;
+                    lane.unbind();
                 }
             }
             slot = delivery.lane_next;
@@ -115,6 +118,12 @@ impl Engine {
         self.deliveries[slot].stage = Stage::Fresh;
         self.lanes.rewind(&self.deliveries, slot);
         self.settle(self.deliveries[slot].lane);
+    }
+
+    /// Takes the deadline out of a wait that ends early.
+    pub(crate) fn stop_waiting(&mut self, slot: u32) {
+        self.deadlines.remove(self.deliveries[slot].until, Due::Attempt(slot));
+        self.totals.waiting = self.totals.waiting.saturating_sub(1);
     }
 
     /// Gives an event up. Its letter is written once it is the head of its lane.

@@ -16,8 +16,8 @@ pub(crate) enum State {
     Draining {
         /// When waiting ends.
         deadline: Timestamp,
-        /// False when it never ran: then its position is not ours to commit.
-        commits: bool,
+        /// Whether the watermark is committed before the release. Not if it never ran: then its position is not ours to commit.
+        commits_last: bool,
     },
 }
 

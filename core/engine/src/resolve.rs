@@ -1,7 +1,6 @@
 //! The end of a delivery: resolved, or abandoned with its epoch.
 
 use crate::Fate;
-use crate::deadline::Due;
 use crate::delivery::{Delivery, NIL, Stage};
 use crate::engine::Engine;
 
@@ -25,17 +24,21 @@ impl Engine {
     /// Its lane is not settled and may be left empty: that is the caller's.
     fn abandon(&mut self, slot: u32) {
         let delivery = &self.deliveries[slot];
-        let (index, place, at, until) = (delivery.partition, delivery.place, delivery.lane, delivery.until);
+        let (index, place, at) = (delivery.partition, delivery.place, delivery.lane);
         let (stage, bound) = (delivery.stage, delivery.bound);
         let lane = self.lanes.get_mut(at);
-        lane.bound -= u32::from(bound);
+        if lane.stopped_at == slot {
+            lane.stopped_at = NIL;
+        }
+        if bound {
+            lane.unbind();
+        }
         lane.held -= u32::from(stage == Stage::Held);
         if stage == Stage::Running {
             self.leave_run(slot);
         }
         if stage == Stage::Waiting {
-            self.deadlines.remove(until, Due::Attempt(slot));
-            self.totals.waiting -= 1;
+            self.stop_waiting(slot);
         }
         self.leave_ring(slot);
         self.forget(slot, Fate::Abandoned);

@@ -42,11 +42,13 @@ pub enum Sabotage {
     RunSkipsNotStarted,
     /// Copies are never resolved.
     DuplicateNotResolved,
+    /// The last commit of a partition is not asked for again when it is refused.
+    LastCommitOnce,
 }
 
 impl Sabotage {
     /// Every bug there is.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::CommitPastGap,
         Self::TwoOfOneKey,
         Self::LateCompletionAccepted,
@@ -66,6 +68,7 @@ impl Sabotage {
         Self::FinishedEarly,
         Self::RunSkipsNotStarted,
         Self::DuplicateNotResolved,
+        Self::LastCommitOnce,
     ];
 }
 

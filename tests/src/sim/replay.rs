@@ -33,15 +33,13 @@ pub(crate) fn replay_part(scenario: &Scenario, mattered: &[bool], sabotage: Opti
     let mut watch = Watch::new(scenario.settings.clone());
     let mut seen = Replay { effects: Vec::new(), violation: None, mattered: Vec::new(), unreal: false };
     for (index, entry) in scenario.inputs.iter().enumerate() {
-        let snapshot = engine.snapshot();
         let must_matter = mattered.get(index).copied().unwrap_or(false);
         if let Input::Fetched(record) = &entry.input {
             if must_matter && watch.delivered(record.partition, record.epoch, record.offset.0) != Some(false) {
                 seen.mattered.push(false);
                 continue;
             }
-            seen.unreal |=
-                watch.occupied(record.delivery.slot) || snapshot.room_records == 0 || snapshot.room_bytes < u64::from(record.bytes);
+            seen.unreal |= watch.occupied(record.delivery.slot) || !engine.accepts(record.bytes);
         }
         if let Input::Handled { delivery, .. } | Input::NotStarted { delivery } = &entry.input {
             seen.unreal |= watch.overtakes(*delivery);

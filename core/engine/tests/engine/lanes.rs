@@ -65,12 +65,15 @@ fn a_run_stops_at_the_first_that_is_not_done() {
 #[test]
 fn a_retry_in_the_middle_of_a_lane_starts_a_run_of_its_own() {
     let mut script = Script::running(EngineSettings::default());
-    let (ids, _) = script.fetch_new(&[record(0, 1), record(1, 1)]);
-    script.done_with_effects(ids[0]);
-    script.ended(ids[1], Outcome::Retry { after: Some(0) });
-    script.marked(ids[0], MarkResult::EffectFailed { fatal: false });
-    assert_eq!(script.tick(200), [dispatch(&[&[(ids[0], 2)]])]);
-    assert_eq!(script.done(ids[0]), [Effect::Mark(vec![ids[0]]), dispatch(&[&[(ids[1], 2)]])]);
+    let (ids, _) = script.fetch_new(&[record(0, 1), record(1, 1), record(2, 1)]);
+    script.done(ids[0]);
+    script.retry(ids[1]);
+    script.not_started(ids[2]);
+    // Both may run again at the same moment.
+    script.now += 200;
+    assert_eq!(script.marked(ids[0], MarkResult::RolledBack), [dispatch(&[&[(ids[0], 1)]])]);
+    let orders = script.done(ids[0]);
+    assert!(orders.contains(&dispatch(&[&[(ids[1], 2), (ids[2], 1)]])), "{orders:?}");
 }
 
 #[test]
@@ -133,4 +136,47 @@ fn one_key_in_two_partitions_is_two_lanes() {
     script.assign(1, 2);
     let (ids, orders) = script.fetch_new(&[record(0, 1), record(1, 1).at(1, 2)]);
     assert_eq!(orders, [dispatch(&[&[(ids[0], 1)], &[(ids[1], 1)]])]);
+}
+
+/// The second of a run fails behind the effects of the first, and the statement of the first fails.
+#[test]
+fn what_failed_behind_a_failed_effect_is_handled_again_uncounted() {
+    for outcome in [Outcome::Retry { after: None }, Outcome::Retry { after: Some(0) }, Outcome::Reject(Rejection::Rejected)] {
+        for result in [MarkResult::EffectFailed { fatal: false }, MarkResult::RolledBack] {
+            let mut script = Script::running(settings(Policy { run_length: 2, ..Policy::default() }));
+            let (ids, _) = script.fetch_new(&[record(0, 1), record(1, 1)]);
+            assert_eq!(script.done_with_effects(ids[0]), []);
+            assert_eq!(script.ended(ids[1], outcome), [Effect::Mark(vec![ids[0]])]);
+            // Its wait may be over before the answer comes.
+            script.tick(50);
+            let again = script.marked(ids[0], result);
+            let first = if result == MarkResult::RolledBack { again } else { script.tick(1_000) };
+            let attempt = 1 + u32::from(result != MarkResult::RolledBack);
+            assert_eq!(first, [dispatch(&[&[(ids[0], attempt), (ids[1], 1)]])], "{outcome:?} {result:?}");
+            assert_eq!(script.engine.snapshot().waiting, 0);
+            script.done(ids[0]);
+            script.durable(ids[0]);
+            script.now += 5;
+            let letter = letter(&script.ended(ids[1], Outcome::Reject(Rejection::Rejected)));
+            assert_eq!((letter.attempts, letter.first_failed), (1, Timestamp(script.now)));
+        }
+    }
+}
+
+#[test]
+fn what_failed_behind_durable_effects_is_counted() {
+    let mut script = Script::running(settings(Policy { run_length: 2, ..Policy::default() }));
+    let (ids, _) = script.fetch_new(&[record(0, 1), record(1, 1)]);
+    script.done_with_effects(ids[0]);
+    script.retry(ids[1]);
+    assert_eq!(script.durable(ids[0]), [forget(&[ids[0]], Fate::Handled)]);
+    assert_eq!(script.tick(200), [dispatch(&[&[(ids[1], 2)]])]);
+}
+
+#[test]
+fn a_live_delivery_whose_mark_is_dropped_is_handled_again() {
+    let mut script = Script::running(EngineSettings::default());
+    let (ids, _) = script.fetch_new(&[record(0, 1)]);
+    script.done_with_effects(ids[0]);
+    assert_eq!(script.marked(ids[0], MarkResult::Dropped), [dispatch(&[&[(ids[0], 1)]])]);
 }

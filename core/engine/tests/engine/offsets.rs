@@ -52,6 +52,24 @@ fn a_failed_commit_is_repeated_at_the_next_interval() {
 }
 
 #[test]
+fn a_record_larger_than_the_whole_budget_passes_alone() {
+    let credit = Credit { records: 3, bytes: 1_000 };
+    let mut script = Script::running(EngineSettings { credit, ..EngineSettings::default() });
+    assert!(script.engine.accepts(5_000), "it would wait for ever otherwise");
+    let (ids, _) = script.fetch_new(&[record(0, 1)]);
+    assert!(script.engine.accepts(900) && !script.engine.accepts(901));
+    script.done(ids[0]);
+    script.durable(ids[0]);
+    let (large, orders) = script.fetch(record(1, 1).bytes(5_000));
+    assert_eq!(orders, [Effect::LookUp(vec![large]), pause()]);
+    assert!(!script.engine.accepts(1) && !script.engine.accepts(0));
+    script.seen(large, Some(0));
+    assert!(script.engine.accepts(5_000));
+    script.tell(Input::Down { dependency: Dependency::Inbox });
+    assert!(!script.engine.accepts(1));
+}
+
+#[test]
 fn room_is_what_the_budget_leaves() {
     let credit = Credit { records: 10, bytes: 1_000 };
     let mut script = Script::running(EngineSettings { credit, ..EngineSettings::default() });

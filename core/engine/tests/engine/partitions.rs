@@ -133,6 +133,39 @@ fn the_drain_deadline_abandons_what_still_runs() {
     assert_eq!(failed, [release()], "the commit is not tried for ever");
 }
 
+/// A group that rebalances refuses commits for a moment.
+#[test]
+fn the_last_commit_is_asked_for_again_while_the_drain_lasts() {
+    let mut script = Script::running(EngineSettings::default());
+    let (ids, _) = script.fetch_new(&[record(0, 1)]);
+    let refused = Input::CommitFailed { partition: P, epoch: E };
+    script.done(ids[0]);
+    script.durable(ids[0]);
+    assert_eq!(script.revoke(25_000), [commit(1)]);
+    assert_eq!(script.tell(refused.clone()), []);
+    assert_eq!(script.tick(99), []);
+    assert_eq!(script.tick(1), [commit(1)]);
+    assert_eq!(script.tell(refused.clone()), []);
+    assert_eq!(script.tick(100), [commit(1)]);
+    assert_eq!(script.committed(1), [release()]);
+    assert_eq!(script.engine.next_deadline(), None);
+}
+
+#[test]
+fn a_last_commit_that_is_always_refused_ends_with_the_drain() {
+    let mut script = Script::running(EngineSettings::default());
+    let (ids, _) = script.fetch_new(&[record(0, 1)]);
+    let refused = Input::CommitFailed { partition: P, epoch: E };
+    script.done(ids[0]);
+    script.durable(ids[0]);
+    assert_eq!(script.revoke(1_000), [commit(1)]);
+    assert_eq!(script.tell(refused.clone()), []);
+    // The deadline is moved to before the next time it would be asked for.
+    assert_eq!(script.revoke(50), []);
+    assert_eq!(script.tick(50), [release()]);
+    assert_eq!(script.engine.next_deadline(), None);
+}
+
 #[test]
 fn the_last_commit_waits_for_the_one_outstanding() {
     let mut script = Script::running(EngineSettings::default());

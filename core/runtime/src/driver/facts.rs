@@ -34,11 +34,21 @@ impl Driver {
             }
             SourceFact::Assigned { partition, epoch, name, from, committed, oldest, newest, policy } => {
                 tracing::info!(target: "onceward", topic = %name.topic, partition = name.number, from = from.0, epoch = epoch.0, "partition assigned");
-                let Some(place) = self.letters.place(&name) else { return };
+                let Some(place) = self.letters.place(&name) else {
+                    // The source takes no partition of such a topic. Passed over in silence, it would never be given back.
+                    let error = Error::Broker {
+                        what: format!("taking {}/{} over", name.topic, name.number),
+                        cause: "the group assigned a topic that was not subscribed".to_owned(),
+                        cure: "This is a bug of Onceward: please report it with the log".to_owned(),
+                    };
+                    tracing::error!(target: "onceward", %error, "this run ends");
+                    self.ending.fail(error);
+                    return;
+                };
                 if let Some(before) = self.partitions.get(partition) {
                     before.place.end();
                 }
-                self.partitions.assign(partition, Entry { place, name, epoch, from, newest, live: true });
+                self.partitions.assign(partition, Entry { place, name, epoch, from, newest, refused: None, live: true });
                 Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy })
             }
             SourceFact::ReachedEnd { partition, epoch, position } => {
@@ -71,8 +81,11 @@ impl Driver {
                 Input::Committed { partition, epoch, next }
             }
             SourceFact::Committed { partition, epoch, next, error: Some(error) } => {
-                tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), offset = next.0, %error,
-                    "commit failed; it is tried again while the partition is not being given back");
+                // While a partition is being given back it is tried many times in a row: one line says it.
+                if self.partitions.refused(partition, epoch, next) {
+                    tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), offset = next.0, %error,
+                        "commit failed; it is tried again for as long as the partition is ours");
+                }
                 Input::CommitFailed { partition, epoch }
             }
             SourceFact::BrokersDown { why } => {
@@ -159,6 +172,8 @@ impl Driver {
                 }
                 self.engine.handle(now, Input::CaughtUp { partition, epoch, remembered });
             }
+            // Every turn of the loop ends with a flush.
+            InboxFact::News => {}
             InboxFact::Down { why } => {
                 tracing::error!(target: "onceward", %why, "the inbox can't write; consumption pauses until it can");
                 self.metrics.paused(Dependency::Inbox, true);

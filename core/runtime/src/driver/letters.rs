@@ -38,7 +38,7 @@ impl Letters {
         Self { group, topics }
     }
 
-    /// A partition's names, for one assignment. A topic that was not subscribed has no records, so its place is never used.
+    /// A partition's names, for one assignment. `None` for a topic that was not subscribed.
     pub(crate) fn place(&self, name: &PartitionName) -> Option<Arc<Place>> {
         let topic = self.topics.get(&*name.topic)?;
         Some(Arc::new(Place {

@@ -118,8 +118,7 @@ impl Driver {
         let now = self.clock.now();
         let mut fed = false;
         loop {
-            let room = self.engine.snapshot();
-            if room.room_records == 0 {
+            if self.engine.snapshot().room_records == 0 {
                 return fed;
             }
             let Some(backlog) = self.backlog.as_mut() else {
@@ -136,23 +135,17 @@ impl Driver {
                 }
                 continue;
             };
-            let end = backlog.batch.len().min(backlog.next + room.room_records as usize);
-            let mut bytes = room.room_bytes;
-            while backlog.next < end {
-                let fetched = self.payloads.admit(&backlog.batch, backlog.next);
-                // A record larger than the whole budget passes alone: it would wait for ever otherwise.
-                if u64::from(fetched.bytes) > bytes && (fed || room.records > 0) {
-                    self.payloads.refuse(fetched.delivery);
+            while backlog.next < backlog.batch.len() {
+                let bytes = backlog.batch.record(backlog.next).size();
+                if !self.engine.accepts(bytes) {
                     return fed;
                 }
-                bytes = bytes.saturating_sub(u64::from(fetched.bytes));
+                let fetched = self.payloads.admit(&backlog.batch, backlog.next, bytes);
                 backlog.next += 1;
                 fed = true;
                 self.engine.handle(now, Input::Fetched(fetched));
             }
-            if backlog.next >= backlog.batch.len() {
-                self.backlog = None;
-            }
+            self.backlog = None;
         }
     }
 

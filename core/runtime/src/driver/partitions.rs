@@ -23,6 +23,8 @@ pub(crate) struct Entry {
     pub(crate) from: Offset,
     /// Behind the newest record, as far as is known.
     pub(crate) newest: Offset,
+    /// The offset whose commit was refused last.
+    pub(crate) refused: Option<Offset>,
     /// Whether the epoch is not over.
     pub(crate) live: bool,
 }
@@ -57,6 +59,14 @@ impl Partitions {
             && entry.epoch == epoch
         {
             entry.newest = entry.newest.max(newest);
+        }
+    }
+
+    /// A commit was refused; whether it is news, since the latest refusal was that of another offset.
+    pub(crate) fn refused(&mut self, partition: PartitionId, epoch: Epoch, next: Offset) -> bool {
+        match self.entries.get_mut(partition.0 as usize) {
+            Some(Some(entry)) if entry.epoch == epoch => entry.refused.replace(next) != Some(next),
+            _ => true,
         }
     }
 

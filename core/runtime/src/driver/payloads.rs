@@ -98,8 +98,8 @@ impl Payloads {
         }
     }
 
-    /// Accepts one record of a batch: from here on it has an id.
-    pub(crate) fn admit(&mut self, batch: &Arc<Batch>, index: usize) -> Fetched {
+    /// Accepts one record of a batch, which takes so many bytes: from here on it has an id.
+    pub(crate) fn admit(&mut self, batch: &Arc<Batch>, index: usize, bytes: u32) -> Fetched {
         let record = batch.record(index);
         let meta = record.meta;
         let payload = Payload {
@@ -127,17 +127,9 @@ impl Payloads {
             key: meta.order_key,
             event: meta.event,
             digest: meta.digest,
-            bytes: record.size(),
+            bytes,
             policy: meta.policy,
             refused: meta.refused,
-        }
-    }
-
-    /// Takes an admission back.
-    pub(crate) fn refuse(&mut self, delivery: DeliveryId) {
-        self.slots.remove(delivery);
-        if let Some(newest) = self.pinned.back_mut() {
-            newest.deliveries.pop();
         }
     }
 

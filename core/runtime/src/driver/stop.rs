@@ -140,6 +140,10 @@ impl Driver {
 
     /// The result of the run.
     pub(crate) fn finish(mut self) -> Result<Summary, Error> {
+        // It is closed before the source, unless that ended by itself.
+        if let Err(error) = self.inbox.close(CLOSE) {
+            tracing::error!(target: "onceward", %error, "the inbox did not close cleanly");
+        }
         if let Err(error) = self.producer.close(CLOSE) {
             tracing::warn!(target: "onceward", %error, "the producer did not close cleanly");
         }

@@ -95,6 +95,8 @@ pub enum InboxFact {
         /// The topic was deleted and made again since: what was known of this partition is void.
         recreated: bool,
     },
+    /// There is something for the store's own memory to take in: nothing to do but to call [`Inbox::flush`] soon.
+    News,
     /// The store can't write now (full, read-only, I/O error). It keeps what it was given and probes by itself.
     Down {
         /// For a person: what happened, where, what to do.
@@ -148,7 +150,7 @@ pub trait Inbox: Send {
     /// Numbers for metrics, `inbox stats` and tests.
     fn stats(&self) -> InboxStats;
 
-    /// Writes what is queued and closes the store, waiting no longer than the deadline.
+    /// Writes what is queued and closes the store, waiting no longer than the deadline. Closed again, it does nothing.
     ///
     /// # Errors
     /// [`InboxError`] when something queued could not be written in time.

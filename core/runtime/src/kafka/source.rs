@@ -45,6 +45,8 @@ impl Source {
         })?;
         let (orders, inbox) = crossbeam_channel::unbounded();
         let waker = Arc::new(Waker::new(Some(bell)));
+        let alarm = Alarm(sink);
+        let sink: SourceSink = Box::new(move |fact| alarm.say(fact));
         let poll = Poll::new(settings, consumer, events, inbox, Arc::clone(&waker), sink)?;
         let thread = std::thread::Builder::new()
             .name("onceward-poll".to_owned())
@@ -85,6 +87,26 @@ impl Drop for Source {
         if self.thread.is_some() {
             self.order(SourceOrder::Close { deadline: Duration::from_secs(5) });
             self.wait();
+        }
+    }
+}
+
+/// Goes with the poll thread's sink. Without the thread no fact comes any more, while the client's own threads keep the member in the group:
+/// nobody would ever know, and the partitions would stand.
+struct Alarm(SourceSink);
+
+impl Alarm {
+    fn say(&self, fact: SourceFact) {
+        (self.0)(fact);
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let cure = "This is a bug of Onceward: please report it with the log, and start again";
+            self.say(SourceFact::Fatal(fault::broker("polling Kafka", "the poll thread panicked", cure)));
+            self.say(SourceFact::Closed);
         }
     }
 }

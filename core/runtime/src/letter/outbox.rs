@@ -1,6 +1,6 @@
 //! What is on its way to the broker, and what happens when it does not get there.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak};
@@ -171,9 +171,11 @@ impl Outbox {
     }
 
     pub(super) fn abandon(&self, deliveries: &[DeliveryId]) {
+        // Thousands may wait and thousands may go, while the producer's thread and handlers wait for this lock.
+        let gone: HashSet<DeliveryId> = deliveries.iter().copied().collect();
         let up = {
             let mut state = self.lock();
-            state.pending.retain(|_, pending| !matches!(&pending.item, Item::Letter(letter) if deliveries.contains(&letter.delivery)));
+            state.pending.retain(|_, pending| !matches!(&pending.item, Item::Letter(letter) if gone.contains(&letter.delivery)));
             if state.pending.is_empty() {
                 self.empty.notify_all();
             }

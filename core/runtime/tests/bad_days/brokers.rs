@@ -150,9 +150,11 @@ async fn a_stop_with_the_broker_gone_keeps_its_deadline_and_the_next_start_goes_
     assert_eq!(summary.handled + again.handled, 90, "{summary:?} {again:?}");
     assert_eq!(world.done(), (0..100).filter(|number| number % 10 != 3).collect::<Vec<_>>());
     assert_eq!(world.committed(), [100]);
+    // A letter whose acknowledgement was lost with the broker is written again, under the same letter id: read all there are.
+    let written = usize::try_from(world.length("gone.g.dlt")).unwrap();
     let mut letters: Vec<i64> = world
         .broker
-        .read("gone.g.dlt", 10)
+        .read("gone.g.dlt", written)
         .iter()
         .map(|letter| std::str::from_utf8(letter.payload().unwrap()).unwrap().parse().unwrap())
         .collect();

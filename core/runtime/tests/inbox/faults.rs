@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use onceward::inbox::{InboxError, InboxFact, Statement, Value};
-use onceward_engine::{Digest, MarkResult};
+use crossbeam_channel::unbounded;
+use onceward::inbox::{Identity, Inbox, InboxError, InboxFact, InboxSink, LookUp, Mark, SqliteInbox, Statement, Value};
+use onceward_engine::{DeliveryId, Digest, Epoch, MarkResult, PartitionId};
 use rusqlite::Connection;
 use tempfile::tempdir;
 
@@ -57,6 +58,25 @@ fn a_file_locked_by_another_process_is_waited_for() {
 }
 
 #[test]
+fn a_file_that_stays_locked_is_reported_and_consumption_goes_on_by_itself() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("inbox.db");
+    let mut rig = Rig::sqlite(settings(&path));
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mark = rig.prepare(id(1), 7);
+    rig.inbox.mark(mark);
+    rig.inbox.flush();
+    match rig.fact() {
+        InboxFact::Down { why } => assert!(why.contains("inbox.db: another process has held it locked for 5 seconds. Find it"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    other.execute_batch("COMMIT").unwrap();
+    assert!(matches!(rig.fact(), InboxFact::Up), "and it is said once");
+    assert_eq!(rig.decided(1)[0].result, MarkResult::Durable);
+}
+
+#[test]
 fn closing_does_not_wait_beyond_its_deadline() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("inbox.db");
@@ -87,4 +107,52 @@ fn an_inbox_whose_tables_vanish_is_broken_and_says_so() {
         other => panic!("{other:?}"),
     }
     assert!(rig.inbox.close(LONG).is_err());
+}
+
+/// Facts are said on the store's threads: a sink that panics at one of them is a thread that panics.
+fn panics_at(kind: fn(&InboxFact) -> bool) -> (InboxSink, crossbeam_channel::Receiver<InboxFact>) {
+    let (sender, facts) = unbounded();
+    let sink = Arc::new(move |fact| {
+        let fatal = kind(&fact);
+        sender.send(fact).unwrap_or_default();
+        assert!(!fatal, "a bug, for the test");
+    });
+    (sink, facts)
+}
+
+fn mark(identity: Identity) -> Mark {
+    Mark {
+        delivery: DeliveryId { slot: 1, generation: 0 },
+        partition: PartitionId(0),
+        epoch: Epoch(1),
+        identity,
+        digest: Digest(7),
+        lane: 0,
+        statements: Vec::new(),
+    }
+}
+
+#[test]
+fn a_thread_that_panics_is_reported() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("inbox.db");
+    let mut rig = Rig::sqlite(settings(&path));
+    rig.keep([1]);
+    rig.close();
+    for (kind, thread) in [
+        ((|fact| matches!(fact, InboxFact::Marked(_))) as fn(&InboxFact) -> bool, "writes"),
+        (|fact| matches!(fact, InboxFact::LookedUp(_)), "reads"),
+    ] {
+        let (sink, facts) = panics_at(kind);
+        let mut inbox = SqliteInbox::open(settings(&path), sink).unwrap();
+        assert_eq!(inbox.look_up(DeliveryId { slot: 0, generation: 0 }, id(1), Digest(7)), LookUp::Pending);
+        inbox.mark(mark(id(2)));
+        inbox.flush();
+        let report = loop {
+            if let InboxFact::Broken(error) = facts.recv_timeout(LONG).unwrap() {
+                break error.to_string();
+            }
+        };
+        assert!(report.contains("inbox.db") && report.contains(&format!("the thread that {thread} panicked")), "{report}");
+    }
 }

@@ -114,7 +114,12 @@ impl Rig {
     }
 
     pub(crate) fn fact(&self) -> InboxFact {
-        self.facts.recv_timeout(LONG).expect("no fact within 30 s")
+        loop {
+            match self.facts.recv_timeout(LONG).expect("no fact within 30 s") {
+                InboxFact::News => {}
+                fact => return fact,
+            }
+        }
     }
 
     pub(crate) fn no_fact(&self) -> bool {

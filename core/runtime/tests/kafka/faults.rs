@@ -8,7 +8,7 @@ use onceward_engine::Offset;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use crate::support::{Listener, cluster, fill, settings};
+use crate::support::{LONG, Listener, cluster, fill, settings};
 
 #[test]
 fn a_refused_commit_is_answered_and_the_next_one_goes_through() {
@@ -152,4 +152,27 @@ fn a_wrong_property_is_an_error_at_start() {
     wrong.client.push(("session.timeout.ms".to_owned(), "soon".to_owned()));
     let Err(Error::Broker { cause, cure, .. }) = Source::start(wrong, Box::new(|_| {})) else { panic!("started") };
     assert!(cause.contains("session.timeout.ms") && cure.contains("kafka.*"), "{cause} {cure}");
+}
+
+/// Facts are said on the poll thread: a sink that panics is a poll thread that panics.
+#[test]
+fn a_poll_thread_that_panics_ends_the_run_with_an_error() {
+    let cluster = cluster("orders", 1);
+    fill(&cluster, "orders", 1, 0..10);
+    let (sender, facts) = crossbeam_channel::unbounded();
+    let sink = Box::new(move |fact: SourceFact| {
+        let fatal = matches!(fact, SourceFact::Batch(_));
+        sender.send(fact).unwrap_or_default();
+        assert!(!fatal, "a bug, for the test");
+    });
+    let source = Source::start(settings(&cluster, "g", "orders"), sink).unwrap();
+    let mut told = Vec::new();
+    while !matches!(told.last(), Some(SourceFact::Closed)) {
+        told.push(facts.recv_timeout(LONG).unwrap());
+    }
+    match &told[told.len() - 2] {
+        SourceFact::Fatal(error) => assert!(error.to_string().contains("the poll thread panicked"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    source.join();
 }

@@ -27,7 +27,7 @@ fn a_partition_moves_when_it_is_released_and_not_before() {
     let mut first = Listener::start(settings(&cluster, "g", "orders"));
     first.until_seen(400);
     for number in 0..4 {
-        assert_eq!(first.commit(number, 60 + i64::from(number)), None);
+        first.commit_at_last(number, 60 + i64::from(number));
     }
     let mut second = Listener::start(settings(&cluster, "g", "orders"));
     let gone = revoking(&mut first, 2);
@@ -38,7 +38,7 @@ fn a_partition_moves_when_it_is_released_and_not_before() {
         first.assigned.iter().filter(|(_, (id, ..))| gone.iter().any(|(gone, _)| gone == id)).map(|(number, _)| *number).collect();
     // What is drained is committed before it goes.
     for &number in &numbers {
-        assert_eq!(first.commit(number, 80), None);
+        first.commit_at_last(number, 80);
     }
     for &(partition, epoch) in &gone {
         first.source.order(SourceOrder::Release { partition, epoch });
@@ -60,7 +60,7 @@ fn a_partition_moves_when_it_is_released_and_not_before() {
     for &number in &numbers {
         first.assigned.remove(&number);
         first.seen.remove(&number);
-        assert_eq!(second.commit(number, 90), None);
+        second.commit_at_last(number, 90);
     }
     second.close(Duration::from_secs(10));
     first.until_assigned(4);

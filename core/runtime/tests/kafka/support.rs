@@ -172,6 +172,14 @@ impl Listener {
         })
     }
 
+    /// Commits as the driver does: what is refused because the group rebalances is asked for again.
+    pub(crate) fn commit_at_last(&mut self, number: i32, next: i64) {
+        let end = Instant::now() + LONG;
+        while let Some(error) = self.commit(number, next) {
+            assert!(error.contains("RebalanceInProgress") && Instant::now() < end, "{error}");
+        }
+    }
+
     /// Closes; how long it took.
     pub(crate) fn close(mut self, deadline: Duration) -> Duration {
         self.take_rest();

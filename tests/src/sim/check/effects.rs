@@ -127,6 +127,7 @@ impl Watch {
             return broken("I1", format!("{partition:?}: commit of {next} past the gap {from}..{to}, of which nobody was told"));
         }
         home.outstanding = Some(next);
+        home.refused = None;
         home.attempted = Some(next);
         Ok(())
     }
@@ -154,6 +155,9 @@ impl Watch {
         let owed = home.owed();
         if home.ran && owed > home.attempted.unwrap_or(home.assignment.from.0) {
             return broken("I10", format!("{partition:?} released at {:?}, but {owed} is resolved", home.attempted));
+        }
+        if home.ran && home.asks_again() && owed > home.acknowledged.unwrap_or(home.assignment.from.0) {
+            return broken("I10", format!("{partition:?} released although its last commit was refused and its drain lasts"));
         }
         home.state = State::Over;
         Ok(())

@@ -151,13 +151,15 @@ impl Watch {
     }
 
     fn commit_answered(&mut self, partition: PartitionId, epoch: Epoch, stored: Option<i64>) -> bool {
+        let now = self.now;
         let Some(home) = self.at(partition, epoch) else { return false };
         if home.outstanding.is_none() || stored.is_some_and(|next| home.outstanding != Some(next)) {
             return false;
         }
         home.outstanding = None;
-        if stored.is_some() {
-            home.acknowledged = stored;
+        match stored {
+            Some(_) => home.acknowledged = stored,
+            None => home.refused = Some(now),
         }
         true
     }
@@ -183,7 +185,8 @@ impl Watch {
         let Some(home) = self.at(partition, epoch) else { return false };
         home.ran = home.state == State::Running && !home.halted;
         home.state = State::Draining;
-        home.deadline = deadline;
+        // Asked again, the earlier deadline holds.
+        home.deadline = home.deadline.min(deadline);
         true
     }
 

@@ -42,6 +42,7 @@ impl Watch {
         }
         let Some(delivery) = self.deliveries.get_mut(&id) else { return false };
         let (event, own) = (delivery.event, delivery.digest);
+        let bound = matches!(delivery.stage, Stage::Marking { effects: true });
         match result {
             MarkResult::Durable | MarkResult::Duplicate { .. } => {
                 delivery.stage = Stage::Marked;
@@ -63,6 +64,9 @@ impl Watch {
             }
             MarkResult::Dropped => return false,
         }
+        if bound && matches!(result, MarkResult::EffectFailed { .. } | MarkResult::RolledBack) {
+            self.uncount_behind(id);
+        }
         true
     }
 
@@ -77,6 +81,22 @@ impl Watch {
                 && matches!(later.stage, Stage::Running | Stage::Done { .. })
             {
                 later.tainted = true;
+            }
+        }
+    }
+
+    /// Who failed behind it in its run met a state without its effects: that attempt does not count.
+    fn uncount_behind(&mut self, id: DeliveryId) {
+        let Some(delivery) = self.deliveries.get(&id) else { return };
+        let (offset, run) = (delivery.offset, delivery.run);
+        let lane = self.home(delivery).and_then(|p| p.lanes.get(&delivery.lane)).cloned().unwrap_or_default();
+        for other in lane {
+            if let Some(later) = self.deliveries.get_mut(&other)
+                && later.offset > offset
+                && later.run == run
+                && later.stage == Stage::Idle
+            {
+                (later.attempts, later.given_up, later.wait, later.may_give_up) = (0, None, None, false);
             }
         }
     }

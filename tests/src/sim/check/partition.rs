@@ -6,6 +6,9 @@ use onceward_engine::{Assignment, DeliveryId, Epoch, Timestamp};
 
 use super::delivery::Lane;
 
+/// How long after a refusal the last commit of a partition must be asked for again.
+pub(super) const AGAIN: u64 = 100;
+
 /// The states of a partition, as seen from outside: the columns of the coverage table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
@@ -47,6 +50,8 @@ pub(super) struct Partition {
     pub(super) acknowledged: Option<i64>,
     pub(super) attempted: Option<i64>,
     pub(super) outstanding: Option<i64>,
+    /// When the latest commit was refused, unless another one was asked for since.
+    pub(super) refused: Option<Timestamp>,
     pub(super) paused: bool,
     pub(super) halted: bool,
     pub(super) deadline: Timestamp,
@@ -73,6 +78,7 @@ impl Partition {
             acknowledged: assignment.committed.then_some(assignment.from.0),
             attempted: assignment.committed.then_some(assignment.from.0),
             outstanding: None,
+            refused: None,
             paused: false,
             halted: false,
             deadline: Timestamp(u64::MAX),
@@ -99,6 +105,11 @@ impl Partition {
         let read = self.last.map_or(self.start, |last| last + 1).max(self.start);
         let end = self.end.filter(|&end| end >= read).unwrap_or(read);
         self.window.first().unwrap_or(end)
+    }
+
+    /// The last commit was refused, and the drain lasts long enough for another one.
+    pub(super) fn asks_again(&self) -> bool {
+        self.refused.is_some_and(|at| at.after(AGAIN) < self.deadline)
     }
 
     /// Behind the last offset that is resolved with all before it.

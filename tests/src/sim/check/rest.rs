@@ -3,7 +3,7 @@
 use onceward_engine::{DeliveryId, PartitionId, Snapshot, Timestamp};
 
 use super::delivery::{Delivery, LookUp, Stage};
-use super::partition::{Partition, State};
+use super::partition::{AGAIN, Partition, State};
 use super::{Verdict, Watch, broken};
 
 impl Watch {
@@ -41,7 +41,8 @@ impl Watch {
 
     fn bounded(&self, snapshot: &Snapshot) -> Verdict {
         let credit = self.settings.credit;
-        if self.records > u64::from(credit.records) || self.bytes > credit.bytes {
+        // One that is larger than the whole budget passes alone.
+        if self.records > u64::from(credit.records) || (self.bytes > credit.bytes && self.records > 1) {
             return broken("I4", format!("{} records and {} bytes in flight, over the credit of {credit:?}", self.records, self.bytes));
         }
         if u64::from(snapshot.records) != self.records || snapshot.bytes != self.bytes {
@@ -79,7 +80,8 @@ impl Watch {
     }
 
     fn draining(&self, id: PartitionId, home: &Partition, due: bool) -> Verdict {
-        if home.live == 0 && home.outstanding.is_none() {
+        let waits = home.asks_again() && home.refused.is_some_and(|at| due || self.now < at.after(AGAIN));
+        if home.live == 0 && home.outstanding.is_none() && !waits {
             return broken("I10", format!("{id:?} is drained, but not released"));
         }
         if home.live > 0 && !due && self.now >= home.deadline {

@@ -13,16 +13,19 @@ impl World {
         if member.poll_due || !member.alive || member.engine.snapshot().room_records == 0 {
             return;
         }
-        let something = member.held.iter().any(|(partition, held)| {
+        // Whether a poll would bring something of a partition, and whether there is room for that.
+        let mut brings = member.held.iter().filter_map(|(partition, held)| {
             let log = &self.logs[*partition];
             let unread = held.position < log.end_now() || held.said_end != Some(log.end_now());
-            unread && !held.paused && !(held.in_gap && held.position < log.oldest)
+            let next = log.records[..log.produced].get(log.index(held.position));
+            let fits = next.is_none_or(|record| member.engine.accepts(record.bytes));
+            (unread && !held.paused && !(held.in_gap && held.position < log.oldest)).then_some(fits)
         });
-        if something {
+        if let Some(first) = brings.next() {
+            // Where the next records do not fit, there is no hurry.
+            let hurry = first || brings.any(|fits| fits);
             self.lives[life].poll_due = true;
-            // Where the next record may not fit, there is no hurry.
-            let tight = self.lives[life].engine.snapshot().room_bytes < 100;
-            let at = self.now + if tight { self.rng.within(50, 200) } else { self.rng.within(1, 10) };
+            let at = self.now + if hurry { self.rng.within(1, 10) } else { self.rng.within(50, 200) };
             self.queue.at(at, Happening::Poll { life });
         }
     }
@@ -82,9 +85,8 @@ impl World {
         let log = &self.logs[partition];
         let position = self.lives[life].held[&partition].position;
         let index = log.index(position);
-        let snapshot = self.lives[life].engine.snapshot();
         let Some(record) = log.records[..log.produced].get(index).copied() else { return Ok(false) };
-        if snapshot.room_records == 0 || snapshot.room_bytes < u64::from(record.bytes) {
+        if !self.lives[life].engine.accepts(record.bytes) {
             return Ok(false);
         }
         if let Some(held) = self.lives[life].held.get_mut(&partition) {

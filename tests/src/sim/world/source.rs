@@ -86,7 +86,9 @@ pub(super) fn logs(seed: u64, plan: &Plan) -> Vec<Log> {
             known.push((event, digest));
         }
         let key = (!r.percent(plan.no_key)).then(|| u128::from(r.within(1, plan.keys)));
-        let bytes = u32::try_from(r.within(1, 100)).unwrap_or(1);
+        // Now and then one that is larger than the whole budget.
+        let beyond = if r.percent(1) { plan.settings.credit.bytes } else { 0 };
+        let bytes = u32::try_from(beyond + r.within(1, 100)).unwrap_or(1);
         let behaviour = behaviour(r, plan);
         logs[partition].records.push(Record { offset, key, event, digest, bytes, refused, behaviour });
     }

@@ -52,18 +52,13 @@ impl Bloom {
     }
 
     /// `false`: surely not in. `true`: possibly.
-    ///
-    /// All probes, without a branch: they share a cache line, and which of them fails first can't be predicted. So the processor goes
-    /// on to the next filter's line while this one is still on its way.
     pub(crate) fn contains(&self, id: u128) -> bool {
         let (block, low) = self.place(id);
         let Some(Block(words)) = self.blocks.get(block) else { return true };
-        let mut all = 1;
-        for probe in 0..PROBES {
+        (0..PROBES).all(|probe| {
             let bit = (low >> (9 * probe)) & 511;
-            all &= words[(bit >> 6) as usize] >> (bit & 63);
-        }
-        all & 1 != 0
+            words[(bit >> 6) as usize] & (1 << (bit & 63)) != 0
+        })
     }
 
     /// Memory used.

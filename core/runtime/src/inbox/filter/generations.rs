@@ -33,9 +33,9 @@ impl Generations {
         Self { links: Vec::new(), budget, bytes: 0, given_up: None, target: 0, version: 0 }
     }
 
-    /// `false`: surely not marked. Every link is asked, since waiting for one before asking the next would cost more.
+    /// `false`: surely not marked.
     pub(crate) fn contains(&self, id: u128) -> bool {
-        self.given_up.is_some() | self.links.iter().fold(false, |hit, link| hit | link.bloom.contains(id))
+        self.given_up.is_some() || self.links.iter().rev().any(|link| link.bloom.contains(id))
     }
 
     /// Makes room before many ids are loaded, so that they share one link.

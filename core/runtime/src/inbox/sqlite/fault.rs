@@ -1,11 +1,41 @@
 //! What SQLite's errors mean for the loop: wait, pause, or stop.
 
+use std::time::{Duration, Instant};
+
 use rusqlite::ErrorCode;
 
 use crate::inbox::InboxError;
 
 /// `SQLITE_CORRUPT_VTAB`: a virtual table of the user's is inconsistent, which is no damage of the file.
 const CORRUPT_VTAB: i32 = 267;
+
+/// How long one access waits for another process before it ends busy.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Busy for so long is told to a person. A little shorter, so that the first access that ends busy is enough.
+const PATIENCE: Duration = Duration::from_millis(4_500);
+
+/// Since when the store has been busy without a pause.
+#[derive(Default)]
+pub(super) struct Busy(Option<Instant>);
+
+impl Busy {
+    /// An access that began then ended busy. What to tell, if it has lasted too long.
+    pub(super) fn again(&mut self, path: &str, began: Instant) -> Option<String> {
+        let since = *self.0.get_or_insert(began);
+        (since.elapsed() >= PATIENCE).then(|| {
+            format!(
+                "{path}: another process has held it locked for {} seconds. Find it with `fuser {path}`, a shell or a tool with an open \
+                 transaction, and end that transaction. Onceward tries again by itself; nothing is lost",
+                since.elapsed().as_secs_f64().round()
+            )
+        })
+    }
+
+    /// Something else happened.
+    pub(super) fn over(&mut self) {
+        self.0 = None;
+    }
+}
 
 /// A failed access to the store.
 #[derive(Debug)]

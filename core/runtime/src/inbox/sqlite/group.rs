@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::effects::{self, Failure, Stopped};
 use super::entry::{self, Entry};
 use super::fault::{Fault, classify, words};
+use super::foreign::Known;
 use super::open::Store;
 use super::schema::{self, LIVE};
 use super::shared::{Batch, News, QueuedMark};
@@ -212,12 +213,10 @@ impl Writer {
     ///
     /// Only marks whose id the driver's side knew already (`check`) can be marked before, in the file or earlier in this group: its
     /// filter and its recent set hold every id that it queued, without a false negative, and it takes in the marks of others before
-    /// `stamp`. Later ones are in `foreign`.
+    /// `stamp`. Later ones are in `foreign`, or only in the file.
     fn sort_out(&mut self, conn: &Connection, items: Items<'_>, released: &HashMap<PartitionId, Epoch>) -> rusqlite::Result<Vec<Verdict>> {
         if let Some(first) = items.iter().next() {
-            while self.foreign.front().is_some_and(|(stamp, _)| *stamp <= first.stamp) {
-                self.foreign.pop_front();
-            }
+            self.foreign.forget(first.stamp);
         }
         // By key, whether it is to be written already: the keys that may come twice, few or none.
         let mut twice: hashbrown::HashMap<(PartitionId, u128), bool, BuildHasherDefault<IdHasher>> = hashbrown::HashMap::default();
@@ -248,14 +247,11 @@ impl Writer {
     fn known(&self, conn: &Connection, item: Item<'_>) -> rusqlite::Result<Option<Digest>> {
         let mark = &item.queued.mark;
         match mark.identity {
-            Identity::Event(id) => {
-                let foreign = self.foreign.iter().find_map(|(stamp, marks)| (*stamp > item.stamp).then(|| marks.get(&id.0)).flatten());
-                match foreign {
-                    Some(&digest) => Ok(Some(digest)),
-                    None if item.queued.check || self.check_all => self.finder.find(conn, id.0),
-                    None => Ok(None),
-                }
-            }
+            Identity::Event(id) => match self.foreign.find(id.0, item.stamp) {
+                Known::Marked(digest) => Ok(Some(digest)),
+                Known::No if !item.queued.check && !self.check_all => Ok(None),
+                Known::No | Known::Unsure => self.finder.find(conn, id.0),
+            },
             Identity::Coordinates { partition, offset } => {
                 let kept = self.positions.get(&partition);
                 Ok(kept.is_some_and(|kept| kept.position.holds(offset)).then_some(mark.digest))

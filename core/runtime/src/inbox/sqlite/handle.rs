@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use onceward_engine::{DeliveryId, Digest, Epoch, Offset, PartitionId};
 
+use super::alarm::Alarm;
 use super::compact::Compactor;
 use super::entry::Entry;
 use super::fault::at_open;
 use super::finder::{Finder, Newcomers};
+use super::foreign::Foreign;
 use super::open;
 use super::reader::Reader;
 use super::schema;
@@ -25,7 +27,7 @@ use crate::inbox::filter::Generations;
 use crate::inbox::fresh::Fresh;
 use crate::inbox::place::{Held, Place};
 use crate::inbox::recent::{IdHasher, Recent, RecentMark};
-use crate::inbox::{Identity, Inbox, InboxError, InboxFact, InboxSink, InboxStats, LookUp, Mark, PartitionName};
+use crate::inbox::{Identity, Inbox, InboxError, InboxSink, InboxStats, LookUp, Mark, PartitionName};
 
 /// Ids kept exactly, with their digests, and about what that takes.
 const RECENT: usize = 65_536;
@@ -97,7 +99,7 @@ impl SqliteInbox {
             bucket: 0,
             check_all: false,
             buffers: Buffers::default(),
-            foreign: std::collections::VecDeque::new(),
+            foreign: Foreign::new(settings.foreign_ids),
             compactor: Compactor::default(),
             stop: stopped,
             asks: to_reader.clone(),
@@ -107,10 +109,19 @@ impl SqliteInbox {
         writer.store = Some(store);
         writer.count();
         let start = |error: std::io::Error| InboxError::Store { path: path.clone(), detail: format!("can't start a thread: {error}") };
-        thread::Builder::new().name("onceward-inbox-read".to_owned()).spawn(move || reader.run(&asks)).map_err(start)?;
+        let alarm = |thread| Alarm { shared: Arc::clone(&shared), path: path.clone(), thread };
+        let (reading, writing) = (alarm("thread that reads"), alarm("thread that writes"));
+        thread::Builder::new()
+            .name("onceward-inbox-read".to_owned())
+            .spawn(move || {
+                let _alarm = reading;
+                reader.run(&asks);
+            })
+            .map_err(start)?;
         thread::Builder::new()
             .name("onceward-inbox-write".to_owned())
             .spawn(move || {
+                let _alarm = writing;
                 // Nobody listens any more when closing has given up.
                 closing.send(writer.run(&batches)).unwrap_or_default();
             })
@@ -282,15 +293,13 @@ impl Inbox for SqliteInbox {
         {
             self.shared.counters.undecided.fetch_add(self.batch.marks.len() as u64, Ordering::Relaxed);
             let next = Batch { marks: self.shared.spare(), ..Batch::default() };
-            if writer.send(std::mem::replace(&mut self.batch, next)).is_err() {
-                // It has reported why, and the first report stands; unless it panicked.
-                let detail = "its writing thread has ended: please report it with the log".to_owned();
-                self.shared.say(InboxFact::Broken(InboxError::Store { path: self.path.clone(), detail }));
-            }
+            // A writer that is gone has reported why.
+            drop(writer.send(std::mem::replace(&mut self.batch, next)));
         }
         if !self.asked.is_empty()
             && let Some(reader) = &self.reader
         {
+            // So has a reader.
             drop(reader.send(std::mem::take(&mut self.asked)));
         }
     }

@@ -14,8 +14,8 @@ use super::shared::Shared;
 use super::small::Small;
 use crate::inbox::filter::Bloom;
 
-/// About 32,000 ids per step: a few milliseconds.
-const STEP: i64 = 192;
+/// About 11,000 ids per step: a millisecond or two.
+const STEP: i64 = 64;
 
 /// What is made into one.
 enum Inputs {

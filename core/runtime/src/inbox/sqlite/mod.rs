@@ -9,15 +9,18 @@
 //! |---|---|
 //! | `inbox` | the driver's side: filter, recent ids, what is queued |
 //! | `writer`, `group`, `effects` | when a transaction begins, what is in it, and what a failing statement costs |
+//! | `foreign` | what is remembered of the marks of other processes, and what is asked of the file |
 //! | `finder`, `small` | where an id is, given a snapshot of the file |
 //! | `compact` | folding, merging and expiring in bounded steps |
 //! | `open`, `mount`, `fault` | which files are refused, and what SQLite's errors mean |
 
+mod alarm;
 mod compact;
 mod effects;
 mod entry;
 mod fault;
 mod finder;
+mod foreign;
 mod group;
 mod handle;
 mod inspect;

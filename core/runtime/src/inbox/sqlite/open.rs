@@ -3,12 +3,11 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::effects::Guard;
-use super::fault::{at_open, words};
+use super::fault::{BUSY_TIMEOUT, at_open, words};
 use super::mount::network_file_system;
 use super::schema;
 use super::settings::SqliteSettings;
@@ -77,7 +76,7 @@ fn connect(path: &Path) -> Result<Store, InboxError> {
 
 fn raw(path: &Path, flags: OpenFlags) -> rusqlite::Result<Store> {
     let mut conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(128);
     conn.pragma_update(None, "mmap_size", 0)?;
     conn.pragma_update(None, "cache_size", CACHE_KIB)?;

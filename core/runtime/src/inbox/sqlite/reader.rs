@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use onceward_engine::{DeliveryId, Digest};
 
-use super::fault::{Fault, classify};
+use super::fault::{Busy, Fault, classify};
 use super::finder::Finder;
 use super::open::{self, Store};
 use super::settings::SqliteSettings;
@@ -45,7 +45,9 @@ impl Reader {
 
     fn answer(&mut self, asks: &[Ask]) -> bool {
         let mut backoff = Duration::from_millis(100);
+        let mut busy = Busy::default();
         loop {
+            let began = Instant::now();
             let fault = match self.look(asks) {
                 Ok(answers) => {
                     self.shared.counters.reads.fetch_add(asks.len() as u64, Ordering::Relaxed);
@@ -62,8 +64,15 @@ impl Reader {
             };
             self.store = None;
             match fault {
-                Fault::Busy => {}
-                Fault::Down(why) => self.shared.down(READING, why),
+                Fault::Busy => {
+                    if let Some(why) = busy.again(&self.path, began) {
+                        self.shared.down(READING, why);
+                    }
+                }
+                Fault::Down(why) => {
+                    busy.over();
+                    self.shared.down(READING, why);
+                }
                 Fault::Broken(error) => {
                     self.shared.say(InboxFact::Broken(error));
                     return false;

@@ -28,6 +28,9 @@ pub struct SqliteSettings {
     pub filter_bytes: u64,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// How many marks of other processes are kept in memory until the driver's side knows them; beyond, the file is asked.
+    #[doc(hidden)]
+    pub foreign_ids: usize,
     /// The most pages the file may have, asked before each transaction; 0 for no limit. Tests fill a disk with it.
     #[doc(hidden)]
     pub page_limit: Arc<AtomicU32>,
@@ -47,6 +50,7 @@ impl SqliteSettings {
             group_size: 8_192,
             filter_bytes: 64 << 20,
             clock: Arc::new(SystemClock::default()),
+            foreign_ids: 262_144,
             page_limit: Arc::default(),
         }
     }

@@ -1,17 +1,18 @@
 //! The thread that writes: takes everything queued, decides it in one transaction, says what became of it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
-use onceward_engine::{Digest, MarkResult, PartitionId};
+use onceward_engine::{MarkResult, PartitionId};
 
 use super::compact::Compactor;
 use super::entry::Entry;
-use super::fault::{Fault, classify};
-use super::finder::{Finder, Newcomers};
+use super::fault::{Busy, Fault, classify};
+use super::finder::Finder;
+use super::foreign::{Arriving, Foreign};
 use super::group::{Items, Verdict};
 use super::open::{self, Store};
 use super::positions::{self, Kept};
@@ -19,7 +20,6 @@ use super::settings::SqliteSettings;
 use super::shared::{Ask, Await, Batch, News, Shared, WRITING};
 use super::small::Folded;
 use crate::inbox::clock::BucketTime;
-use crate::inbox::recent::IdMap;
 use crate::inbox::{Identity, InboxError, InboxFact, Marked};
 
 /// A group that reaches this many marks becomes a segment, so there is no point in waiting for more.
@@ -28,6 +28,8 @@ const ENOUGH: usize = 1_024;
 const FEW: usize = 32;
 /// A gap in arrivals that ends the wait: perhaps everybody waits for these very marks.
 const QUIET: Duration = Duration::from_micros(300);
+/// A gap long enough for a step of housekeeping that can wait: marks that come one by one do not each wait for one.
+const CALM: Duration = Duration::from_millis(5);
 const IDLE: Duration = Duration::from_secs(1);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -57,8 +59,7 @@ pub(super) struct Writer {
     pub(super) bucket: i64,
     /// After a lost connection nobody knows whether the last commit happened: every id is looked up before it is written again.
     pub(super) check_all: bool,
-    /// Marks of other processes that the driver's side may not have known when it queued its own, by the stamp of their news.
-    pub(super) foreign: VecDeque<(u64, IdMap<Digest>)>,
+    pub(super) foreign: Foreign,
     pub(super) buffers: Buffers,
     pub(super) compactor: Compactor,
     pub(super) stop: Receiver<()>,
@@ -73,7 +74,7 @@ impl Writer {
 
     fn serve(&mut self, batches: &Receiver<Batch>) -> Result<(), Gone> {
         loop {
-            let wait = if self.compactor.pending(&self.finder) { Duration::ZERO } else { IDLE };
+            let wait = if self.compactor.pending(&self.finder) { CALM } else { IDLE };
             match batches.recv_timeout(wait) {
                 Ok(first) => {
                     let group = self.gather(first, batches);
@@ -213,7 +214,9 @@ impl Writer {
     /// Does something with the store, however long it takes: busy means again, down means report, reopen and again.
     pub(super) fn insist<T>(&mut self, mut action: impl FnMut(&mut Self, &mut Store) -> Result<T, Fault>) -> Result<T, Gone> {
         let mut backoff = BACKOFF.0;
+        let mut busy = Busy::default();
         loop {
+            let began = Instant::now();
             let taken = self.store.take().map_or_else(|| open::again(&self.settings, &self.instance), Ok);
             let outcome = match taken {
                 Ok(mut store) => {
@@ -238,11 +241,15 @@ impl Writer {
                     return Ok(value);
                 }
                 Err(Fault::Busy) => {
+                    if let Some(why) = busy.again(&self.path, began) {
+                        self.shared.down(WRITING, why);
+                    }
                     if self.stopped_within(Duration::ZERO) {
                         return Err(Gone);
                     }
                 }
                 Err(Fault::Down(why)) => {
+                    busy.over();
                     tracing::warn!(inbox = %self.path, %why, "the inbox can't write");
                     self.shared.down(WRITING, why);
                     self.check_all = true;
@@ -269,14 +276,11 @@ impl Writer {
         if store.seen == Some(version) && !self.finder.is_stale() {
             return Ok(());
         }
-        let mut arrivals = Foreign::default();
-        self.finder.refresh(&store.conn, &self.shared, Some(&mut arrivals))?;
+        let mut arriving = Arriving::new(&self.shared, &mut self.foreign);
+        self.finder.refresh(&store.conn, &self.shared, Some(&mut arriving))?;
+        arriving.hand_over();
         for kept in self.positions.values_mut() {
             kept.refresh(&store.conn, &self.settings.group)?;
-        }
-        for (bucket, marks) in arrivals.buckets {
-            let stamp = self.shared.tell(News::Marked { bucket, ids: marks.keys().copied().collect() });
-            self.foreign.push_back((stamp, marks));
         }
         store.seen = Some(version);
         Ok(())
@@ -287,21 +291,5 @@ impl Writer {
         counters.marks.store(self.finder.marks(), Ordering::Relaxed);
         counters.segments.store(self.finder.segments().len() as u64, Ordering::Relaxed);
         counters.small_bytes.store(self.finder.small_bytes(), Ordering::Relaxed);
-    }
-}
-
-/// Marks of other processes, by bucket.
-#[derive(Default)]
-struct Foreign {
-    buckets: HashMap<i64, IdMap<Digest>>,
-}
-
-impl Newcomers for Foreign {
-    fn expect(&mut self, bucket: i64, count: u64) {
-        self.buckets.entry(bucket).or_default().reserve(usize::try_from(count).unwrap_or(0));
-    }
-
-    fn meet(&mut self, bucket: i64, (id, digest): Entry) {
-        self.buckets.entry(bucket).or_default().insert(id, digest);
     }
 }
