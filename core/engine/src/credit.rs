@@ -8,6 +8,8 @@ use crate::sabotage::Sabotage;
 /// Delivered offsets that one partition may keep behind its watermark, in multiples of the credit in records. They cost memory even
 /// when they are resolved, and a crash reads them again.
 const WINDOW: usize = 8;
+/// A pressed partition goes on when one part in so many of its share is free.
+const SLACK: u32 = 8;
 
 impl Engine {
     /// How many more records and bytes may be handed in.
@@ -45,7 +47,7 @@ impl Engine {
         }
     }
 
-    /// Stops or starts the fetching of a partition. Between its share and half of it nothing changes, so that it does not flutter.
+    /// Stops or starts the fetching of a partition. Between its share and a little below it nothing changes, so that it does not flutter.
     pub(crate) fn flow(&mut self, index: u32) {
         let Some(partition) = self.partitions.get(index) else { return };
         if matches!(partition.state, State::Draining { .. }) {
@@ -70,10 +72,12 @@ impl Engine {
         let records = (self.settings.credit.records / partitions).max(1);
         let bytes = (self.settings.credit.bytes / u64::from(partitions)).max(1);
         let window = (self.settings.credit.records as usize).max(1).saturating_mul(WINDOW);
-        if partition.pressed {
-            partition.records >= records.div_ceil(2) || partition.bytes >= bytes.div_ceil(2) || partition.window.len() >= window / 2
+        // What is in flight may all wait behind a few retries, so fetching goes on as soon as a little is free again.
+        let (records, bytes, window) = if partition.pressed {
+            (records - records / SLACK, bytes - bytes / u64::from(SLACK), window - window / SLACK as usize)
         } else {
-            partition.records >= records || partition.bytes >= bytes || partition.window.len() >= window
-        }
+            (records, bytes, window)
+        };
+        partition.records >= records || partition.bytes >= bytes || partition.window.len() >= window
     }
 }

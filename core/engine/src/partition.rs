@@ -31,7 +31,7 @@ pub(crate) struct Partition {
     pub(crate) halted: bool,
     /// Fetching is stopped.
     pub(crate) paused: bool,
-    /// Its share of the credit is used, and not half free again.
+    /// Its share of the credit is used, and little of it free again.
     pub(crate) pressed: bool,
     pub(crate) window: Window,
     pub(crate) records: u32,

@@ -85,18 +85,19 @@ fn room_is_what_the_budget_leaves() {
 }
 
 #[test]
-fn a_partition_is_paused_at_its_share_and_resumed_below_half_of_it() {
-    let credit = Credit { records: 8, bytes: 1 << 20 };
+fn a_partition_is_paused_at_its_share_and_resumed_when_an_eighth_of_it_is_free() {
+    let credit = Credit { records: 32, bytes: 1 << 20 };
     let mut script = Script::running(EngineSettings { credit, ..EngineSettings::default() });
     script.assign(1, 2);
-    let (ids, orders) = script.fetch_new(&[record(0, 1), record(1, 2), record(2, 3)]);
-    assert_eq!(orders.len(), 1);
-    let (_, orders) = script.fetch(record(3, 4));
-    assert_eq!(orders[1], pause(), "4 of 8 for one of two");
+    let most: Vec<_> = (0..15).map(|offset| record(offset, u128::from(offset.unsigned_abs()))).collect();
+    let (ids, orders) = script.fetch_new(&most);
+    assert!(!orders.contains(&pause()));
+    let (_, orders) = script.fetch(record(15, 99));
+    assert_eq!(orders[1], pause(), "16 of 32 for one of two");
     ids.iter().for_each(|&delivery| script.feed(Input::Handled { delivery, outcome: Outcome::Done { effects: false } }));
     script.orders();
     script.durable(ids[0]);
-    assert!(!script.durable(ids[1]).contains(&resume()), "half is not below half");
+    assert!(!script.durable(ids[1]).contains(&resume()), "14 are not below 14");
     assert!(script.durable(ids[2]).contains(&resume()));
 }
 

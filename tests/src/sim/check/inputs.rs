@@ -70,7 +70,8 @@ impl Watch {
                 OnRewind::Skip => skipped = Some(remembered),
             }
         }
-        let oldest = home.assignment.oldest.0;
+        // What is skipped was resolved in an earlier life: that some of it is deleted by now is no gap.
+        let (oldest, from) = (home.assignment.oldest.0, skipped.map_or(from, |to| to.max(from)));
         if home.assignment.committed && oldest > from {
             home.unreported.push((from, oldest));
             home.halted |= on_gap == OnGap::Stop;
