@@ -1,5 +1,6 @@
 //! The engine alone: one core, no I/O, batches as the driver hands them in.
 
+use std::process::Command;
 use std::time::Instant;
 
 use onceward_engine::{
@@ -17,6 +18,25 @@ pub(crate) fn run(events: u64, keys: Option<u64>) {
         let seconds = started.elapsed().as_secs_f64();
         println!("{{\"engine\":true,\"keys\":{keys},\"events\":{resolved},\"events_per_second\":{:.0}}}", resolved as f64 / seconds);
     }
+}
+
+/// Instructions per event, counted by valgrind's callgrind: the difference of two lengths, so that the start does not count.
+///
+/// `None` where there is no valgrind.
+pub(crate) fn instructions(keys: u64) -> Option<u64> {
+    const EVENTS: (u64, u64) = (100_000, 300_000);
+    let count = |events: u64| {
+        let output = Command::new("valgrind")
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .arg(std::env::current_exe().ok()?)
+            .args(["engine", "--keys", &keys.to_string(), "--events", &events.to_string()])
+            .output()
+            .ok()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let line = said.lines().find(|line| line.contains("Collected :"))?;
+        line.split_whitespace().last()?.parse::<u64>().ok()
+    };
+    Some((count(EVENTS.1)?.checked_sub(count(EVENTS.0)?)?) / (EVENTS.1 - EVENTS.0))
 }
 
 /// Drives one partition through fetch, look-up, handler, mark and commit. Returns how many were resolved.

@@ -41,6 +41,11 @@ const fn row(
     Row { name, program, topic, count, environment, filled: false }
 }
 
+/// Handlers that never end, until so many records are in flight: what the second needs more is what the records cost.
+pub(crate) const HELD: (u64, u64) = (10_000, 110_000);
+pub(crate) const FEW_HELD: &str = "10,000 records in flight";
+pub(crate) const MANY_HELD: &str = "110,000 records in flight";
+
 /// All rows, in the order of the table.
 pub(crate) const ROWS: &[Row] = &[
     row("bare poll loop", "base", "bench-plain", 3_000_000, &[]),
@@ -59,6 +64,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("hand-written upsert, per 500, FULL", "hand", "bench-plain", 200_000, &[("HANDLER", "upsert"), ("SYNC", "FULL"), ("BATCH", "500")]),
     row("upsert by event.effect", "onceward", "bench-plain", 600_000, &[("HANDLER", "upsert")]),
     row("5 ms handlers, 256 in flight", "onceward", "bench-plain", 300_000, &[("HANDLER", "sleep5")]),
+    row(FEW_HELD, "onceward", "bench-plain", HELD.0, &[("HANDLER", "hold")]),
+    row(MANY_HELD, "onceward", "bench-plain", HELD.1, &[("HANDLER", "hold")]),
     row("1 % poison, 3 attempts 100 ms apart", "onceward", "bench-poison", 3_000_000, &[("HANDLER", "poison")]),
 ];
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::Outcome;
-use crate::plan::{ROWS, TARGETS};
+use crate::plan::{FEW_HELD, HELD, MANY_HELD, ROWS, TARGETS};
 use crate::run::{PACED, Sample};
 
 struct Median {
@@ -36,6 +36,11 @@ pub(crate) fn write(samples: &[Sample], out: &Path) -> Outcome<()> {
         let possible = 256.0 / handler * 1_000.0;
         let share = sample.records_per_second / possible;
         writeln!(text, "\n{}: {share:.3} of 256 / mean handler time ({handler:.2} ms); target ≥ 0.95", sample.row)?;
+    }
+    let memory = |name| median(samples, name, |sample| sample.peak_memory_mib);
+    if let (Some(few), Some(many)) = (memory(FEW_HELD), memory(MANY_HELD)) {
+        let each = (many.middle - few.middle) * f64::from(1 << 20) / (HELD.1 - HELD.0) as f64;
+        writeln!(text, "\nmemory per record in flight: {each:.0} bytes, of which `credit.bytes` counts 567")?;
     }
     for sample in samples.iter().filter(|sample| !sample.line["p99_ms"].is_null()) {
         let line = &sample.line;

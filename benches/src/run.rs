@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::plan::{ROWS, Row, TOPICS};
-use crate::{Outcome, env, report};
+use crate::{Outcome, engine, env, report};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -78,6 +78,12 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     report::write(&samples, &options.out)?;
     if "engine alone".contains(&options.only) {
         apart(&["engine"])?;
+        for keys in [10, 10_000] {
+            match engine::instructions(keys) {
+                Some(count) => println!("engine alone, {keys} keys: {count} instructions per event (callgrind)"),
+                None => println!("engine alone, {keys} keys: instructions not counted, there is no valgrind"),
+            }
+        }
     }
     Ok(())
 }

@@ -48,6 +48,13 @@ async fn async_run(started: Instant) -> Outcome<()> {
     let metrics = app.metrics();
     let watch = watch(Arc::clone(&metrics), count);
     let marks = (env::text("HANDLER", "noop") == "delay").then(|| sample(Arc::clone(&metrics), count));
+    if env::text("HANDLER", "noop") == "hold" {
+        tokio::spawn(app.run(std::future::pending()));
+        hold(&metrics, count).await;
+        Line::new("onceward", count, started, started).print();
+        // Nothing of it ever ends by itself.
+        std::process::exit(0);
+    }
     let summary = app.run(watch).await?;
     let first = notes.first.get().copied().unwrap_or(started);
     let mut line = Line::new("onceward", summary.handled + summary.duplicates + summary.dead_letters, first, started);
@@ -66,6 +73,8 @@ async fn async_run(started: Instant) -> Outcome<()> {
 }
 
 fn consumer() -> Outcome<Consumer> {
+    let holds = env::text("HANDLER", "noop") == "hold";
+    let (records, bytes) = if holds { (u32::try_from(env::number("COUNT", 10_000))?, 256 << 20) } else { (10_000, 64 << 20) };
     let mut builder = Consumer::builder()
         .brokers(env::brokers())
         .group(env::text("GROUP", "bench"))
@@ -77,6 +86,7 @@ fn consumer() -> Outcome<Consumer> {
         .auto_offset_reset(AutoOffsetReset::Earliest)
         .event_id("header:ce_id")
         .concurrency(u32::try_from(env::number("CONC", 256))?)
+        .credit(records, bytes)
         .retry(Backoff::new().attempts(3).first(Duration::from_millis(100)).factor(1.0).jitter(0.0))
         .configure(|config| {
             // The group changes with every run, the companions do not.
@@ -117,6 +127,7 @@ fn register(app: Consumer, notes: &Arc<Notes>) -> Consumer {
             notes.first.get_or_init(Instant::now);
             async move { if is_poison(event.value().unwrap_or_default()) { Err(Poisoned.into()) } else { Ok(()) } }
         }),
+        "hold" => app.on(topic, |_event: Event| std::future::pending()),
         "delay" => app.on(topic, move |event: Event| {
             notes.first.get_or_init(Instant::now);
             let notes = Arc::clone(&notes);
@@ -150,6 +161,15 @@ async fn watch(metrics: Arc<Metrics>, count: u64) {
         if summary.handled + summary.duplicates + summary.dead_letters >= count {
             return;
         }
+    }
+}
+
+/// Resolves when so many records are in flight.
+async fn hold(metrics: &Metrics, count: u64) {
+    let wanted = format!("onceward_in_flight {count}");
+    let mut tick = tokio::time::interval(Duration::from_millis(20));
+    while !metrics.prometheus().lines().any(|line| line == wanted) {
+        tick.tick().await;
     }
 }
 
