@@ -54,6 +54,8 @@ pub struct Settings {
     pub defaults: TopicRules,
     /// How the events of single topics are treated, already laid over the defaults.
     pub topics: BTreeMap<String, TopicRules>,
+    /// What can be seen from outside.
+    pub telemetry: TelemetrySettings,
     /// The user's librdkafka properties.
     pub kafka: KafkaProperties,
 }
@@ -83,6 +85,13 @@ pub struct CompanionTemplates {
     pub topic: String,
     /// Of the ledger.
     pub ledger: String,
+}
+
+/// What can be seen from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TelemetrySettings {
+    /// Where health and metrics are served.
+    pub listen: Option<std::net::SocketAddr>,
 }
 
 /// How the events of one topic are treated.

@@ -9,7 +9,7 @@ use super::check::Check;
 use super::duration::millis;
 use super::path::{index, join};
 use super::raw::{self, Config};
-use super::settings::{CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TopicRules};
+use super::settings::{CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TelemetrySettings, TopicRules};
 use super::{ConfigError, Problem, companions, format_duration, nearest, source, topic};
 use crate::kafka::{OffsetReset, owned};
 use crate::letter::{DEFAULT_LEDGER, DEFAULT_TEMPLATE};
@@ -62,6 +62,7 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
         client_id: config.client_id.clone().unwrap_or_else(|| "onceward".to_owned()),
         topics: config.topics.iter().map(|(name, table)| (name.clone(), named_topic(&mut check, name, table, &defaults))).collect(),
         defaults,
+        telemetry: telemetry(&mut check, config.telemetry.as_ref()),
         kafka: kafka(&mut check, &config.kafka),
     };
     for (number, statement) in settings.setup_sql.iter().enumerate().filter(|(_, statement)| statement.trim().is_empty()) {
@@ -172,6 +173,20 @@ fn inbox(check: &mut Check, config: &Config) -> InboxPlace {
         check.text("", "inbox", Some(&text), source::inbox, &mut place);
     }
     place
+}
+
+fn telemetry(check: &mut Check, written: Option<&raw::Telemetry>) -> TelemetrySettings {
+    let mut settings = TelemetrySettings::default();
+    let mut address = None;
+    check.text(
+        "telemetry",
+        "listen",
+        written.and_then(|table| table.listen.as_deref()),
+        |text| source::listen(text).map(Some),
+        &mut address,
+    );
+    settings.listen = address;
+    settings
 }
 
 fn reset(check: &mut Check, written: Option<raw::OffsetReset>) -> OffsetReset {

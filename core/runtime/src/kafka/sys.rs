@@ -6,17 +6,20 @@ use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafka;
 use rdkafka_sys as native;
 
+use crate::telemetry::Pulse;
+
 /// librdkafka's client, as `Client::native_ptr` hands it out.
 pub(crate) type ClientPtr = *mut RDKafka;
 
 /// A consumer's queue. Holds a reference of its own; must be dropped before the client.
-pub(crate) struct Queue(NonNull<native::rd_kafka_queue_t>);
+pub(crate) struct Queue(NonNull<native::rd_kafka_queue_t>, Option<Arc<Pulse>>);
 
 // SAFETY: librdkafka's queues are thread-safe.
 unsafe impl Send for Queue {}
@@ -27,12 +30,21 @@ impl Queue {
     /// The queue that records, rebalances, commits, errors and log lines of a consumer arrive in.
     pub(crate) fn consumer(client: ClientPtr) -> Option<Self> {
         // SAFETY: the caller holds the client, so the pointer is valid; null comes back when it is no group consumer.
-        NonNull::new(unsafe { native::rd_kafka_queue_get_consumer(client) }).map(Self)
+        NonNull::new(unsafe { native::rd_kafka_queue_get_consumer(client) }).map(Self::of)
+    }
+
+    fn of(queue: NonNull<native::rd_kafka_queue_t>) -> Self {
+        Self(queue, None)
+    }
+
+    /// Every poll from now on is a sign of life. Here, since whoever polls passes here, whatever else its loop does.
+    pub(crate) fn watched_by(&mut self, pulse: Option<Arc<Pulse>>) {
+        self.1 = pulse;
     }
 
     fn fresh(client: ClientPtr) -> Option<Self> {
         // SAFETY: the caller holds the client.
-        NonNull::new(unsafe { native::rd_kafka_queue_new(client) }).map(Self)
+        NonNull::new(unsafe { native::rd_kafka_queue_new(client) }).map(Self::of)
     }
 
     /// Makes a poll of another thread return, or the next one if none is running.
@@ -54,7 +66,14 @@ impl Queue {
     pub(crate) fn poll(&self, timeout: Duration) -> Option<Event> {
         let millis = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
         // SAFETY: the queue is alive as long as `self`; the event is owned by us.
-        NonNull::new(unsafe { native::rd_kafka_queue_poll(self.0.as_ptr(), millis) }).map(Event)
+        let event = NonNull::new(unsafe { native::rd_kafka_queue_poll(self.0.as_ptr(), millis) }).map(Event);
+        if let Some(pulse) = &self.1 {
+            pulse.beat();
+            if let Some(event) = event.as_ref().filter(|event| event.kind() == EventKind::Rebalance) {
+                pulse.rebalanced(!event.places().is_empty());
+            }
+        }
+        event
     }
 }
 
