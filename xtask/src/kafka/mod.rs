@@ -1,5 +1,6 @@
 //! A real Apache Kafka on loopback: one process, no container, no account.
 
+mod certificates;
 mod command;
 mod instance;
 mod jars;

@@ -56,7 +56,7 @@ fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
             kafka::stop(place, kafka::SHARED, false)?;
             kafka::wipe(place, kafka::SHARED)?;
         }
-        let broker = kafka::start(place, kafka::SHARED)?;
+        let broker = kafka::start(place, kafka::SHARED, false)?;
         environment = kafka::environment(place, &broker)?;
         Ok(broker.address())
     });

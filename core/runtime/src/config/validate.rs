@@ -10,7 +10,7 @@ use super::duration::millis;
 use super::path::{index, join};
 use super::raw::{self, Config};
 use super::settings::{CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TelemetrySettings, TopicRules};
-use super::{ConfigError, Problem, companions, format_duration, nearest, source, topic};
+use super::{ConfigError, Problem, companions, format_duration, nearest, secret, source, topic};
 use crate::kafka::{OffsetReset, owned};
 use crate::letter::{DEFAULT_LEDGER, DEFAULT_TEMPLATE};
 
@@ -223,6 +223,8 @@ fn kafka(check: &mut Check, written: &raw::Kafka) -> KafkaProperties {
             check.refuse(path, "is not the name of a librdkafka property; they are written as \"fetch.wait.max.ms\"");
         } else if let Some(meant) = nearest(name, owned().iter().map(|ours| ours.name)).filter(|meant| meant.replace('.', "_") == *name) {
             check.refuse(path, format!("is not the name of a librdkafka property; they are written with dots, as {meant:?}"));
+        } else if let Err(message) = secret::check(&value.to_string()) {
+            check.refuse(path, message);
         } else {
             properties.insert(name.clone(), value.to_string());
         }

@@ -60,12 +60,12 @@ impl Plan {
         // First of all: whoever supervises the process wants answers while it starts, and a port that is taken is told before work is done.
         let health = Arc::new(Health::new(Arc::clone(&self.metrics)));
         let _listener = listen(settings, &health, &sender)?;
+        let user = settings.client_properties()?;
+        let client = kafka::producer_properties(&settings.brokers, &user);
+        // Before the producer: without rights it would fail again and again, and say less.
+        super::topics::check(settings, &self.topics, &client)?;
         let waiting = Arc::new(Waiting::default());
-        let producer = Arc::new(Producer::start(
-            &kafka::producer_properties(&settings.brokers, &user_properties(settings)),
-            producer_sink(&sender, &waiting),
-        )?);
-        super::topics::check(settings, &self.topics)?;
+        let producer = Arc::new(Producer::start(&client, producer_sink(&sender, &waiting))?);
         let mut inbox = open_inbox(settings, &sender)?;
         let keeps_effects = inbox.keeps_effects();
         let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header);
@@ -88,7 +88,7 @@ impl Plan {
         let runners: Vec<Arc<dyn Runner>> = runners.into_iter().flatten().collect();
         let topics = settings.topic_settings(&self.topics);
         say_guarantee(settings, &self.topics, keeps_effects);
-        let source = match self.source(topics.clone(), &health, &sender) {
+        let source = match self.source(topics.clone(), &user, &health, &sender) {
             Ok(source) => source,
             Err(error) => {
                 // Nothing was marked yet; the error that matters is the client's.
@@ -123,12 +123,18 @@ impl Plan {
         driver.run()
     }
 
-    fn source(&self, topics: Vec<kafka::TopicSettings>, health: &Health, sender: &Sender<Fact>) -> Result<Source, Error> {
+    fn source(
+        &self,
+        topics: Vec<kafka::TopicSettings>,
+        user: &[(String, String)],
+        health: &Health,
+        sender: &Sender<Fact>,
+    ) -> Result<Source, Error> {
         let settings = &self.settings;
         let sender = sender.clone();
         Source::start_watched(
             SourceSettings {
-                client: kafka::consumer_properties(&settings.brokers, &settings.group, &user_properties(settings)),
+                client: kafka::consumer_properties(&settings.brokers, &settings.group, user),
                 group: settings.group.clone(),
                 topics,
                 reset: settings.auto_offset_reset,
@@ -184,16 +190,6 @@ fn sqlite_settings(settings: &Settings, path: PathBuf) -> SqliteSettings {
     sqlite.group_size = settings.group_commit.size;
     sqlite.filter_bytes = settings.filter_memory;
     sqlite
-}
-
-/// The user's librdkafka properties, and those that have a name of their own in the configuration.
-pub(super) fn user_properties(settings: &Settings) -> Vec<(String, String)> {
-    let mut properties: Vec<(String, String)> = settings.kafka.0.clone().into_iter().collect();
-    properties.push(("client.id".to_owned(), settings.client_id.clone()));
-    if let Some(instance) = &settings.instance_id {
-        properties.push(("group.instance.id".to_owned(), instance.clone()));
-    }
-    properties
 }
 
 /// Jitter should differ between processes: otherwise a fleet retries in step.

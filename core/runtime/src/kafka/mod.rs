@@ -6,7 +6,9 @@
 mod batch;
 mod close;
 mod commit;
+mod connect;
 pub(crate) mod context;
+mod diagnose;
 pub(crate) mod fault;
 mod flow;
 mod identity;
@@ -22,6 +24,7 @@ pub(crate) mod sys;
 mod table;
 
 pub use batch::{Batch, BatchBuilder, Begun, Fields, Header, Record, RecordMeta};
+pub use connect::{Unanswered, metadata, patient};
 pub use identity::{Identified, Identifier};
 pub use properties::{consumer as consumer_properties, producer as producer_properties};
 pub use property::{Client, Property, defaults, owned};

@@ -44,6 +44,9 @@ const PRODUCER_ONLY: &[&str] = &[
     "sticky.partitioning.linger.ms",
 ];
 
+/// Other places of the authorities' certificates, and the default that each replaces.
+const CA_INSTEAD: [(&str, &str); 2] = [("ssl.ca.pem", "ssl.ca.location"), ("https.ca.pem", "https.ca.location")];
+
 /// A consumer's complete properties; what the user wrote for the producer is left out.
 #[must_use]
 pub fn consumer(brokers: &str, group: &str, user: &[(String, String)]) -> Vec<(String, String)> {
@@ -63,6 +66,12 @@ fn layered<'a>(client: Client, brokers: &str, user: impl Iterator<Item = &'a (St
     let mut properties = Vec::new();
     lay(&mut properties, client, defaults());
     for (name, value) in user {
+        // librdkafka takes the authority's certificate from one place only; the default gives way.
+        for (instead, default) in CA_INSTEAD {
+            if instead == name {
+                properties.retain(|(existing, _)| existing != default);
+            }
+        }
         set(&mut properties, canonical(name), value);
     }
     lay(&mut properties, client, owned());
@@ -116,6 +125,13 @@ mod tests {
         let producer = producer("here:9092", &user);
         assert_eq!((value(&producer, "linger.ms"), value(&producer, "message.timeout.ms")), (Some("5"), Some("9000")));
         assert_eq!(value(&producer, "queue.buffering.max.ms"), None, "a client that is given both would take either");
+    }
+
+    #[test]
+    fn a_certificate_in_the_configuration_replaces_the_search_for_one() {
+        let user = [("ssl.ca.pem".to_owned(), "-----BEGIN".to_owned())];
+        let consumer = consumer("here:9092", "billing", &user);
+        assert_eq!((value(&consumer, "ssl.ca.location"), value(&consumer, "https.ca.location")), (None, Some("probe")));
     }
 
     #[test]

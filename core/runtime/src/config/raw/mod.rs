@@ -92,7 +92,8 @@ pub struct Config {
     /// What can be seen from outside while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telemetry: Option<Telemetry>,
-    /// Any librdkafka property, except those that Onceward sets itself: text, whole numbers or true/false.
+    /// Any librdkafka property, except those that Onceward sets itself: text, whole numbers or true/false. In a text, `${env:NAME}` and
+    /// `${file:PATH}` stand for an environment variable and for what a file holds: for secrets.
     #[serde(default, skip_serializing_if = "Kafka::is_empty")]
     pub kafka: Kafka,
 }
