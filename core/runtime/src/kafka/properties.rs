@@ -44,9 +44,6 @@ const PRODUCER_ONLY: &[&str] = &[
     "sticky.partitioning.linger.ms",
 ];
 
-/// Other places of the authorities' certificates, and the default that each replaces.
-const CA_INSTEAD: [(&str, &str); 2] = [("ssl.ca.pem", "ssl.ca.location"), ("https.ca.pem", "https.ca.location")];
-
 /// A consumer's complete properties; what the user wrote for the producer is left out.
 #[must_use]
 pub fn consumer(brokers: &str, group: &str, user: &[(String, String)]) -> Vec<(String, String)> {
@@ -67,10 +64,8 @@ fn layered<'a>(client: Client, brokers: &str, user: impl Iterator<Item = &'a (St
     lay(&mut properties, client, defaults());
     for (name, value) in user {
         // librdkafka takes the authority's certificate from one place only; the default gives way.
-        for (instead, default) in CA_INSTEAD {
-            if instead == name {
-                properties.retain(|(existing, _)| existing != default);
-            }
+        if name == "ssl.ca.pem" {
+            properties.retain(|(existing, _)| existing != "ssl.ca.location");
         }
         set(&mut properties, canonical(name), value);
     }
@@ -131,7 +126,7 @@ mod tests {
     fn a_certificate_in_the_configuration_replaces_the_search_for_one() {
         let user = [("ssl.ca.pem".to_owned(), "-----BEGIN".to_owned())];
         let consumer = consumer("here:9092", "billing", &user);
-        assert_eq!((value(&consumer, "ssl.ca.location"), value(&consumer, "https.ca.location")), (None, Some("probe")));
+        assert_eq!((value(&consumer, "ssl.ca.location"), value(&consumer, "ssl.ca.pem")), (None, Some("-----BEGIN")));
     }
 
     #[test]

@@ -88,7 +88,6 @@ const DEFAULTS: &[Property] = &[
     set(Producer, "message.max.bytes", "67108864", "the broker decides what is too large, not the client"),
     set(Either, "socket.keepalive.enable", "true", "idle connections die silently behind load balancers"),
     set(Either, "ssl.ca.location", "probe", "the vendored OpenSSL looks where no distribution keeps its certificates"),
-    set(Either, "https.ca.location", "probe", "the same, for the token endpoint of OAUTHBEARER"),
 ];
 
 /// Properties that users may not set.
