@@ -31,8 +31,10 @@ impl Cluster {
     /// Connects and asks which brokers and topics there are.
     pub(super) fn ask(settings: &Settings, client: &[(String, String)], timeout: Duration) -> Result<Self, Box<Finding>> {
         let fail = |message: String, cure: &str| Box::new(Finding::fail("brokers", settings.brokers.as_str(), message, cure));
-        let admin = connect(client)
-            .map_err(|error| fail(error.to_string(), "correct the property under [kafka]; librdkafka's CONFIGURATION.md lists them all"))?;
+        let admin = onceward::kafka::admin(client).map_err(|error| match error {
+            onceward::Error::Broker { cause, cure, .. } => fail(cause, &cure),
+            error => fail(error.to_string(), "correct the property under [kafka]"),
+        })?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -99,15 +101,10 @@ impl Cluster {
     }
 }
 
-fn connect(properties: &[(String, String)]) -> Result<AdminClient<DefaultClientContext>, KafkaError> {
-    onceward::kafka::patient(properties).create()
-}
-
 /// The names of all topics, sorted.
 pub(crate) fn topic_names(properties: &[(String, String)], timeout: Duration) -> Result<Vec<String>, Failure> {
     let unreachable = |cause: &str, cure: &str| Failure::Unreachable(format!("the brokers did not answer: {cause}. {cure}"));
-    let wrong = "Correct the property under [kafka]; librdkafka's CONFIGURATION.md lists them all";
-    let admin = connect(properties).map_err(|error| unreachable(&error.to_string(), wrong))?;
+    let admin = onceward::kafka::admin(properties)?;
     let metadata = onceward::kafka::metadata(admin.inner(), timeout).map_err(|why| unreachable(&why.cause, &why.cure))?;
     let mut names: Vec<String> = metadata.topics().iter().map(|topic| topic.name().to_owned()).collect();
     names.sort();

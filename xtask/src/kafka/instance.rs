@@ -19,6 +19,9 @@ use crate::process;
 /// The broker that all tests share. Tests that hurt a broker start one of their own under another name.
 pub(crate) const SHARED: &str = "shared";
 
+/// The one with access control; the tests that need it start it.
+pub(crate) const SECURE: &str = "secure";
+
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What a later command must know to find the broker again.

@@ -7,5 +7,5 @@ mod jars;
 mod settings;
 
 pub(crate) use command::{Options, command};
-pub(crate) use instance::{SHARED, environment, start, stop, wipe};
+pub(crate) use instance::{SECURE, SHARED, environment, start, stop, wipe};
 pub(crate) use jars::fetch;

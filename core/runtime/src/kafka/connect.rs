@@ -5,15 +5,18 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::client::Client;
+use rdkafka::ClientContext;
+use rdkafka::admin::AdminClient;
+use rdkafka::client::{Client, DefaultClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
-use rdkafka::{ClientConfig, ClientContext};
 
-use super::diagnose::diagnose;
+use super::diagnose::{TOKEN, diagnose};
 use super::fault;
-use super::sys::{EventKind, Queue};
+use super::sys::{self, ClientPtr, EventKind, Queue};
+use super::token::{self, Endpoint};
+use crate::Error;
 
 /// How long is waited before it is looked why no answer comes.
 const SLICE: Duration = Duration::from_millis(500);
@@ -29,15 +32,28 @@ pub struct Unanswered {
     pub cure: String,
 }
 
-/// The configuration of a client that [`metadata`] can ask about its failures: errors must reach its log, whatever the process logs.
-#[must_use]
-pub fn patient(properties: &[(String, String)]) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    for (name, value) in properties {
-        config.set(name, value);
-    }
+/// A client for questions, with its token if it needs one. [`metadata`] can tell why it gets no answer.
+///
+/// # Errors
+/// [`Error::Broker`] when a property is unknown or has a wrong value, or when there is no token.
+pub fn admin(properties: &[(String, String)]) -> Result<AdminClient<DefaultClientContext>, Error> {
+    let (mut config, endpoint) = token::client_config(properties)?;
+    // What goes wrong must reach its log, whatever the process logs: it is read below.
     config.set_log_level(RDKafkaLogLevel::Error);
-    config
+    let client: AdminClient<DefaultClientContext> = config.create().map_err(|error| {
+        let cure = "Correct the property under `kafka.*`; librdkafka's CONFIGURATION.md lists them all";
+        fault::broker("creating the Kafka client", error.to_string(), cure)
+    })?;
+    if let Some(endpoint) = endpoint {
+        sign_in(client.inner().native_ptr(), &endpoint)?;
+    }
+    Ok(client)
+}
+
+/// Gives a client that does not live long its one token.
+pub(crate) fn sign_in(client: ClientPtr, endpoint: &Endpoint) -> Result<(), Error> {
+    let token = endpoint.fetch().and_then(|token| sys::set_token(client, &token));
+    token.map_err(|why| fault::broker("asking for a token", why, TOKEN))
 }
 
 /// What the cluster says of itself and of all topics that this user may see. For clients whose own queue nobody else polls, such as an

@@ -15,6 +15,9 @@ pub(crate) struct Diagnosis {
 pub(crate) const CREDENTIALS: &str =
     "Check user and password (`kafka.\"sasl.username\"`, `kafka.\"sasl.password\"`) and that this user exists for this `sasl.mechanism`";
 
+pub(crate) const TOKEN: &str = "The token endpoint gave no token: check `kafka.\"sasl.oauthbearer.token.endpoint.url\"`, \
+    `sasl.oauthbearer.client.id` and `sasl.oauthbearer.client.secret`, and that the endpoint is reachable from here";
+
 const fn hopeless(cure: &'static str) -> Diagnosis {
     Diagnosis { hopeless: true, passing: false, cure }
 }
@@ -42,11 +45,8 @@ pub(crate) fn diagnose(text: &str) -> Option<Diagnosis> {
         )
     } else if has("wrong version number") || has("PLAINTEXT broker listener") {
         hopeless("That port speaks no TLS: take the TLS port in `brokers`, or set `kafka.\"security.protocol\"` to what it speaks")
-    } else if has("OAUTHBEARER token") {
-        passing(
-            "The token endpoint gave no token: check `kafka.\"sasl.oauthbearer.token.endpoint.url\"`, `sasl.oauthbearer.client.id` and \
-             `sasl.oauthbearer.client.secret`, and that the endpoint is reachable from here",
-        )
+    } else if has("OAUTHBEARER token") || has("no token available") {
+        passing(TOKEN)
     } else if has("nsupported SASL mechanism") || has("mechanism handshake failed") {
         hopeless("Choose a mechanism that the broker offers: `kafka.\"sasl.mechanism\"`")
     } else if has("SASL authentication error") || has("invalid credentials") || has("Authentication failed") {

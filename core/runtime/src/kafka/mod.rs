@@ -6,7 +6,7 @@
 mod batch;
 mod close;
 mod commit;
-mod connect;
+pub(crate) mod connect;
 pub(crate) mod context;
 mod diagnose;
 pub(crate) mod fault;
@@ -22,9 +22,11 @@ mod source;
 mod start;
 pub(crate) mod sys;
 mod table;
+pub(crate) mod token;
+pub(crate) mod tokens;
 
 pub use batch::{Batch, BatchBuilder, Begun, Fields, Header, Record, RecordMeta};
-pub use connect::{Unanswered, metadata, patient};
+pub use connect::{Unanswered, admin, metadata};
 pub use identity::{Identified, Identifier};
 pub use properties::{consumer as consumer_properties, producer as producer_properties};
 pub use property::{Client, Property, defaults, owned};

@@ -5,12 +5,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::context::Context;
 use super::flow::Waker;
 use super::poll::Poll;
+use super::token;
+use super::tokens::Tokens;
 use super::{SourceFact, SourceOrder, SourceSettings, SourceSink, fault, sys};
 use crate::Error;
 use crate::telemetry::Pulse;
@@ -39,13 +40,14 @@ impl Source {
         settings.batch_bytes = settings.batch_bytes.clamp(1, 1 << 30);
         settings.batch_records = settings.batch_records.max(1);
         settings.batches_ahead = settings.batches_ahead.max(1);
-        let consumer = create(&settings)?;
+        let (consumer, tokens) = create(&settings)?;
         let queue = || {
             sys::Queue::consumer(consumer.client().native_ptr())
                 .ok_or_else(|| fault::broker("starting the consumer", "it has no queue", "Set `group`"))
         };
         let (mut events, bell) = (queue()?, queue()?);
         events.watched_by(pulse);
+        events.signed_in_by(consumer.client().native_ptr(), tokens);
         let topics: Vec<&str> = settings.topics.iter().map(|topic| topic.name.as_str()).collect();
         consumer.subscribe(&topics).map_err(|error| {
             fault::broker(format!("subscribing to {}", topics.join(", ")), error.to_string(), "Correct the topic names")
@@ -96,18 +98,16 @@ impl Drop for Source {
     }
 }
 
-fn create(settings: &SourceSettings) -> Result<BaseConsumer<Context>, Error> {
-    let mut config = ClientConfig::new();
-    for (name, value) in &settings.client {
-        config.set(name, value);
-    }
-    config.create_with_context(Context).map_err(|error| {
+fn create(settings: &SourceSettings) -> Result<(BaseConsumer<Context>, Option<Tokens>), Error> {
+    let (config, endpoint) = token::client_config(&settings.client)?;
+    let consumer = config.create_with_context(Context).map_err(|error| {
         fault::broker(
             "creating the Kafka consumer",
             error.to_string(),
             "Correct the property under `kafka.*`; librdkafka's CONFIGURATION.md lists them all",
         )
-    })
+    })?;
+    Ok((consumer, endpoint.map(Tokens::start).transpose()?))
 }
 
 impl SourceFact {

@@ -1,6 +1,10 @@
 //! The few calls that the safe wrapper does not offer: events with the topic of a partition end, header names that are not UTF-8, waking a
-//! poll from another thread, topic ids, and producing headers byte by byte. All unsafe code of the crate lives here.
+//! poll from another thread, topic ids and rights, tokens, and producing headers byte by byte. All unsafe code of the crate lives here.
 #![allow(unsafe_code)]
+
+mod describe;
+
+pub(crate) use describe::{Operation, describe_topics, topic_ids};
 
 use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
@@ -13,13 +17,15 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafka;
 use rdkafka_sys as native;
 
+use super::token::Token;
+use super::tokens::Tokens;
 use crate::telemetry::Pulse;
 
 /// librdkafka's client, as `Client::native_ptr` hands it out.
 pub(crate) type ClientPtr = *mut RDKafka;
 
 /// A consumer's queue. Holds a reference of its own; must be dropped before the client.
-pub(crate) struct Queue(NonNull<native::rd_kafka_queue_t>, Option<Arc<Pulse>>);
+pub(crate) struct Queue(NonNull<native::rd_kafka_queue_t>, Option<Arc<Pulse>>, Option<(ClientPtr, Tokens)>);
 
 // SAFETY: librdkafka's queues are thread-safe.
 unsafe impl Send for Queue {}
@@ -40,12 +46,17 @@ impl Queue {
     }
 
     fn of(queue: NonNull<native::rd_kafka_queue_t>) -> Self {
-        Self(queue, None)
+        Self(queue, None, None)
     }
 
     /// Every poll from now on is a sign of life. Here, since whoever polls passes here, whatever else its loop does.
     pub(crate) fn watched_by(&mut self, pulse: Option<Arc<Pulse>>) {
         self.1 = pulse;
+    }
+
+    /// Every poll from now on hands the newest token to the client, which outlives this queue.
+    pub(crate) fn signed_in_by(&mut self, client: ClientPtr, tokens: Option<Tokens>) {
+        self.2 = tokens.map(|tokens| (client, tokens));
     }
 
     fn fresh(client: ClientPtr) -> Option<Self> {
@@ -70,6 +81,9 @@ impl Queue {
 
     /// The next event.
     pub(crate) fn poll(&self, timeout: Duration) -> Option<Event> {
+        if let Some((client, tokens)) = &self.2 {
+            tokens.serve(*client);
+        }
         let millis = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
         // SAFETY: the queue is alive as long as `self`; the event is owned by us.
         let event = NonNull::new(unsafe { native::rd_kafka_queue_poll(self.0.as_ptr(), millis) }).map(Event);
@@ -373,95 +387,27 @@ pub(crate) fn known_end(client: ClientPtr, topic: &str, partition: i32) -> Optio
     (code == native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
 }
 
-/// The id of each topic that the broker knows and gives an id; topics without one are left out. Blocks up to the timeout.
-pub(crate) fn topic_ids(client: ClientPtr, topics: &[String], timeout: Duration) -> Vec<(String, [u8; 16])> {
-    let described = describe_topics(client, topics, timeout, false).into_iter();
-    described.filter(|topic| topic.error.is_none()).filter_map(|topic| Some((topic.name, topic.id?))).collect()
-}
-
-/// What a user may do with a topic, as far as we need it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Read,
-    Write,
-}
-
-/// What a broker says of a topic that it was asked for by name.
-#[derive(Debug)]
-pub(crate) struct Described {
-    pub(crate) name: String,
-    pub(crate) error: Option<RDKafkaErrorCode>,
-    pub(crate) id: Option<[u8; 16]>,
-    /// What this user may do, if it was asked for and the broker tells.
-    pub(crate) may: Option<Vec<Operation>>,
-}
-
-/// Asks for topics by name, which creates none. Nothing when no answer comes within the timeout.
-pub(crate) fn describe_topics(client: ClientPtr, topics: &[String], timeout: Duration, rights: bool) -> Vec<Described> {
-    let names: Vec<CString> = topics.iter().filter_map(|topic| CString::new(topic.as_str()).ok()).collect();
-    let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
-    let Some(queue) = Queue::fresh(client) else { return Vec::new() };
-    let millis = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
-    // SAFETY: everything that is created here is destroyed here, after the answer or the timeout; the names outlive the call.
+/// Gives a client what OAUTHBEARER shows to a broker.
+pub(crate) fn set_token(client: ClientPtr, token: &Token) -> Result<(), String> {
+    let text = |text: &str| CString::new(text).map_err(|_| "the token holds a zero byte".to_owned());
+    let (value, principal) = (text(&token.value)?, text(&token.principal)?);
+    let extensions = token.extensions.iter().map(|extension| text(extension)).collect::<Result<Vec<_>, _>>()?;
+    let mut pointers: Vec<*const c_char> = extensions.iter().map(|extension| extension.as_ptr()).collect();
+    let mut why = [0 as c_char; 512];
+    // SAFETY: the caller holds the client; all texts outlive the call, which copies them and ends `why` with a zero.
     unsafe {
-        let collection = native::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
-        let options = native::rd_kafka_AdminOptions_new(client, native::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
-        native::rd_kafka_AdminOptions_set_request_timeout(options, millis, ptr::null_mut(), 0);
-        if rights {
-            native::rd_kafka_error_destroy(native::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1));
-        }
-        native::rd_kafka_DescribeTopics(client, collection, options, queue.0.as_ptr());
-        native::rd_kafka_AdminOptions_destroy(options);
-        native::rd_kafka_TopicCollection_destroy(collection);
-    }
-    queue.poll(timeout + Duration::from_millis(100)).map(|event| described(&event)).unwrap_or_default()
-}
-
-fn described(event: &Event) -> Vec<Described> {
-    // SAFETY: the answer's parts belong to the event, which is alive; pointers are checked before they are followed.
-    unsafe {
-        let result = native::rd_kafka_event_DescribeTopics_result(event.0.as_ptr());
-        if result.is_null() || event.error().is_some() {
-            return Vec::new();
-        }
-        let mut count = 0;
-        let descriptions = native::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
-        if descriptions.is_null() {
-            return Vec::new();
-        }
-        std::slice::from_raw_parts(descriptions, count).iter().map(|&description| one_described(description)).collect()
-    }
-}
-
-/// # Safety
-/// The description must be alive.
-unsafe fn one_described(description: *const native::rd_kafka_TopicDescription_t) -> Described {
-    // SAFETY: the caller's promise; the parts live as long as the whole, and pointers are checked before they are followed.
-    unsafe {
-        let error = native::rd_kafka_TopicDescription_error(description);
-        let id = native::rd_kafka_TopicDescription_topic_id(description);
-        let id = (!id.is_null()).then(|| {
-            let high = native::rd_kafka_Uuid_most_significant_bits(id).to_be_bytes();
-            let low = native::rd_kafka_Uuid_least_significant_bits(id).to_be_bytes();
-            let mut bytes = [0; 16];
-            bytes[..8].copy_from_slice(&high);
-            bytes[8..].copy_from_slice(&low);
-            bytes
-        });
-        let mut count = 0;
-        let operations = native::rd_kafka_TopicDescription_authorized_operations(description, &raw mut count);
-        let may = (!operations.is_null() && count > 0).then(|| {
-            let operations = std::slice::from_raw_parts(operations, count);
-            let has = |wanted| operations.contains(&wanted);
-            let read = has(native::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_READ).then_some(Operation::Read);
-            let write = has(native::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_WRITE).then_some(Operation::Write);
-            read.into_iter().chain(write).collect()
-        });
-        Described {
-            name: text(native::rd_kafka_TopicDescription_name(description)),
-            error: if error.is_null() { None } else { code(native::rd_kafka_error_code(error)) },
-            id,
-            may,
-        }
+        let (count, room) = (pointers.len(), why.len());
+        let extensions = pointers.as_mut_ptr();
+        let answer = native::rd_kafka_oauthbearer_set_token(
+            client,
+            value.as_ptr(),
+            token.expires,
+            principal.as_ptr(),
+            extensions,
+            count,
+            why.as_mut_ptr(),
+            room,
+        );
+        code(answer).map_or(Ok(()), |_| Err(self::text(why.as_ptr())))
     }
 }

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::AdminClient;
-use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::dead_letter_topic;
 use super::topics::Needs;
 use crate::Error;
 use crate::kafka::sys::{self, Operation};
-use crate::kafka::{fault, patient};
+use crate::kafka::{admin, fault};
 
 /// A broker that does not answer this question must not make the start late.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,12 +42,9 @@ pub(crate) fn check(needs: &Needs<'_>) -> Result<(), Error> {
 /// then the first refusal tells.
 ///
 /// # Errors
-/// [`Error::Broker`] when the client can't be made.
+/// [`Error::Broker`] when the client can't be made or gets no token.
 pub fn missing(needs: &Needs<'_>) -> Result<Vec<Missing>, Error> {
-    let client: AdminClient<DefaultClientContext> = patient(needs.client).create().map_err(|error| {
-        let cure = "Correct the property under `kafka.*`; librdkafka's CONFIGURATION.md lists them all";
-        fault::broker("creating the admin client", error.to_string(), cure)
-    })?;
+    let client = admin(needs.client)?;
     let letters: Vec<String> = needs.sources.iter().map(|source| dead_letter_topic(needs.template, source, needs.group)).collect();
     let topics: Vec<String> = needs.sources.iter().chain(&letters).cloned().collect();
     let mut lacking = Vec::new();

@@ -9,7 +9,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::{dead_letter_topic, ledger_topic};
 use crate::Error;
-use crate::kafka::{fault, metadata, patient, sys};
+use crate::kafka::{admin, fault, metadata, sys};
 
 /// A letter is larger than its record by our headers, which are capped.
 const HEADROOM: u64 = 64 << 10;
@@ -219,11 +219,7 @@ struct Admin {
 
 impl Admin {
     fn connect(needs: &Needs<'_>) -> Result<Self, Error> {
-        let client = patient(needs.client).create().map_err(|error| {
-            let cure = "Correct the property under `kafka.*`; librdkafka's CONFIGURATION.md lists them all";
-            fault::broker("creating the Kafka client", error.to_string(), cure)
-        })?;
-        Ok(Self { client, timeout: needs.timeout, mute: std::cell::Cell::new(false) })
+        Ok(Self { client: admin(needs.client)?, timeout: needs.timeout, mute: std::cell::Cell::new(false) })
     }
 
     fn options(&self) -> AdminOptions {
