@@ -2,9 +2,11 @@
 
 mod admin;
 mod records;
+mod rights;
 
 pub use admin::{committed, create, delete, grow, members, set_committed};
 pub use records::{Outgoing, Stored, produce, producer, read_all, transact};
+pub use rights::{May, On, grant};
 
 use std::time::Duration;
 

@@ -43,7 +43,7 @@ pub(crate) struct Faults {
 
 /// The benchmarks measure what people run, so they get the release profile, and a real broker on the same machine.
 pub(crate) fn bench(place: &Place, arguments: &Arguments) -> Outcome<ExitCode> {
-    let environment = kafka::environment(place, &kafka::start(place, kafka::SHARED)?)?;
+    let environment = kafka::environment(place, &kafka::start(place, kafka::SHARED, false)?)?;
     let mut command = cargo(place, &["run", "--release", "--package", "onceward-benches", "--"]);
     // Without a word of its own it is the whole table.
     let table = arguments.rest.first().is_none_or(|first| first.starts_with('-'));
@@ -59,7 +59,7 @@ pub(crate) fn simulate(place: &Place, options: &Simulate) -> Outcome<ExitCode> {
 
 /// The campaign is an ordinary test that reads how hard to hit from its environment.
 pub(crate) fn faults(place: &Place, options: &Faults) -> Outcome<ExitCode> {
-    let environment = kafka::environment(place, &kafka::start(place, kafka::SHARED)?)?;
+    let environment = kafka::environment(place, &kafka::start(place, kafka::SHARED, false)?)?;
     let mut command = cargo(place, &["test", "--profile", "ci", "--package", "onceward-tests", "--test", "faults", "--"]);
     command.envs(environment).env("ONCEWARD_TEST_KILLS", options.kills.to_string()).env("ONCEWARD_TEST_SEED", options.seed.to_string());
     finish(command.args(["--nocapture", "--test-threads", "1"]))

@@ -11,7 +11,7 @@ struct Prerequisite {
     packages: &'static [&'static str],
 }
 
-const ALL: [Prerequisite; 6] = [
+const ALL: [Prerequisite; 7] = [
     Prerequisite {
         name: "a C compiler (cc, c++)",
         present: || runs("cc", &["--version"]) && runs("c++", &["--version"]),
@@ -29,6 +29,8 @@ const ALL: [Prerequisite; 6] = [
         present: || java_version().is_some_and(|version| version >= 17),
         packages: &["default-jdk-headless"],
     },
+    // The secure broker's certificates.
+    Prerequisite { name: "openssl", present: || runs("openssl", &["version"]), packages: &["openssl"] },
     Prerequisite { name: "Maven", present: || runs("mvn", &["--version"]), packages: &["maven"] },
     Prerequisite {
         name: "Python 3 with pip",

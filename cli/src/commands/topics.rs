@@ -132,7 +132,7 @@ pub(crate) fn ask<T>(
     timeout: Duration,
     question: impl FnOnce(&topics::Needs<'_>) -> Result<T, onceward::Error>,
 ) -> Result<T, onceward::Error> {
-    let user: Vec<(String, String)> = settings.kafka.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let user = settings.kafka.resolved()?;
     let client = onceward::kafka::producer_properties(&settings.brokers, &user);
     question(&topics::Needs {
         client: &client,

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use onceward::config::Settings;
+use onceward::config::{ConfigError, Settings};
 use onceward::letter::{Scan, dead_letter_topic, scan};
 
 use super::Where;
@@ -38,7 +38,7 @@ impl Letters {
     /// From `--topic`, else from the topics of the configuration that have one, else from all topics of the cluster that have one.
     pub(crate) fn find(what: &Where) -> Result<Self, Failure> {
         let settings = what.source.load(Needs::Kafka)?;
-        let client = client(&settings);
+        let client = client(&settings)?;
         let timeout = what.timeout();
         let companion = |topic: &String| dead_letter_topic(&settings.dead_letter.topic, topic, &settings.group);
         let topics = if what.topics.is_empty() {
@@ -102,11 +102,11 @@ impl Letters {
 }
 
 /// Properties of a client that reads without joining the group.
-pub(crate) fn client(settings: &Settings) -> Vec<(String, String)> {
-    let user: Vec<(String, String)> = settings.kafka.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+pub(crate) fn client(settings: &Settings) -> Result<Vec<(String, String)>, ConfigError> {
+    let user = settings.kafka.resolved()?;
     let mut properties = onceward::kafka::consumer_properties(&settings.brokers, &settings.group, &user);
     properties.push(("client.id".to_owned(), format!("{}-cli", settings.client_id)));
-    properties
+    Ok(properties)
 }
 
 #[cfg(test)]

@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use onceward::config::Settings;
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 
 use super::finding::{Diagnosis, Finding};
-use crate::dlt::client;
 use crate::exit::Failure;
 
 /// A cluster that answered.
@@ -31,18 +29,18 @@ pub(super) type Config = Result<BTreeMap<String, String>, String>;
 
 impl Cluster {
     /// Connects and asks which brokers and topics there are.
-    pub(super) fn ask(settings: &Settings, timeout: Duration) -> Result<Self, Box<Finding>> {
+    pub(super) fn ask(settings: &Settings, client: &[(String, String)], timeout: Duration) -> Result<Self, Box<Finding>> {
         let fail = |message: String, cure: &str| Box::new(Finding::fail("brokers", settings.brokers.as_str(), message, cure));
-        let admin = connect(&client(settings))
-            .map_err(|error| fail(error.to_string(), "correct the property under [kafka]; librdkafka's CONFIGURATION.md lists them all"))?;
+        let admin = onceward::kafka::admin(client).map_err(|error| match error {
+            onceward::Error::Broker { cause, cure, .. } => fail(cause, &cure),
+            error => fail(error.to_string(), "correct the property under [kafka]"),
+        })?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .map_err(|error| fail(error.to_string(), "raise the limits of this process"))?;
-        let metadata = admin.inner().fetch_metadata(None, timeout).map_err(|error| {
-            let cure = "check the address, that a broker runs there, that its advertised.listeners are reachable from here, and [kafka] security.* and sasl.*";
-            fail(format!("no answer within {} s: {error}", timeout.as_secs()), cure)
-        })?;
+        let metadata =
+            onceward::kafka::metadata(admin.inner(), timeout).map_err(|why| fail(format!("no answer: {}", why.cause), &why.cure))?;
         Ok(Self { admin, runtime, metadata, brokers: settings.brokers.clone(), timeout, mute: RefCell::new(None) })
     }
 
@@ -103,24 +101,11 @@ impl Cluster {
     }
 }
 
-fn connect(properties: &[(String, String)]) -> Result<AdminClient<DefaultClientContext>, KafkaError> {
-    let mut config = ClientConfig::new();
-    for (name, value) in properties {
-        config.set(name, value);
-    }
-    config.create()
-}
-
 /// The names of all topics, sorted.
 pub(crate) fn topic_names(properties: &[(String, String)], timeout: Duration) -> Result<Vec<String>, Failure> {
-    let unreachable = |error: KafkaError| {
-        Failure::Unreachable(format!(
-            "the brokers did not answer within {} s: {error}; check `brokers`, and `onceward doctor`",
-            timeout.as_secs()
-        ))
-    };
-    let admin = connect(properties).map_err(unreachable)?;
-    let metadata = admin.inner().fetch_metadata(None, timeout).map_err(unreachable)?;
+    let unreachable = |cause: &str, cure: &str| Failure::Unreachable(format!("the brokers did not answer: {cause}. {cure}"));
+    let admin = onceward::kafka::admin(properties)?;
+    let metadata = onceward::kafka::metadata(admin.inner(), timeout).map_err(|why| unreachable(&why.cause, &why.cure))?;
     let mut names: Vec<String> = metadata.topics().iter().map(|topic| topic.name().to_owned()).collect();
     names.sort();
     Ok(names)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use onceward::config::Settings;
+use onceward::letter::rights::missing;
 use onceward::letter::topics::plan;
 
 use super::finding::{Diagnosis, Finding};
@@ -13,6 +14,7 @@ pub(super) fn examine(settings: &Settings, sources: &[String], timeout: Duration
         // One by one: a source that is missing must not hide what is wrong with the companions of the others.
         match ask(settings, std::slice::from_ref(source), timeout, plan) {
             Ok(plan) => {
+                lacking(settings, source, timeout, diagnosis);
                 for companion in plan.companions {
                     if companion.problems.is_empty() && companion.exists {
                         diagnosis.add(Finding::ok(
@@ -43,5 +45,17 @@ pub(super) fn examine(settings: &Settings, sources: &[String], timeout: Duration
             }
             Err(error) => diagnosis.add(Finding::fail("companion", source.as_str(), error.to_string(), "see the message")),
         }
+    }
+}
+
+/// What this user may not do. Without it the first dead letter would be the one to find out.
+fn lacking(settings: &Settings, source: &str, timeout: Duration, diagnosis: &mut Diagnosis) {
+    match ask(settings, &[source.to_owned()], timeout, missing) {
+        Ok(lacking) => {
+            for right in lacking {
+                diagnosis.add(Finding::fail("rights", right.topic, format!("this user may not {} it", right.what), right.cure));
+            }
+        }
+        Err(error) => diagnosis.add(Finding::warn("rights", source, error.to_string(), "rights were not checked")),
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::dlt::client;
 use crate::exit::{Failure, NO, UNKNOWN};
 use crate::output;
 use crate::source::{Needs, Source};
@@ -34,11 +35,12 @@ pub(crate) fn run(args: &DoctorArgs, json: bool) -> Result<ExitCode, Failure> {
     let settings = args.source.load(Needs::Everything)?;
     let timeout = Duration::from_secs(args.timeout);
     let sources: Vec<String> = if args.topics.is_empty() { settings.topics.keys().cloned().collect() } else { args.topics.clone() };
+    let client = client(&settings)?;
     let mut diagnosis = Diagnosis::default();
     let file = args.source.file().map_or_else(|| "flags and environment".to_owned(), |file| file.display().to_string());
-    diagnosis.add(Finding::ok("configuration", file, "complete"));
+    diagnosis.add(Finding::ok("configuration", file, "complete, and what it refers to is there"));
     store::examine(&settings, &mut diagnosis);
-    let reachable = match Cluster::ask(&settings, timeout) {
+    let reachable = match Cluster::ask(&settings, &client, timeout) {
         Ok(cluster) => {
             cluster.examine(&mut diagnosis);
             topics::examine(&cluster, &settings, &sources, &mut diagnosis);

@@ -26,6 +26,10 @@ enum What {
         /// Stop it first and forget its data.
         #[arg(long)]
         fresh: bool,
+        /// With two more listeners, TLS with SASL and mutual TLS, and with access control. Prints the three addresses and its folder,
+        /// which holds the certificates.
+        #[arg(long)]
+        secure: bool,
     },
     /// Stop it and wait until it is gone.
     Stop {
@@ -48,7 +52,7 @@ enum What {
 pub(crate) fn command(place: &Place, options: &Options) -> Outcome<ExitCode> {
     let name = &options.name;
     match options.what {
-        What::Start { fresh } => {
+        What::Start { fresh, secure } => {
             if fresh {
                 instance::stop(place, name, false)?;
                 instance::wipe(place, name)?;
@@ -57,10 +61,10 @@ pub(crate) fn command(place: &Place, options: &Options) -> Outcome<ExitCode> {
                 Some(running) => running,
                 None => {
                     prerequisites::ensure()?;
-                    instance::start(place, name)?
+                    instance::start(place, name, secure)?
                 }
             };
-            println!("{}", running.address());
+            println!("{}", if secure { running.addresses(place, name) } else { running.address() });
             Ok(ExitCode::SUCCESS)
         }
         What::Stop { hard, wipe } => {

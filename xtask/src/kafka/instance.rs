@@ -10,13 +10,17 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{jars, settings};
+use super::settings::Ports;
+use super::{certificates, jars, settings};
 use crate::failure::{Doing as _, Failure, Outcome};
 use crate::place::Place;
 use crate::process;
 
 /// The broker that all tests share. Tests that hurt a broker start one of their own under another name.
 pub(crate) const SHARED: &str = "shared";
+
+/// The one with access control; the tests that need it start it.
+pub(crate) const SECURE: &str = "secure";
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -28,12 +32,22 @@ pub(crate) struct Running {
     started: String,
     port: u16,
     controller: u16,
+    /// TLS with SASL, and mutual TLS; zero where the broker has no such listener.
+    #[serde(default)]
+    sasl: u16,
+    #[serde(default)]
+    mutual: u16,
 }
 
 impl Running {
     /// `HOST:PORT` for clients.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The address, those of the secure listeners, and the broker's folder, for tests.
+    pub(crate) fn addresses(&self, place: &Place, name: &str) -> String {
+        format!("{} 127.0.0.1:{} 127.0.0.1:{} {}", self.address(), self.sasl, self.mutual, place.broker(name).display())
     }
 
     fn signal(&self, signal: &str) -> Outcome<()> {
@@ -62,7 +76,7 @@ pub(crate) fn environment(place: &Place, broker: &Running) -> Outcome<Vec<(&'sta
 }
 
 /// The broker called `name`, started if it does not run. It outlives this program.
-pub(crate) fn start(place: &Place, name: &str) -> Outcome<Running> {
+pub(crate) fn start(place: &Place, name: &str, secure: bool) -> Outcome<Running> {
     let home = place.broker(name);
     fs::create_dir_all(&home).doing(format_args!("create {}", home.display()))?;
     let _guard = lock(&home)?;
@@ -71,15 +85,16 @@ pub(crate) fn start(place: &Place, name: &str) -> Outcome<Running> {
     }
     let jars = jars::fetch(place)?;
     // A broker that comes back keeps its ports: its clients and its data know them.
-    let (port, controller) = match find(&home) {
-        Some(last) if home.join("data").is_dir() => (last.port, last.controller),
+    let [port, controller, sasl, mutual] = match find(&home) {
+        Some(last) if home.join("data").is_dir() => [last.port, last.controller, last.sasl, last.mutual],
         _ => free_ports()?,
     };
     let broker = Broker { home: &home, jars: &jars };
-    broker.prepare(port, controller)?;
+    let ports = Ports { port, controller, secure: secure.then_some((sasl, mutual)) };
+    broker.prepare(&ports)?;
     let mut child = broker.spawn(name)?;
     let started = started_at(child.id()).ok_or_else(|| Failure::new(format!("the broker ended at once; see {}", broker.log())))?;
-    let running = Running { pid: child.id(), started, port, controller };
+    let running = Running { pid: child.id(), started, port, controller, sasl, mutual };
     remember(&home, &running)?;
     broker.wait(&mut child, port)?;
     Ok(running)
@@ -137,16 +152,25 @@ impl Broker<'_> {
     }
 
     /// Writes the settings, and formats the data folder once.
-    fn prepare(&self, port: u16, controller: u16) -> Outcome<()> {
+    fn prepare(&self, ports: &Ports) -> Outcome<()> {
         let data = self.home.join("data");
         let file = self.home.join("server.properties");
-        fs::write(&file, settings::properties(&data, port, controller)).doing(format_args!("write {}", file.display()))?;
+        let mut settings = settings::properties(&data, ports);
+        if ports.secure.is_some() {
+            certificates::make(self.home)?;
+            settings.push_str(&settings::secure(self.home));
+        }
+        fs::write(&file, settings).doing(format_args!("write {}", file.display()))?;
         if data.join("meta.properties").is_file() {
             return Ok(());
         }
+        let mut format = self.java("256m");
         // Any cluster id of 16 bytes in base64 will do: nobody else ever talks to this cluster.
-        process::quiet(self.java("256m").args(["kafka.tools.StorageTool", "format", "-t", "T25jZXdhcmQtdGVzdHMxMg", "-c"]).arg(file))
-            .map(drop)
+        format.args(["kafka.tools.StorageTool", "format", "-t", "T25jZXdhcmQtdGVzdHMxMg", "-c"]).arg(file);
+        if ports.secure.is_some() {
+            format.args(settings::users());
+        }
+        process::quiet(&mut format).map(drop)
     }
 
     fn spawn(&self, name: &str) -> Outcome<Child> {
@@ -203,12 +227,15 @@ fn lock(home: &Path) -> Outcome<File> {
     Ok(file)
 }
 
-fn free_ports() -> Outcome<(u16, u16)> {
-    // Both are held before either is given back: they must differ.
+fn free_ports() -> Outcome<[u16; 4]> {
+    // All are held before any is given back: they must differ.
     let held = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("find a free port on loopback");
-    let (one, other) = (held()?, held()?);
-    let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port()).doing("read a port");
-    Ok((port(&one)?, port(&other)?))
+    let listeners = [held()?, held()?, held()?, held()?];
+    let mut ports = [0; 4];
+    for (port, listener) in ports.iter_mut().zip(&listeners) {
+        *port = listener.local_addr().doing("read a port")?.port();
+    }
+    Ok(ports)
 }
 
 /// When the process started, in the system's own words; none if there is no such process, or only its corpse.

@@ -56,7 +56,7 @@ fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
             kafka::stop(place, kafka::SHARED, false)?;
             kafka::wipe(place, kafka::SHARED)?;
         }
-        let broker = kafka::start(place, kafka::SHARED)?;
+        let broker = kafka::start(place, kafka::SHARED, false)?;
         environment = kafka::environment(place, &broker)?;
         Ok(broker.address())
     });
@@ -65,6 +65,7 @@ fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
         // On a machine of one's own the broker is kept for the next run; a CI machine is left as it was found.
         if std::env::var_os("CI").is_some_and(|value| !value.is_empty()) {
             kafka::stop(place, kafka::SHARED, false)?;
+            kafka::stop(place, kafka::SECURE, false)?;
         }
     }
     Ok(())

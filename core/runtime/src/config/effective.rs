@@ -1,6 +1,6 @@
 //! Settings written out in full, the inverse of validation.
 
-use super::raw::{Config, Credit, DeadLetter, GroupCommit, Kafka, OffsetReset, Scalar};
+use super::raw::{Config, Credit, DeadLetter, GroupCommit, Kafka, OffsetReset, Scalar, Telemetry};
 use super::settings::Settings;
 use super::{source, topic};
 use crate::kafka;
@@ -36,6 +36,7 @@ pub(super) fn effective(settings: &Settings) -> Config {
         client_id: Some(settings.client_id.clone()),
         defaults: Some(topic::write(&settings.defaults)),
         topics: settings.topics.iter().map(|(name, rules)| (name.clone(), topic::write(rules))).collect(),
+        telemetry: settings.telemetry.listen.map(|address| Telemetry { listen: Some(address.to_string()) }),
         kafka: Kafka(settings.kafka.0.iter().map(|(name, value)| (name.clone(), Scalar::Text(value.clone()))).collect()),
     }
 }

@@ -42,5 +42,7 @@ pub use nearest::nearest;
 pub use reference::reference;
 pub use schema::json_schema;
 pub use secret::is_secret;
-pub use settings::{AfterDeadLetter, CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TopicRules};
+pub use settings::{
+    AfterDeadLetter, CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TelemetrySettings, TopicRules,
+};
 pub use validate::validate;

@@ -10,7 +10,7 @@ use onceward_engine::{Credit, EngineSettings, Policy, PolicyId};
 use super::duration::millis;
 use super::path::join;
 use super::raw::Config;
-use super::{ConfigError, Problem, is_secret, nearest};
+use super::{ConfigError, Problem, nearest, secret};
 use crate::kafka::{DedupScope, IdentitySource, KeySource, OffsetReset, TopicSettings};
 
 /// A validated configuration.
@@ -54,6 +54,8 @@ pub struct Settings {
     pub defaults: TopicRules,
     /// How the events of single topics are treated, already laid over the defaults.
     pub topics: BTreeMap<String, TopicRules>,
+    /// What can be seen from outside.
+    pub telemetry: TelemetrySettings,
     /// The user's librdkafka properties.
     pub kafka: KafkaProperties,
 }
@@ -85,6 +87,13 @@ pub struct CompanionTemplates {
     pub ledger: String,
 }
 
+/// What can be seen from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TelemetrySettings {
+    /// Where health and metrics are served.
+    pub listen: Option<std::net::SocketAddr>,
+}
+
 /// How the events of one topic are treated.
 #[derive(Clone, Debug)]
 pub struct TopicRules {
@@ -109,13 +118,31 @@ pub enum AfterDeadLetter {
     Continue,
 }
 
-/// librdkafka properties by name. `Debug` masks secrets.
+/// librdkafka properties by name, with their references as they were written. `Debug` masks secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct KafkaProperties(pub BTreeMap<String, String>);
 
+impl KafkaProperties {
+    /// What a client is given: references to the environment and to files replaced. Read anew each time, and never kept.
+    ///
+    /// # Errors
+    /// Each reference that leads nowhere, with the path of its property.
+    pub fn resolved(&self) -> Result<Vec<(String, String)>, ConfigError> {
+        let mut problems = Vec::new();
+        let mut properties = Vec::with_capacity(self.0.len());
+        for (name, value) in &self.0 {
+            match secret::resolve(value) {
+                Ok(value) => properties.push((name.clone(), value)),
+                Err(message) => problems.push(Problem::new(join("kafka", name), message)),
+            }
+        }
+        if problems.is_empty() { Ok(properties) } else { Err(ConfigError::new(problems)) }
+    }
+}
+
 impl fmt::Debug for KafkaProperties {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.0.iter().map(|(name, value)| (name, if is_secret(name) { super::secret::MASK } else { value }));
+        let shown = self.0.iter().map(|(name, value)| (name, secret::shown(name, value)));
         formatter.debug_map().entries(shown).finish()
     }
 }
@@ -208,6 +235,19 @@ impl Settings {
             })
             .collect();
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::new(problems)) }
+    }
+
+    /// The user's librdkafka properties with their secrets, and those that have a name of their own in the configuration.
+    ///
+    /// # Errors
+    /// Each reference to the environment or to a file that leads nowhere.
+    pub(crate) fn client_properties(&self) -> Result<Vec<(String, String)>, ConfigError> {
+        let mut properties = self.kafka.resolved()?;
+        properties.push(("client.id".to_owned(), self.client_id.clone()));
+        if let Some(instance) = &self.instance_id {
+            properties.push(("group.instance.id".to_owned(), instance.clone()));
+        }
+        Ok(properties)
     }
 
     /// What was meant, written out in full: every default filled in. Validating it again gives the same settings. Secrets are still in

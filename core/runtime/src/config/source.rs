@@ -1,5 +1,6 @@
 //! The little languages inside of text fields: `header:NAME`, `json:/pointer`, `sqlite:PATH`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::InboxPlace;
@@ -31,6 +32,12 @@ pub(super) fn order_key(text: &str) -> Result<KeySource, String> {
             Place::Json(pointer) => KeySource::Json(pointer),
         }),
     }
+}
+
+/// Names are not looked up: the answer may differ from day to day, and a port that is open to more than was meant is no small thing.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    let numeric = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    numeric.parse().map_err(|_| format!("{text:?} is not IP:PORT, as \"127.0.0.1:9464\""))
 }
 
 fn place(text: &str, words: &[&str]) -> Result<Place, String> {

@@ -9,8 +9,8 @@ use super::check::Check;
 use super::duration::millis;
 use super::path::{index, join};
 use super::raw::{self, Config};
-use super::settings::{CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TopicRules};
-use super::{ConfigError, Problem, companions, format_duration, nearest, source, topic};
+use super::settings::{CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TelemetrySettings, TopicRules};
+use super::{ConfigError, Problem, companions, format_duration, nearest, secret, source, topic};
 use crate::kafka::{OffsetReset, owned};
 use crate::letter::{DEFAULT_LEDGER, DEFAULT_TEMPLATE};
 
@@ -62,6 +62,7 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
         client_id: config.client_id.clone().unwrap_or_else(|| "onceward".to_owned()),
         topics: config.topics.iter().map(|(name, table)| (name.clone(), named_topic(&mut check, name, table, &defaults))).collect(),
         defaults,
+        telemetry: telemetry(&mut check, config.telemetry.as_ref()),
         kafka: kafka(&mut check, &config.kafka),
     };
     for (number, statement) in settings.setup_sql.iter().enumerate().filter(|(_, statement)| statement.trim().is_empty()) {
@@ -174,6 +175,20 @@ fn inbox(check: &mut Check, config: &Config) -> InboxPlace {
     place
 }
 
+fn telemetry(check: &mut Check, written: Option<&raw::Telemetry>) -> TelemetrySettings {
+    let mut settings = TelemetrySettings::default();
+    let mut address = None;
+    check.text(
+        "telemetry",
+        "listen",
+        written.and_then(|table| table.listen.as_deref()),
+        |text| source::listen(text).map(Some),
+        &mut address,
+    );
+    settings.listen = address;
+    settings
+}
+
 fn reset(check: &mut Check, written: Option<raw::OffsetReset>) -> OffsetReset {
     match written {
         Some(raw::OffsetReset::Earliest) => OffsetReset::Earliest,
@@ -208,6 +223,8 @@ fn kafka(check: &mut Check, written: &raw::Kafka) -> KafkaProperties {
             check.refuse(path, "is not the name of a librdkafka property; they are written as \"fetch.wait.max.ms\"");
         } else if let Some(meant) = nearest(name, owned().iter().map(|ours| ours.name)).filter(|meant| meant.replace('.', "_") == *name) {
             check.refuse(path, format!("is not the name of a librdkafka property; they are written with dots, as {meant:?}"));
+        } else if let Err(message) = secret::check(&value.to_string()) {
+            check.refuse(path, message);
         } else {
             properties.insert(name.clone(), value.to_string());
         }

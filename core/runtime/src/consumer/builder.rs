@@ -104,6 +104,13 @@ impl Builder {
         self
     }
 
+    /// Serves `/livez`, `/readyz`, `/startupz` and `/metrics` here: `IP:PORT` or `localhost:PORT`. Default: nowhere.
+    #[must_use]
+    pub fn health(mut self, address: impl Into<String>) -> Self {
+        self.config.telemetry.get_or_insert_default().listen = Some(address.into());
+        self
+    }
+
     /// Any librdkafka property, except those that Onceward sets itself.
     #[must_use]
     pub fn kafka(mut self, property: impl Into<String>, value: impl Into<String>) -> Self {

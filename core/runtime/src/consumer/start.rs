@@ -8,7 +8,7 @@ use onceward_engine::Engine;
 
 use super::Registration;
 use crate::Error;
-use crate::config::{InboxPlace, Settings};
+use crate::config::{ConfigError, InboxPlace, Problem, Settings};
 use crate::driver::{Clock, Driver, Ending, Fact, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
 use crate::executor::{Done, Executor, Runner};
@@ -17,7 +17,7 @@ use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox, SqliteSettings};
 use crate::kafka::{self, Source, SourceFact, SourceSettings};
 use crate::letter::{Producer, ProducerFact};
 use crate::publisher::{Publisher, Waiting};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Health, Listener, Metrics};
 
 /// What a handler needs to become a runner.
 #[derive(Clone)]
@@ -57,12 +57,15 @@ impl Plan {
     ) -> Result<Summary, Error> {
         let (sender, receiver) = facts;
         let settings = &self.settings;
+        // First of all: whoever supervises the process wants answers while it starts, and a port that is taken is told before work is done.
+        let health = Arc::new(Health::new(Arc::clone(&self.metrics)));
+        let _listener = listen(settings, &health, &sender)?;
+        let user = settings.client_properties()?;
+        let client = kafka::producer_properties(&settings.brokers, &user);
+        // Before the producer: without rights it would fail again and again, and say less.
+        super::topics::check(settings, &self.topics, &client)?;
         let waiting = Arc::new(Waiting::default());
-        let producer = Arc::new(Producer::start(
-            &kafka::producer_properties(&settings.brokers, &user_properties(settings)),
-            producer_sink(&sender, &waiting),
-        )?);
-        super::topics::check(settings, &self.topics)?;
+        let producer = Arc::new(Producer::start(&client, producer_sink(&sender, &waiting))?);
         let mut inbox = open_inbox(settings, &sender)?;
         let keeps_effects = inbox.keeps_effects();
         let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header);
@@ -85,7 +88,7 @@ impl Plan {
         let runners: Vec<Arc<dyn Runner>> = runners.into_iter().flatten().collect();
         let topics = settings.topic_settings(&self.topics);
         say_guarantee(settings, &self.topics, keeps_effects);
-        let source = match self.source(topics.clone(), &sender) {
+        let source = match self.source(topics.clone(), &user, &health, &sender) {
             Ok(source) => source,
             Err(error) => {
                 // Nothing was marked yet; the error that matters is the client's.
@@ -105,6 +108,7 @@ impl Plan {
             runners,
             letters: Letters::new(settings, topics),
             metrics: self.metrics,
+            health: Arc::clone(&health),
             clock: Clock::start(),
             drain: settings.drain_deadline,
             payloads: Payloads::new(settings.credit.bytes / 4),
@@ -115,15 +119,22 @@ impl Plan {
             ending: Ending::new(self.until_end),
             progress: Progress::new(self.until_end && self.progress),
         };
+        health.running();
         driver.run()
     }
 
-    fn source(&self, topics: Vec<kafka::TopicSettings>, sender: &Sender<Fact>) -> Result<Source, Error> {
+    fn source(
+        &self,
+        topics: Vec<kafka::TopicSettings>,
+        user: &[(String, String)],
+        health: &Health,
+        sender: &Sender<Fact>,
+    ) -> Result<Source, Error> {
         let settings = &self.settings;
         let sender = sender.clone();
-        Source::start(
+        Source::start_watched(
             SourceSettings {
-                client: kafka::consumer_properties(&settings.brokers, &settings.group, &user_properties(settings)),
+                client: kafka::consumer_properties(&settings.brokers, &settings.group, user),
                 group: settings.group.clone(),
                 topics,
                 reset: settings.auto_offset_reset,
@@ -133,8 +144,19 @@ impl Plan {
                 batches_ahead: 3,
             },
             Box::new(move |fact: SourceFact| forward(&sender, Fact::Source(fact))),
+            settings.telemetry.listen.map(|_| Arc::clone(&health.poll)),
         )
     }
+}
+
+/// The health listener, if one is configured.
+fn listen(settings: &Settings, health: &Arc<Health>, sender: &Sender<Fact>) -> Result<Option<Listener>, Error> {
+    let Some(address) = settings.telemetry.listen else { return Ok(None) };
+    let sender = sender.clone();
+    let ask = Box::new(move || forward(&sender, Fact::Pulse));
+    Listener::start(address, Arc::clone(health), ask)
+        .map(Some)
+        .map_err(|message| ConfigError::new(vec![Problem { path: "telemetry.listen".to_owned(), message }]).into())
 }
 
 /// Facts that nobody takes any more belong to a loop that has ended.
@@ -168,16 +190,6 @@ fn sqlite_settings(settings: &Settings, path: PathBuf) -> SqliteSettings {
     sqlite.group_size = settings.group_commit.size;
     sqlite.filter_bytes = settings.filter_memory;
     sqlite
-}
-
-/// The user's librdkafka properties, and those that have a name of their own in the configuration.
-pub(super) fn user_properties(settings: &Settings) -> Vec<(String, String)> {
-    let mut properties: Vec<(String, String)> = settings.kafka.0.clone().into_iter().collect();
-    properties.push(("client.id".to_owned(), settings.client_id.clone()));
-    if let Some(instance) = &settings.instance_id {
-        properties.push(("group.instance.id".to_owned(), instance.clone()));
-    }
-    properties
 }
 
 /// Jitter should differ between processes: otherwise a fleet retries in step.

@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use crate::Error;
 use crate::config::Settings;
-use crate::kafka;
+use crate::letter::rights;
 use crate::letter::topics::{Needs, apply, plan};
 
 /// How long a broker may take to answer before the start is given up.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Refuses to start without dead-letter topics, or creates them when the configuration says so.
-pub(super) fn check(settings: &Settings, topics: &[String]) -> Result<(), Error> {
-    let client = kafka::producer_properties(&settings.brokers, &super::start::user_properties(settings));
+pub(super) fn check(settings: &Settings, topics: &[String], client: &[(String, String)]) -> Result<(), Error> {
     let needs = Needs {
-        client: &client,
+        client,
         group: &settings.group,
         sources: topics,
         template: &settings.dead_letter.topic,
@@ -23,10 +22,12 @@ pub(super) fn check(settings: &Settings, topics: &[String]) -> Result<(), Error>
     };
     let found = plan(&needs)?;
     if !settings.create_topics {
-        return found.check();
+        found.check()?;
+        return rights::check(&needs);
     }
     for name in apply(&needs, &found)? {
         tracing::info!(target: "onceward", topic = %name, "created");
     }
-    plan(&needs)?.check()
+    plan(&needs)?.check()?;
+    rights::check(&needs)
 }

@@ -16,6 +16,8 @@ pub(crate) enum Fact {
     Inbox(InboxFact),
     /// From the producer.
     Producer(ProducerFact),
+    /// Somebody asks whether the loop still turns.
+    Pulse,
     /// Drain, commit, close.
     Stop,
 }

@@ -18,6 +18,7 @@ impl Driver {
             Fact::Completed(completions) => self.take_completions(completions),
             Fact::Inbox(fact) => self.take_inbox(fact),
             Fact::Producer(fact) => self.take_producer(fact),
+            Fact::Pulse => self.health.driver.beat(),
             Fact::Stop => {
                 tracing::info!(target: "onceward", in_flight = self.engine.snapshot().records, "stopping: no new events, waiting for handlers that run");
                 self.ending.ask();
@@ -48,6 +49,7 @@ impl Driver {
                 if let Some(before) = self.partitions.get(partition) {
                     before.place.end();
                 }
+                self.health.assigned(partition, epoch);
                 self.partitions.assign(partition, Entry { place, name, epoch, from, newest, refused: None, live: true });
                 Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy })
             }
@@ -67,12 +69,14 @@ impl Driver {
                 let deadline = now.after(u64::try_from(self.drain.as_millis()).unwrap_or(u64::MAX));
                 tracing::info!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0, "partition revoked: draining");
                 self.partitions.stop_starting(partition, epoch);
+                self.health.left(partition, epoch);
                 Input::Revoking { partition, epoch, deadline }
             }
             SourceFact::Lost { partition, epoch } => {
                 tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0,
                     "partition lost: what was in flight may be handled again by its new owner");
                 self.partitions.end(partition, epoch);
+                self.health.left(partition, epoch);
                 self.inbox.release(partition, epoch);
                 Input::Lost { partition, epoch }
             }
@@ -90,10 +94,12 @@ impl Driver {
             }
             SourceFact::BrokersDown { why } => {
                 tracing::warn!(target: "onceward", %why, "no broker answers; waiting, nothing is lost");
+                self.health.brokers(true);
                 return;
             }
             SourceFact::BrokersUp => {
                 tracing::info!(target: "onceward", "a broker answers again");
+                self.health.brokers(false);
                 return;
             }
             SourceFact::Notice { text } => {
@@ -170,6 +176,7 @@ impl Driver {
                     tracing::warn!(target: "onceward", partition = %self.partitions.display(partition),
                         "the topic was deleted and made again: what was remembered of this partition is void, it starts afresh");
                 }
+                self.health.caught_up(partition, epoch);
                 self.engine.handle(now, Input::CaughtUp { partition, epoch, remembered });
             }
             // Every turn of the loop ends with a flush.

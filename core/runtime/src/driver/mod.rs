@@ -36,7 +36,7 @@ use crate::executor::Runner;
 use crate::inbox::Inbox;
 use crate::kafka::{Batch, Source};
 use crate::letter::Producer;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Health, Metrics};
 
 /// Facts handled before effects are carried out: large enough to work in batches, small enough to answer quickly.
 const FACTS_PER_TURN: usize = 64;
@@ -51,6 +51,7 @@ pub(crate) struct Driver {
     pub(crate) runners: Vec<Arc<dyn Runner>>,
     pub(crate) letters: Letters,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) health: Arc<Health>,
     pub(crate) clock: Clock,
     pub(crate) drain: Duration,
     pub(crate) payloads: Payloads,

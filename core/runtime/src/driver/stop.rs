@@ -117,6 +117,7 @@ impl Driver {
     }
 
     fn begin_drain(&mut self, now: Timestamp) {
+        self.health.stopping();
         let drain = u64::try_from(self.drain.as_millis()).unwrap_or(u64::MAX);
         let deadline = now.after(drain);
         for (partition, epoch) in self.partitions.live().collect::<Vec<_>>() {

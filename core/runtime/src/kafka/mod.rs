@@ -6,7 +6,9 @@
 mod batch;
 mod close;
 mod commit;
+pub(crate) mod connect;
 pub(crate) mod context;
+mod diagnose;
 pub(crate) mod fault;
 mod flow;
 mod identity;
@@ -21,8 +23,11 @@ mod start;
 mod stash;
 pub(crate) mod sys;
 mod table;
+pub(crate) mod token;
+pub(crate) mod tokens;
 
 pub use batch::{Batch, BatchBuilder, Begun, Fields, Header, Record, RecordMeta};
+pub use connect::{Unanswered, admin, metadata};
 pub use identity::{Identified, Identifier};
 pub use properties::{consumer as consumer_properties, producer as producer_properties};
 pub use property::{Client, Property, defaults, owned};

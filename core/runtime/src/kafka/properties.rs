@@ -63,6 +63,10 @@ fn layered<'a>(client: Client, brokers: &str, user: impl Iterator<Item = &'a (St
     let mut properties = Vec::new();
     lay(&mut properties, client, defaults());
     for (name, value) in user {
+        // librdkafka takes the authority's certificate from one place only; the default gives way.
+        if name == "ssl.ca.pem" {
+            properties.retain(|(existing, _)| existing != "ssl.ca.location");
+        }
         set(&mut properties, canonical(name), value);
     }
     lay(&mut properties, client, owned());
@@ -116,6 +120,13 @@ mod tests {
         let producer = producer("here:9092", &user);
         assert_eq!((value(&producer, "linger.ms"), value(&producer, "message.timeout.ms")), (Some("5"), Some("9000")));
         assert_eq!(value(&producer, "queue.buffering.max.ms"), None, "a client that is given both would take either");
+    }
+
+    #[test]
+    fn a_certificate_in_the_configuration_replaces_the_search_for_one() {
+        let user = [("ssl.ca.pem".to_owned(), "-----BEGIN".to_owned())];
+        let consumer = consumer("here:9092", "billing", &user);
+        assert_eq!((value(&consumer, "ssl.ca.location"), value(&consumer, "ssl.ca.pem")), (None, Some("-----BEGIN")));
     }
 
     #[test]

@@ -5,14 +5,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::context::Context;
 use super::flow::Waker;
 use super::poll::Poll;
+use super::token;
+use super::tokens::Tokens;
 use super::{SourceFact, SourceOrder, SourceSettings, SourceSink, fault, sys};
 use crate::Error;
+use crate::telemetry::Pulse;
 
 /// A consumer on its own thread. Facts come through the sink it was started with; all calls here return at once, except [`Source::join`].
 ///
@@ -28,17 +30,24 @@ impl Source {
     ///
     /// # Errors
     /// [`Error::Broker`] when a property is unknown or has a wrong value, or when the thread can't be started.
-    pub fn start(mut settings: SourceSettings, sink: SourceSink) -> Result<Self, Error> {
+    pub fn start(settings: SourceSettings, sink: SourceSink) -> Result<Self, Error> {
+        Self::start_watched(settings, sink, None)
+    }
+
+    /// As [`Source::start`]; each poll beats the pulse, if somebody watches.
+    pub(crate) fn start_watched(mut settings: SourceSettings, sink: SourceSink, pulse: Option<Arc<Pulse>>) -> Result<Self, Error> {
         // Ranges of a batch are 32 bits wide; a batch ends with the record that passes its limit, and a record may be large.
         settings.batch_bytes = settings.batch_bytes.clamp(1, 1 << 30);
         settings.batch_records = settings.batch_records.max(1);
         settings.batches_ahead = settings.batches_ahead.max(1);
-        let consumer = create(&settings)?;
+        let (consumer, tokens) = create(&settings)?;
         let queue = || {
             sys::Queue::consumer(consumer.client().native_ptr())
                 .ok_or_else(|| fault::broker("starting the consumer", "it has no queue", "Set `group`"))
         };
-        let (events, bell) = (queue()?, queue()?);
+        let (mut events, bell) = (queue()?, queue()?);
+        events.watched_by(pulse);
+        events.signed_in_by(consumer.client().native_ptr(), tokens);
         let topics: Vec<&str> = settings.topics.iter().map(|topic| topic.name.as_str()).collect();
         consumer.subscribe(&topics).map_err(|error| {
             fault::broker(format!("subscribing to {}", topics.join(", ")), error.to_string(), "Correct the topic names")
@@ -111,18 +120,16 @@ impl Drop for Alarm {
     }
 }
 
-fn create(settings: &SourceSettings) -> Result<BaseConsumer<Context>, Error> {
-    let mut config = ClientConfig::new();
-    for (name, value) in &settings.client {
-        config.set(name, value);
-    }
-    config.create_with_context(Context).map_err(|error| {
+fn create(settings: &SourceSettings) -> Result<(BaseConsumer<Context>, Option<Tokens>), Error> {
+    let (config, endpoint) = token::client_config(&settings.client)?;
+    let consumer = config.create_with_context(Context).map_err(|error| {
         fault::broker(
             "creating the Kafka consumer",
             error.to_string(),
             "Correct the property under `kafka.*`; librdkafka's CONFIGURATION.md lists them all",
         )
-    })
+    })?;
+    Ok((consumer, endpoint.map(Tokens::start).transpose()?))
 }
 
 impl SourceFact {

@@ -1,22 +1,31 @@
 //! The few calls that the safe wrapper does not offer: events with the topic of a partition end, header names that are not UTF-8, waking a
-//! poll from another thread, topic ids, and producing headers byte by byte. All unsafe code of the crate lives here.
+//! poll from another thread, topic ids and rights, tokens, and producing headers byte by byte. All unsafe code of the crate lives here.
 #![allow(unsafe_code)]
+
+mod describe;
+
+pub(crate) use describe::{Operation, describe_topics, topic_ids};
 
 use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafka;
 use rdkafka_sys as native;
 
+use super::token::Token;
+use super::tokens::Tokens;
+use crate::telemetry::Pulse;
+
 /// librdkafka's client, as `Client::native_ptr` hands it out.
 pub(crate) type ClientPtr = *mut RDKafka;
 
 /// A consumer's queue. Holds a reference of its own; must be dropped before the client.
-pub(crate) struct Queue(NonNull<native::rd_kafka_queue_t>);
+pub(crate) struct Queue(NonNull<native::rd_kafka_queue_t>, Option<Arc<Pulse>>, Option<(ClientPtr, Tokens)>);
 
 // SAFETY: librdkafka's queues are thread-safe.
 unsafe impl Send for Queue {}
@@ -27,12 +36,32 @@ impl Queue {
     /// The queue that records, rebalances, commits, errors and log lines of a consumer arrive in.
     pub(crate) fn consumer(client: ClientPtr) -> Option<Self> {
         // SAFETY: the caller holds the client, so the pointer is valid; null comes back when it is no group consumer.
-        NonNull::new(unsafe { native::rd_kafka_queue_get_consumer(client) }).map(Self)
+        NonNull::new(unsafe { native::rd_kafka_queue_get_consumer(client) }).map(Self::of)
+    }
+
+    /// The queue that log lines and errors of a client arrive in that is no consumer.
+    pub(crate) fn main(client: ClientPtr) -> Option<Self> {
+        // SAFETY: the caller holds the client.
+        NonNull::new(unsafe { native::rd_kafka_queue_get_main(client) }).map(Self::of)
+    }
+
+    fn of(queue: NonNull<native::rd_kafka_queue_t>) -> Self {
+        Self(queue, None, None)
+    }
+
+    /// Every poll from now on is a sign of life. Here, since whoever polls passes here, whatever else its loop does.
+    pub(crate) fn watched_by(&mut self, pulse: Option<Arc<Pulse>>) {
+        self.1 = pulse;
+    }
+
+    /// Every poll from now on hands the newest token to the client, which outlives this queue.
+    pub(crate) fn signed_in_by(&mut self, client: ClientPtr, tokens: Option<Tokens>) {
+        self.2 = tokens.map(|tokens| (client, tokens));
     }
 
     fn fresh(client: ClientPtr) -> Option<Self> {
         // SAFETY: the caller holds the client.
-        NonNull::new(unsafe { native::rd_kafka_queue_new(client) }).map(Self)
+        NonNull::new(unsafe { native::rd_kafka_queue_new(client) }).map(Self::of)
     }
 
     /// Makes a poll of another thread return, or the next one if none is running.
@@ -52,9 +81,19 @@ impl Queue {
 
     /// The next event.
     pub(crate) fn poll(&self, timeout: Duration) -> Option<Event> {
+        if let Some((client, tokens)) = &self.2 {
+            tokens.serve(*client);
+        }
         let millis = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
         // SAFETY: the queue is alive as long as `self`; the event is owned by us.
-        NonNull::new(unsafe { native::rd_kafka_queue_poll(self.0.as_ptr(), millis) }).map(Event)
+        let event = NonNull::new(unsafe { native::rd_kafka_queue_poll(self.0.as_ptr(), millis) }).map(Event);
+        if let Some(pulse) = &self.1 {
+            pulse.beat();
+            if let Some(event) = event.as_ref().filter(|event| event.kind() == EventKind::Rebalance) {
+                pulse.rebalanced(!event.places().is_empty());
+            }
+        }
+        event
     }
 }
 
@@ -348,53 +387,27 @@ pub(crate) fn known_end(client: ClientPtr, topic: &str, partition: i32) -> Optio
     (code == native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
 }
 
-/// The id of each topic that the broker knows and gives an id; topics without one are left out. Blocks up to the timeout.
-pub(crate) fn topic_ids(client: ClientPtr, topics: &[String], timeout: Duration) -> Vec<(String, [u8; 16])> {
-    let names: Vec<CString> = topics.iter().filter_map(|topic| CString::new(topic.as_str()).ok()).collect();
-    let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
-    let Some(queue) = Queue::fresh(client) else { return Vec::new() };
-    let millis = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
-    // SAFETY: everything that is created here is destroyed here, after the answer or the timeout; the names outlive the call.
+/// Gives a client what OAUTHBEARER shows to a broker.
+pub(crate) fn set_token(client: ClientPtr, token: &Token) -> Result<(), String> {
+    let text = |text: &str| CString::new(text).map_err(|_| "the token holds a zero byte".to_owned());
+    let (value, principal) = (text(&token.value)?, text(&token.principal)?);
+    let extensions = token.extensions.iter().map(|extension| text(extension)).collect::<Result<Vec<_>, _>>()?;
+    let mut pointers: Vec<*const c_char> = extensions.iter().map(|extension| extension.as_ptr()).collect();
+    let mut why = [0 as c_char; 512];
+    // SAFETY: the caller holds the client; all texts outlive the call, which copies them and ends `why` with a zero.
     unsafe {
-        let collection = native::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
-        let options = native::rd_kafka_AdminOptions_new(client, native::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
-        native::rd_kafka_AdminOptions_set_request_timeout(options, millis, ptr::null_mut(), 0);
-        native::rd_kafka_DescribeTopics(client, collection, options, queue.0.as_ptr());
-        native::rd_kafka_AdminOptions_destroy(options);
-        native::rd_kafka_TopicCollection_destroy(collection);
+        let (count, room) = (pointers.len(), why.len());
+        let extensions = pointers.as_mut_ptr();
+        let answer = native::rd_kafka_oauthbearer_set_token(
+            client,
+            value.as_ptr(),
+            token.expires,
+            principal.as_ptr(),
+            extensions,
+            count,
+            why.as_mut_ptr(),
+            room,
+        );
+        code(answer).map_or(Ok(()), |_| Err(self::text(why.as_ptr())))
     }
-    queue.poll(timeout + Duration::from_millis(100)).map(|event| described(&event)).unwrap_or_default()
-}
-
-fn described(event: &Event) -> Vec<(String, [u8; 16])> {
-    let mut found = Vec::new();
-    // SAFETY: the answer's parts belong to the event, which is alive; pointers are checked before they are followed.
-    unsafe {
-        let result = native::rd_kafka_event_DescribeTopics_result(event.0.as_ptr());
-        if result.is_null() || event.error().is_some() {
-            return found;
-        }
-        let mut count = 0;
-        let descriptions = native::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
-        if descriptions.is_null() {
-            return found;
-        }
-        for &description in std::slice::from_raw_parts(descriptions, count) {
-            let error = native::rd_kafka_TopicDescription_error(description);
-            if !error.is_null() && code(native::rd_kafka_error_code(error)).is_some() {
-                continue;
-            }
-            let id = native::rd_kafka_TopicDescription_topic_id(description);
-            if id.is_null() {
-                continue;
-            }
-            let high = native::rd_kafka_Uuid_most_significant_bits(id).to_be_bytes();
-            let low = native::rd_kafka_Uuid_least_significant_bits(id).to_be_bytes();
-            let mut bytes = [0; 16];
-            bytes[..8].copy_from_slice(&high);
-            bytes[8..].copy_from_slice(&low);
-            found.push((text(native::rd_kafka_TopicDescription_name(description)), bytes));
-        }
-    }
-    found
 }

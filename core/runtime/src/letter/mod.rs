@@ -9,6 +9,7 @@ mod outbox;
 mod producer;
 mod read;
 mod request;
+pub mod rights;
 mod scan;
 mod time;
 pub mod topics;

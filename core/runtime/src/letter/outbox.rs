@@ -17,6 +17,7 @@ use rdkafka::{ClientContext, Statistics};
 use super::producer::{ProducerFact, ProducerSink};
 use super::request::{LetterRequest, PublishRequest};
 use crate::Error;
+use crate::kafka::tokens::Tokens;
 use crate::kafka::{context, fault, sys};
 
 /// How long one poll for acknowledgements may take: also how late a retry may be.
@@ -78,6 +79,7 @@ impl State {
 
 pub(super) struct Outbox {
     config: ClientConfig,
+    tokens: Option<Tokens>,
     sink: ProducerSink,
     /// Only the outbox's own thread takes it out, since destroying a client may block.
     client: RwLock<Option<Arc<BaseProducer<Host>>>>,
@@ -120,9 +122,10 @@ impl ProducerContext for Host {
 }
 
 impl Outbox {
-    pub(super) fn new(config: ClientConfig, sink: ProducerSink) -> Result<Arc<Self>, Error> {
+    pub(super) fn new(config: ClientConfig, tokens: Option<Tokens>, sink: ProducerSink) -> Result<Arc<Self>, Error> {
         let outbox = Arc::new(Self {
             config,
+            tokens,
             sink,
             client: RwLock::new(None),
             state: Mutex::default(),
@@ -219,6 +222,9 @@ impl Outbox {
         let mut probed = Instant::now();
         while !self.stop.load(Ordering::SeqCst) {
             if let Some(client) = self.client() {
+                if let Some(tokens) = &self.tokens {
+                    tokens.serve(client.client().native_ptr());
+                }
                 client.poll(TURN);
                 if self.lock().down == Some(Down::Brokers) && probed.elapsed() >= PROBE {
                     self.probe(&client);
@@ -338,6 +344,9 @@ impl Outbox {
                 return;
             }
         };
+        if let Some(tokens) = &self.tokens {
+            tokens.anew();
+        }
         let old = self.client.write().unwrap_or_else(PoisonError::into_inner).replace(client);
         let tokens: Vec<usize> = {
             let mut state = self.lock();

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use onceward_engine::DeliveryId;
-use rdkafka::ClientConfig;
 
 use super::outbox::{Item, Outbox};
 use super::request::{LetterRequest, PublishRequest};
 use crate::Error;
-use crate::kafka::fault;
+use crate::kafka::tokens::Tokens;
+use crate::kafka::{fault, token};
 
 /// What became of letters and publishes.
 #[derive(Debug)]
@@ -62,11 +62,8 @@ impl Producer {
     /// # Errors
     /// [`Error::Broker`] when a property is unknown or has a wrong value, or when the thread can't be started.
     pub fn start(client: &[(String, String)], sink: ProducerSink) -> Result<Self, Error> {
-        let mut config = ClientConfig::new();
-        for (name, value) in client {
-            config.set(name, value);
-        }
-        let outbox = Outbox::new(config, sink)?;
+        let (config, endpoint) = token::client_config(client)?;
+        let outbox = Outbox::new(config, endpoint.map(Tokens::start).transpose()?, sink)?;
         let (end, ended) = crossbeam_channel::bounded(1);
         let thread = Arc::clone(&outbox);
         std::thread::Builder::new()

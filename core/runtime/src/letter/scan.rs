@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::Error;
 use crate::kafka::Header;
+use crate::kafka::connect::sign_in;
 use crate::kafka::context::Context;
 use crate::kafka::fault::{self, Fault};
 use crate::kafka::sys::{Event, EventKind, Queue, RawRecord};
+use crate::kafka::token;
 
 /// How long the client may take to end; then it is left behind.
 const LEAVE: Duration = Duration::from_secs(2);
@@ -61,10 +63,7 @@ pub struct Extent {
 /// # Errors
 /// [`Error::Topics`] when the topic does not exist, [`Error::Broker`] when no broker answers or the rights are missing.
 pub fn scan(what: &Scan<'_>, mut visit: impl FnMut(&Stored<'_>, Extent) -> ControlFlow<()>) -> Result<Extent, Error> {
-    let mut config = ClientConfig::new();
-    for (name, value) in what.client {
-        config.set(name, value);
-    }
+    let (mut config, endpoint) = token::client_config(what.client)?;
     config.set("enable.auto.commit", "false").set("enable.partition.eof", "true").set("auto.offset.reset", "error");
     // Whatever the user set: looking for a topic must not create it.
     config.set("allow.auto.create.topics", "false");
@@ -72,7 +71,8 @@ pub fn scan(what: &Scan<'_>, mut visit: impl FnMut(&Stored<'_>, Extent) -> Contr
         let cure = "Correct the property under `kafka.*`; librdkafka's CONFIGURATION.md lists them all";
         fault::broker("creating the Kafka client", error.to_string(), cure)
     })?;
-    let result = read(&consumer, what, &mut visit);
+    let signed_in = endpoint.map_or(Ok(()), |endpoint| sign_in(consumer.client().native_ptr(), &endpoint));
+    let result = signed_in.and_then(|()| read(&consumer, what, &mut visit));
     leave(consumer);
     result
 }

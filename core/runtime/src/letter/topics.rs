@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::{dead_letter_topic, ledger_topic};
 use crate::Error;
-use crate::kafka::fault;
+use crate::kafka::{admin, fault, metadata, sys};
 
 /// A letter is larger than its record by our headers, which are capped.
 const HEADROOM: u64 = 64 << 10;
@@ -220,12 +219,7 @@ struct Admin {
 
 impl Admin {
     fn connect(needs: &Needs<'_>) -> Result<Self, Error> {
-        let mut config = ClientConfig::new();
-        for (name, value) in needs.client {
-            config.set(name, value);
-        }
-        let client = config.create().map_err(|error| refused("creating the admin client", &error.to_string(), None))?;
-        Ok(Self { client, timeout: needs.timeout, mute: std::cell::Cell::new(false) })
+        Ok(Self { client: admin(needs.client)?, timeout: needs.timeout, mute: std::cell::Cell::new(false) })
     }
 
     fn options(&self) -> AdminOptions {
@@ -234,13 +228,8 @@ impl Admin {
 
     fn look(&self, topic: &str) -> Result<Option<Found>, Error> {
         let what = format!("looking at topic {topic}");
-        let metadata = self
-            .client
-            .inner()
-            // All topics, since asking for one by name makes a broker with `auto.create.topics.enable` create it, with one partition.
-            .fetch_metadata(None, self.timeout)
-            .map_err(|error| refused(&what, &error.to_string(), error.rdkafka_error_code()))?;
-        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
+        let metadata = metadata(self.client.inner(), self.timeout).map_err(|why| fault::broker(what.as_str(), why.cause, why.cure))?;
+        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return self.missing(topic) };
         match found.error().map(RDKafkaErrorCode::from) {
             None => {}
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => return Ok(None),
@@ -254,6 +243,16 @@ impl Admin {
             size: config.get("max.message.bytes").and_then(|value| value.parse().ok()),
             policy: config.get("cleanup.policy").cloned(),
         }))
+    }
+
+    /// A list of all topics leaves out those that this user may not see; asked for by name, they are told apart.
+    fn missing(&self, topic: &str) -> Result<Option<Found>, Error> {
+        let named = sys::describe_topics(self.client.inner().native_ptr(), &[topic.to_owned()], self.timeout.min(CONFIG_PATIENCE), false);
+        if named.first().is_some_and(|found| found.error == Some(RDKafkaErrorCode::TopicAuthorizationFailed)) {
+            let cure = fault::grant_describe(topic);
+            return Err(fault::broker(format!("looking at topic {topic}"), "it does not exist, or this user may not see it", cure));
+        }
+        Ok(None)
     }
 
     /// Reading a topic's configuration is a right of its own, and not every broker answers (librdkafka's mock does not): without it the

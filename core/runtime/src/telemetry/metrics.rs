@@ -66,6 +66,20 @@ impl Metrics {
         self.pause(dependency).store(paused, Ordering::Relaxed);
     }
 
+    pub(crate) fn is_paused(&self, dependency: Dependency) -> bool {
+        self.pause(dependency).load(Ordering::Relaxed)
+    }
+
+    /// Partitions assigned.
+    pub(crate) fn partitions(&self) -> u64 {
+        u64::try_from(self.partitions.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// Partitions halted by an alert.
+    pub(crate) fn halted(&self) -> u64 {
+        u64::try_from(self.halted.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
     fn pause(&self, dependency: Dependency) -> &AtomicBool {
         match dependency {
             Dependency::Inbox => &self.paused_by_inbox,

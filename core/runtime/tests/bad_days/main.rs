@@ -3,6 +3,7 @@
 
 mod brokers;
 mod handlers;
+mod health;
 mod logs;
 mod refusals;
 mod secrets;

@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::secret::{MASK, is_secret};
+use crate::config::secret::shown;
 
 /// librdkafka properties. `Debug` masks secrets.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,7 +38,11 @@ impl Kafka {
         Self(
             self.0
                 .iter()
-                .map(|(name, value)| (name.clone(), if is_secret(name) { Scalar::Text(MASK.to_owned()) } else { value.clone() }))
+                .map(|(name, value)| {
+                    let text = value.to_string();
+                    let shown = shown(name, &text);
+                    (name.clone(), if shown == text { value.clone() } else { Scalar::Text(shown.to_owned()) })
+                })
                 .collect(),
         )
     }

@@ -3,6 +3,7 @@
 //! The doc comments below are the reference: they become the descriptions of the JSON Schema and the tables of `docs/reference/config.md`.
 
 mod kafka;
+mod telemetry;
 mod topic;
 mod words;
 
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use kafka::{Kafka, Scalar};
+pub use telemetry::Telemetry;
 pub use topic::{AfterDeadLetter, DedupScope, NullKeys, OnConflict, OnGap, OnRewind, Order, Retry, Topic};
 pub use words::{BytesText, DurationText, OffsetReset};
 
@@ -87,7 +89,11 @@ pub struct Config {
     /// How the events of one topic are treated: `[topics.orders]`. What is left out comes from `defaults`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub topics: BTreeMap<String, Topic>,
-    /// Any librdkafka property, except those that Onceward sets itself: text, whole numbers or true/false.
+    /// What can be seen from outside while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<Telemetry>,
+    /// Any librdkafka property, except those that Onceward sets itself: text, whole numbers or true/false. In a text, `${env:NAME}` and
+    /// `${file:PATH}` stand for an environment variable and for what a file holds: for secrets.
     #[serde(default, skip_serializing_if = "Kafka::is_empty")]
     pub kafka: Kafka,
 }

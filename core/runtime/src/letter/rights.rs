@@ -1,0 +1,61 @@
+//! The rights that a consumer needs on its topics, asked for before it starts: otherwise the first dead letter would be the one to find out.
+
+use std::time::Duration;
+
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::dead_letter_topic;
+use super::topics::Needs;
+use crate::Error;
+use crate::kafka::sys::{self, Operation};
+use crate::kafka::{admin, fault};
+
+/// A broker that does not answer this question must not make the start late.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A right that this user lacks.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Missing {
+    /// On which topic.
+    pub topic: String,
+    /// What it can't do.
+    pub what: &'static str,
+    /// What to grant.
+    pub cure: String,
+}
+
+/// Refuses a user who may not read a source or may not write to a dead-letter topic.
+///
+/// # Errors
+/// [`Error::Broker`] with everything that is missing.
+pub(crate) fn check(needs: &Needs<'_>) -> Result<(), Error> {
+    let missing = missing(needs)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = |text: fn(&Missing) -> String, between: &str| missing.iter().map(text).collect::<Vec<_>>().join(between);
+    let causes = list(|missing| format!("this user may not {} {}", missing.what, missing.topic), "; ");
+    Err(fault::broker("checking rights", causes, list(|missing| missing.cure.clone(), ". ")))
+}
+
+/// What this user lacks on the sources and their dead-letter topics. Brokers that do not tell (librdkafka's mock, old ones) lack nothing:
+/// then the first refusal tells.
+///
+/// # Errors
+/// [`Error::Broker`] when the client can't be made or gets no token.
+pub fn missing(needs: &Needs<'_>) -> Result<Vec<Missing>, Error> {
+    let client = admin(needs.client)?;
+    let letters: Vec<String> = needs.sources.iter().map(|source| dead_letter_topic(needs.template, source, needs.group)).collect();
+    let topics: Vec<String> = needs.sources.iter().chain(&letters).cloned().collect();
+    let mut lacking = Vec::new();
+    for described in sys::describe_topics(client.inner().native_ptr(), &topics, needs.timeout.min(PATIENCE), true) {
+        let reads = needs.sources.contains(&described.name);
+        let (what, operation) = if reads { ("read", Operation::Read) } else { ("write to", Operation::Write) };
+        let hidden = described.error == Some(RDKafkaErrorCode::TopicAuthorizationFailed);
+        if hidden || described.may.as_ref().is_some_and(|may| !may.contains(&operation)) {
+            let cure = if reads { fault::may_read(&described.name) } else { fault::may_write(&described.name) };
+            lacking.push(Missing { topic: described.name, what, cure });
+        }
+    }
+    Ok(lacking)
+}

@@ -1,0 +1,8 @@
+//! A cluster that lets nobody in without asking: TLS, SASL and access control of a real Kafka.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod cluster;
+mod logs;
+mod refused;
+mod token;
+mod welcome;
