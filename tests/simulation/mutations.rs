@@ -9,7 +9,7 @@ use onceward_tests::sim::{Scenario, replay, run_seed, shrink};
 const SEEDS: u64 = 2_000;
 
 /// Which promise each bug breaks first.
-const EXPECTED: [(Sabotage, &str); 19] = [
+const EXPECTED: [(Sabotage, &str); 26] = [
     (Sabotage::CommitPastGap, "I1"),
     (Sabotage::TwoOfOneKey, "I2"),
     (Sabotage::LateCompletionAccepted, "I7"),
@@ -29,6 +29,13 @@ const EXPECTED: [(Sabotage, &str); 19] = [
     (Sabotage::FinishedEarly, "I10"),
     (Sabotage::RunSkipsNotStarted, "I1"),
     (Sabotage::DuplicateNotResolved, "I3"),
+    (Sabotage::BreakerCountsRejections, "I12"),
+    (Sabotage::BreakerCountsAttempts, "I12"),
+    (Sabotage::BreakerCountsProbes, "I6"),
+    (Sabotage::BreakerNeverCloses, "I12"),
+    (Sabotage::BreakerLeaks, "I12"),
+    (Sabotage::BreakerHasty, "I12"),
+    (Sabotage::BreakerNeverDoubts, "I12"),
 ];
 
 #[test]

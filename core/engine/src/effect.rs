@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DeliveryId, Epoch, Offset, PartitionId, Timestamp};
+use crate::ids::{DeliveryId, Epoch, Offset, PartitionId, PolicyId, Timestamp};
 
 /// One order. Lists hold many deliveries, so that the runtime works in batches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,5 +169,30 @@ pub enum Alert {
         partition: PartitionId,
         /// How many.
         running: u32,
+    },
+    /// Nearly everything fails: nothing but probes starts under this policy until they succeed.
+    BreakerOpened {
+        /// Under which policy.
+        policy: PolicyId,
+        /// How many events failed.
+        events: u32,
+        /// Of how many keys, counted up to what the policy asks for.
+        keys: u32,
+        /// For how long, in milliseconds.
+        millis: u64,
+    },
+    /// Probes succeeded: everything starts again.
+    BreakerClosed {
+        /// Under which policy.
+        policy: PolicyId,
+        /// How long it was open, in milliseconds.
+        millis: u64,
+    },
+    /// The breaker is still open at the limit of a run until the end: the run can't reach it.
+    BreakerStaysOpen {
+        /// Under which policy.
+        policy: PolicyId,
+        /// How long it has been open, in milliseconds.
+        millis: u64,
     },
 }

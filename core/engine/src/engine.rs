@@ -1,5 +1,6 @@
 //! Wiring: input → parts → effects.
 
+use crate::breaker::Breaker;
 use crate::deadline::{Deadlines, Due};
 use crate::delivery::Deliveries;
 use crate::lane::Lanes;
@@ -24,6 +25,9 @@ pub struct Engine {
     pub(crate) lanes: Lanes,
     pub(crate) twins: Twins,
     pub(crate) deadlines: Deadlines,
+    /// One for each policy.
+    pub(crate) breakers: Vec<Breaker>,
+    pub(crate) open_breakers: u32,
     pub(crate) out: Outbox,
     pub(crate) totals: Totals,
     /// One bit per dependency that is down.
@@ -61,6 +65,8 @@ pub struct Snapshot {
     pub partitions: u32,
     /// Partitions halted by an alert.
     pub halted: u32,
+    /// Policies whose breaker is open.
+    pub breakers_open: u32,
 }
 
 impl Engine {
@@ -71,6 +77,8 @@ impl Engine {
             settings.policies.push(Policy::default());
         }
         Self {
+            breakers: vec![Breaker::default(); settings.policies.len()],
+            open_breakers: 0,
             settings,
             bugs: Bugs::default(),
             now: Timestamp(0),
@@ -123,6 +131,9 @@ impl Engine {
                 Due::Attempt(slot) => self.wait_is_over(slot),
                 Due::Commit(partition) => self.commit(partition),
                 Due::Drained(partition) => self.drain_timed_out(partition),
+                // Dispatch looks at the clock itself.
+                Due::Probe(_) => {}
+                Due::BreakerLimit(policy) => self.breaker_limit(policy),
             }
         }
         self.finish();
@@ -148,6 +159,7 @@ impl Engine {
             waiting: self.totals.waiting,
             partitions: self.partitions.assigned,
             halted: self.partitions.halted,
+            breakers_open: self.open_breakers,
         }
     }
 

@@ -42,11 +42,25 @@ pub enum Sabotage {
     RunSkipsNotStarted,
     /// Copies are never resolved.
     DuplicateNotResolved,
+    /// The breaker counts events that the handler refused as failures.
+    BreakerCountsRejections,
+    /// The breaker counts attempts where it should count events.
+    BreakerCountsAttempts,
+    /// Attempts count while the breaker is open.
+    BreakerCountsProbes,
+    /// The breaker stays open however many probes succeed.
+    BreakerNeverCloses,
+    /// Lanes start although their breaker is open.
+    BreakerLeaks,
+    /// The breaker opens as soon as enough events failed, however short the time.
+    BreakerHasty,
+    /// Events are given up in the time before the breaker opens.
+    BreakerNeverDoubts,
 }
 
 impl Sabotage {
     /// Every bug there is.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 26] = [
         Self::CommitPastGap,
         Self::TwoOfOneKey,
         Self::LateCompletionAccepted,
@@ -66,20 +80,27 @@ impl Sabotage {
         Self::FinishedEarly,
         Self::RunSkipsNotStarted,
         Self::DuplicateNotResolved,
+        Self::BreakerCountsRejections,
+        Self::BreakerCountsAttempts,
+        Self::BreakerCountsProbes,
+        Self::BreakerNeverCloses,
+        Self::BreakerLeaks,
+        Self::BreakerHasty,
+        Self::BreakerNeverDoubts,
     ];
 }
 
 /// The bugs that are switched on: none, outside of tests.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Bugs(u32);
+pub(crate) struct Bugs(u64);
 
 impl Bugs {
     pub(crate) fn add(&mut self, bug: Sabotage) {
-        self.0 |= 1 << bug as u32;
+        self.0 |= 1 << bug as u64;
     }
 
     #[inline]
     pub(crate) fn has(self, bug: Sabotage) -> bool {
-        self.0 & (1 << bug as u32) != 0
+        self.0 & (1 << bug as u64) != 0
     }
 }

@@ -1,6 +1,6 @@
 //! Names of inputs and effects, for the coverage table and for crash points.
 
-use onceward_engine::{Effect, Input};
+use onceward_engine::{Alert, Effect, Input};
 
 /// Inputs, in the order of their declaration.
 pub(crate) const INPUTS: [&str; 17] = [
@@ -64,5 +64,20 @@ pub(crate) fn of_effect(effect: &Effect) -> usize {
         Effect::Forget(_) => 10,
         Effect::Alert(_) => 11,
         Effect::Finished => 12,
+    }
+}
+
+/// Alerts, in the order of their declaration.
+pub(crate) const ALERTS: [&str; 7] = ["Rewound", "Gap", "Conflict", "DrainTimedOut", "BreakerOpened", "BreakerClosed", "BreakerStaysOpen"];
+
+pub(crate) fn of_alert(alert: &Alert) -> usize {
+    match alert {
+        Alert::Rewound { .. } => 0,
+        Alert::Gap { .. } => 1,
+        Alert::Conflict { .. } => 2,
+        Alert::DrainTimedOut { .. } => 3,
+        Alert::BreakerOpened { .. } => 4,
+        Alert::BreakerClosed { .. } => 5,
+        Alert::BreakerStaysOpen { .. } => 6,
     }
 }

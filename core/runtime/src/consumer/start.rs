@@ -112,6 +112,9 @@ impl Plan {
             backlog: None,
             arrived: std::collections::VecDeque::new(),
             next_run: 1,
+            topics: self.topics.clone(),
+            breakers_open: 0,
+            last_failure: None,
             ending: Ending::new(self.until_end),
             progress: Progress::new(self.until_end && self.progress),
         };

@@ -173,6 +173,7 @@ impl Driver {
                 tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), running,
                     "handlers were still running at the drain deadline; their results are ignored and their events are handled again");
             }
+            Alert::BreakerOpened { .. } | Alert::BreakerClosed { .. } | Alert::BreakerStaysOpen { .. } => self.breaker_alert(alert),
         }
     }
 

@@ -4,6 +4,7 @@
 //! to the engine, and carries out its orders. Until the run ends it waits for nothing but the next fact or the engine's deadline; closing
 //! then waits for stores and clients, with a deadline.
 
+mod breaker;
 mod carry;
 mod clock;
 mod fact;
@@ -62,6 +63,11 @@ pub(crate) struct Driver {
     /// Chunks being filled, one per policy.
     pub(crate) chunks: Vec<Chunk>,
     pub(crate) next_run: u64,
+    /// Subscribed topics; the index is the policy.
+    pub(crate) topics: Vec<String>,
+    pub(crate) breakers_open: u32,
+    /// The latest retryable failure: what an open breaker shows as its reason.
+    pub(crate) last_failure: Option<Box<crate::event::Report>>,
     pub(crate) ending: Ending,
     pub(crate) progress: Progress,
 }

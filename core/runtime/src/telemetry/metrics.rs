@@ -26,6 +26,7 @@ pub struct Metrics {
     letters: Mutex<BTreeMap<(Arc<str>, &'static str), u64>>,
     paused_by_inbox: AtomicBool,
     paused_by_producer: AtomicBool,
+    paused_by_breaker: AtomicBool,
     abandoned: AtomicU64,
     failed_attempts: AtomicU64,
     identity_conflicts: AtomicU64,
@@ -64,6 +65,11 @@ impl Metrics {
     /// A dependency went away, or is back.
     pub(crate) fn paused(&self, dependency: Dependency, paused: bool) {
         self.pause(dependency).store(paused, Ordering::Relaxed);
+    }
+
+    /// A breaker is open, or none any more.
+    pub(crate) fn paused_by_breaker(&self, paused: bool) {
+        self.paused_by_breaker.store(paused, Ordering::Relaxed);
     }
 
     fn pause(&self, dependency: Dependency) -> &AtomicBool {
@@ -152,6 +158,8 @@ impl Metrics {
             let value = self.pause(dependency).load(Ordering::Relaxed);
             paused.get_or_create(&vec![("reason", reason.to_owned())]).set(i64::from(value));
         }
+        let open = self.paused_by_breaker.load(Ordering::Relaxed);
+        paused.get_or_create(&vec![("reason", "breaker".to_owned())]).set(i64::from(open));
         registry.register("paused", "1 while nothing new is handled because this is down", paused);
         let lag: Family<Labels, Gauge> = Family::default();
         for (topic, records) in self.lag.lock().unwrap_or_else(PoisonError::into_inner).iter() {

@@ -11,9 +11,17 @@ impl Watch {
         for run in runs.iter() {
             self.next_run += 1;
             let Some(&(head, _)) = run.first() else { return broken("I2", "an empty run") };
+            self.barred(head, run.len())?;
             for &(id, attempt) in run {
+                if let Some(delivery) = self.deliveries.get_mut(&id)
+                    && let Some(before) = delivery.doubt.take()
+                    && attempt == delivery.attempts
+                {
+                    (delivery.attempts, delivery.first_failed, delivery.last_failed) = before;
+                }
                 self.member(head, id, attempt)?;
-                let (now, number) = (self.now, self.next_run);
+                let number = self.next_run;
+                let now = self.deliveries.get(&id).map_or(self.now, |d| self.budget_clock(d.policy));
                 if let Some(delivery) = self.deliveries.get_mut(&id) {
                     delivery.stage = Stage::Running;
                     delivery.run = number;

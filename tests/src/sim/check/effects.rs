@@ -90,6 +90,9 @@ impl Watch {
             (reason, None) => delivery.given_up == Some(reason),
             _ => false,
         };
+        if !right && letter.reason == Reason::Exhausted && delivery.doubted {
+            return broken("I12", format!("{at} is given up for Exhausted while the breaker is about to open"));
+        }
         if !right {
             return broken("I6", format!("letter of {at} for {:?} after {} attempts", letter.reason, delivery.attempts));
         }
@@ -179,6 +182,9 @@ impl Watch {
                 }
             }
             Alert::Conflict { .. } => {}
+            Alert::BreakerOpened { policy, .. } => return self.breaker_alert(policy.0, true),
+            Alert::BreakerClosed { policy, .. } => return self.breaker_alert(policy.0, false),
+            Alert::BreakerStaysOpen { policy, .. } => return self.breaker_limit(policy.0),
             Alert::DrainTimedOut { partition, running } => {
                 let early = self.partitions.get(&partition).is_none_or(|p| self.now < p.deadline);
                 if early || running == 0 {

@@ -3,6 +3,7 @@
 use onceward_engine::{DeliveryId, MarkResult, Outcome, Reason, Rejection, Timestamp};
 
 use super::Watch;
+use super::breaker::Weight;
 use super::delivery::{Stage, bounds};
 
 impl Watch {
@@ -15,10 +16,20 @@ impl Watch {
         let Some(delivery) = self.deliveries.get_mut(&id) else { return false };
         delivery.stage = Stage::Idle;
         let run = delivery.run;
+        let policy = delivery.policy;
+        self.probe_ended(id, policy);
         match outcome {
-            Outcome::Done { effects } => delivery.stage = Stage::Done { effects: effects || behind },
+            Outcome::Done { effects } => {
+                if let Some(delivery) = self.deliveries.get_mut(&id) {
+                    delivery.stage = Stage::Done { effects: effects || behind };
+                }
+                self.succeeded(policy);
+            }
             Outcome::Retry { after } => self.failed(id, after),
-            Outcome::Reject(rejection) => self.rejected(id, reason(rejection)),
+            Outcome::Reject(rejection) => {
+                self.rejected_by_handler(policy);
+                self.rejected(id, reason(rejection));
+            }
             Outcome::Cancelled => {}
         }
         self.answered(run);
@@ -31,7 +42,8 @@ impl Watch {
         }
         let Some(delivery) = self.deliveries.get_mut(&id) else { return false };
         delivery.stage = Stage::Idle;
-        let run = delivery.run;
+        let (run, policy) = (delivery.run, delivery.policy);
+        self.probe_ended(id, policy);
         self.answered(run);
         true
     }
@@ -100,18 +112,29 @@ impl Watch {
     }
 
     fn failed(&mut self, id: DeliveryId, after: Option<u64>) {
-        let attempts = self.count(id);
-        let now = self.now;
-        let Some(policy) = self.deliveries.get(&id).map(|d| self.policy(d.policy).backoff) else { return };
-        let Some(delivery) = self.deliveries.get_mut(&id) else { return };
+        let weight = self.weigh(id);
+        let Some(delivery) = self.deliveries.get(&id).filter(|_| weight != Weight::Void) else { return };
+        let policy = self.policy(delivery.policy).backoff;
+        let (now, clock) = (self.now, self.budget_clock(delivery.policy));
+        let before = (delivery.attempts, delivery.first_failed, delivery.last_failed);
+        let attempts = delivery.attempts + 1;
         let (shortest, longest) = after.map_or_else(|| bounds(&policy, attempts), |wait| (wait, wait));
         let end = |from: Timestamp| from.after(policy.total);
-        if attempts >= policy.attempts || now.after(shortest) > end(delivery.budget_from.1) {
-            delivery.given_up = Some(Reason::Exhausted);
-        } else {
-            delivery.may_give_up = now.after(longest) > end(delivery.budget_from.0);
-            delivery.wait = Some((now.after(shortest), now.after(longest)));
+        let last = attempts >= policy.attempts || clock.after(shortest) > end(delivery.budget_from.1);
+        let maybe = !last && clock.after(longest) > end(delivery.budget_from.0);
+        let doubted = weight == Weight::Doubted;
+        if !(last && doubted) {
+            self.count(id);
         }
+        let Some(delivery) = self.deliveries.get_mut(&id) else { return };
+        delivery.doubted = doubted;
+        if last && !doubted {
+            delivery.given_up = Some(Reason::Exhausted);
+            return;
+        }
+        delivery.may_give_up = maybe && !doubted;
+        delivery.doubt = (maybe && doubted).then_some(before);
+        delivery.wait = Some((now.after(shortest), now.after(longest)));
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use onceward_engine::{DeliveryId, Dependency, EngineSettings, Epoch, EventHash, PartitionId, Policy, Timestamp};
 
+use super::breaker::Breaker;
 use super::delivery::{Delivery, LookUp, Stage};
 use super::partition::{Partition, State};
 
@@ -27,6 +28,8 @@ pub struct Watch {
     pub(super) runs: HashMap<u64, u32>,
     pub(super) next_run: u64,
     pub(super) down: BTreeSet<Dependency>,
+    /// One for each policy.
+    pub(super) breakers: Vec<Breaker>,
     pub(super) records: u64,
     pub(super) bytes: u64,
     pub(super) finished: bool,
@@ -43,6 +46,7 @@ impl Watch {
     /// For an engine built with these settings.
     pub fn new(settings: EngineSettings) -> Self {
         Self {
+            breakers: vec![Breaker::default(); settings.policies.len()],
             settings,
             now: Timestamp(0),
             partitions: BTreeMap::new(),

@@ -3,6 +3,7 @@
 use onceward_engine::{Input, Outcome};
 
 use super::{Happening, Step, World};
+use crate::sim::plan::Day;
 
 impl World {
     /// The run's next member starts.
@@ -47,6 +48,11 @@ impl World {
         let record = self.logs[partition].records[index];
         if !self.healed() && self.rng.percent(self.plan.cancels) {
             return Outcome::Cancelled;
+        }
+        if let Day::Outage { from, to, .. } = self.plan.day
+            && (from..to).contains(&self.now)
+        {
+            return Outcome::Retry { after: record.behaviour.after };
         }
         let tries = self.tries.entry(record.event).or_insert(0);
         *tries += 1;

@@ -123,7 +123,7 @@ fn behaviour(r: &mut Rng, plan: &Plan) -> Behaviour {
         } else {
             0
         },
-        rejects: (poison && r.percent(40)).then(|| r.pick(&[Rejection::Rejected, Rejection::Undecodable, Rejection::Invalid])),
+        rejects: (poison && r.percent(plan.rejecting)).then(|| r.pick(&[Rejection::Rejected, Rejection::Undecodable, Rejection::Invalid])),
         after: r.percent(10).then(|| r.within(0, 300)),
         effects,
         failing_effects: if effects && r.percent(plan.failing_effects) { r.pick(&[1, 2, u32::MAX]) } else { 0 },
