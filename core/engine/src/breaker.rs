@@ -1,8 +1,9 @@
 //! An outage is not poison: when nearly everything fails, the fault lies behind the handler, not in the events.
 //!
 //! One breaker per policy, since a policy is a topic's handler with what it calls: another topic neither hides an outage nor suffers from
-//! it. Evidence is counted by event, not by attempt, so that one event with many attempts weighs no more than its neighbour that succeeds
-//! at once. It is gathered in a *stretch*: it begins with a failure, and ends when more than its share of events succeeded, or when
+//! it. Evidence is counted by event, not by attempt: an event fails once, however often it is tried. So bad events weigh no more than
+//! their neighbours that succeed at once, and a day when half of them fail is no outage, not even when only their later attempts are left.
+//! Evidence is gathered in a *stretch*: it begins with a failure, and ends when more than its share of events succeeded, or when
 //! nothing failed for long. What came before is forgotten, so a healthy year does not hide a bad minute.
 //!
 //! A stretch that is wide enough (events, keys) but not yet long enough is a *doubt*: what fails for the last time then is not given up,
@@ -24,8 +25,8 @@ use crate::{Alert, Effect, Runs};
 pub(crate) enum Weight {
     /// It is an attempt of the event.
     Counts,
-    /// It is an attempt, unless it would be the last one.
-    Doubted,
+    /// It is an attempt, unless it would be the last one: then it is none, and the next one comes no sooner than after this pause.
+    Doubted(u64),
     /// It is nobody's attempt: the breaker is open.
     Void,
 }
@@ -36,8 +37,8 @@ type Key = (u32, LaneKey, i64);
 /// The breaker of one policy.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Breaker {
-    /// Tells deliveries that were counted in this stretch from others.
-    stretch: u32,
+    /// An event counts once in each: a new one begins when the breaker closes, and after a long silence.
+    era: u32,
     /// Positive or zero while at least the configured share of the stretch's events failed.
     score: u64,
     events: u32,
@@ -71,7 +72,6 @@ impl Breaker {
     }
 
     fn forget(&mut self) {
-        self.stretch = self.stretch.wrapping_add(1).max(1);
         (self.score, self.events) = (0, 0);
         self.keys.clear();
     }
@@ -86,16 +86,16 @@ impl Breaker {
     fn failure(&mut self, rules: &BreakerRules, now: Timestamp, silence: u64, counted: &mut u32, key: Key) {
         if self.events > 0 && now > self.last_failure.after(silence) {
             self.forget();
+            self.era = self.era.saturating_add(1);
         }
         if self.events == 0 {
             self.began = now;
-            self.stretch = self.stretch.max(1);
         }
         self.last_failure = now;
-        if *counted == self.stretch {
+        if *counted > self.era {
             return;
         }
-        *counted = self.stretch;
+        *counted = self.era.saturating_add(1);
         self.events = self.events.saturating_add(1);
         // What is beyond the evidence needed would only have to be outweighed later.
         let each = u64::from(100_u32.saturating_sub(rules.percent));
@@ -171,19 +171,19 @@ impl Engine {
         }
         let delivery = &mut self.deliveries[slot];
         if self.bugs.has(Sabotage::BreakerCountsAttempts) {
-            delivery.stretch = 0;
+            delivery.counted = 0;
         }
         let key = match self.lanes.get(delivery.lane).key() {
             LaneKey::Alone => (delivery.partition, LaneKey::Alone, delivery.offset.0),
             key => (delivery.partition, key, 0),
         };
         let silence = silence(&rules, self.settings.policies[index].backoff.max);
-        breaker.failure(&rules, now, silence, &mut delivery.stretch, key);
+        breaker.failure(&rules, now, silence, &mut delivery.counted, key);
         if !breaker.is_wide(&rules) {
             return Weight::Counts;
         }
         if now < breaker.began.after(rules.time) && !self.bugs.has(Sabotage::BreakerHasty) {
-            return if self.bugs.has(Sabotage::BreakerNeverDoubts) { Weight::Counts } else { Weight::Doubted };
+            return if self.bugs.has(Sabotage::BreakerNeverDoubts) { Weight::Counts } else { Weight::Doubted(rules.probe) };
         }
         self.open(index, &rules);
         Weight::Void
@@ -209,6 +209,7 @@ impl Engine {
         let breaker = &mut self.breakers[index];
         let Some(open) = breaker.open.take() else { return };
         let (policy, millis) = (named(index), self.now.0.saturating_sub(open.since.0));
+        breaker.era = breaker.era.saturating_add(1);
         breaker.stood_still = breaker.stood_still.saturating_add(millis);
         self.open_breakers -= 1;
         self.deadlines.remove(open.next_probe, Due::Probe(u32::from(policy.0)));

@@ -77,8 +77,8 @@ pub(crate) struct Delivery {
     pub(crate) ring_prev: u32,
     /// Counted attempts, the running one included.
     pub(crate) attempts: u32,
-    /// The stretch of failures in which the breaker counted it.
-    pub(crate) stretch: u32,
+    /// One more than the era in which the breaker counted its failure; zero: it never did.
+    pub(crate) counted: u32,
     pub(crate) policy: PolicyId,
     pub(crate) stage: Stage,
     pub(crate) role: Role,
@@ -109,7 +109,7 @@ impl Delivery {
             ring_next: NIL,
             ring_prev: NIL,
             attempts: 0,
-            stretch: 0,
+            counted: 0,
             policy: fetched.policy,
             stage: Stage::Queued,
             role: Role::Single,
@@ -136,7 +136,7 @@ impl Delivery {
         ring_next: NIL,
         ring_prev: NIL,
         attempts: 0,
-        stretch: 0,
+        counted: 0,
         policy: PolicyId(0),
         stage: Stage::Free,
         role: Role::Single,

@@ -1,6 +1,7 @@
 //! A mark is written, or not.
 
 use crate::MarkResult;
+use crate::breaker::Weight;
 use crate::delivery::Stage;
 use crate::engine::Engine;
 use crate::ids::DeliveryId;
@@ -25,7 +26,8 @@ impl Engine {
                 self.deliveries[slot].stage = Stage::Copy;
                 self.release_twins(slot, digest);
             }
-            MarkResult::EffectFailed { fatal: false } => self.failed(slot, None),
+            // The handler got through to what it calls: whatever the statement lacks, it is the event's own attempt.
+            MarkResult::EffectFailed { fatal: false } => self.failed(slot, None, Weight::Counts),
             MarkResult::EffectFailed { fatal: true } => self.doom(slot, crate::Reason::Rejected),
             MarkResult::RolledBack if self.bugs.has(Sabotage::RolledBackResolved) => self.is_marked(slot),
             MarkResult::RolledBack => self.start_over(slot),

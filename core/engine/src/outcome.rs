@@ -23,7 +23,10 @@ impl Engine {
                 self.breaker_succeeded(self.deliveries[slot].policy);
                 self.done(slot, effects);
             }
-            Outcome::Retry { after } => self.failed(slot, after),
+            Outcome::Retry { after } => {
+                let weight = self.weigh_failure(slot);
+                self.failed(slot, after, weight);
+            }
             Outcome::Reject(rejection) => {
                 self.breaker_rejected(slot);
                 self.doom(slot, rejection.into());
@@ -94,8 +97,7 @@ impl Engine {
     }
 
     /// An attempt failed, and another one may help.
-    pub(crate) fn failed(&mut self, slot: u32, after: Option<u64>) {
-        let weight = self.weigh_failure(slot);
+    pub(crate) fn failed(&mut self, slot: u32, after: Option<u64>, weight: Weight) {
         if weight == Weight::Void {
             self.start_over(slot);
             return;
@@ -110,12 +112,15 @@ impl Engine {
         let pause = after.unwrap_or_else(|| wait(&backoff, self.settings.seed, delivery));
         let clock = self.breaker(delivery.policy).budget_clock(self.now);
         match verdict(&backoff, delivery, clock, pause, attempts) {
-            Verdict::GiveUp if weight == Weight::Counts => self.doom(slot, Reason::Exhausted),
-            Verdict::GiveUp => {
-                let delivery = &mut self.deliveries[slot];
-                delivery.attempts = delivery.attempts.saturating_sub(1);
-                self.wait(slot, pause);
-            }
+            Verdict::GiveUp => match weight {
+                Weight::Doubted(least) => {
+                    let delivery = &mut self.deliveries[slot];
+                    delivery.attempts = delivery.attempts.saturating_sub(1);
+                    // A handler that asks for no wait at all must not be called over and over.
+                    self.wait(slot, pause.max(least));
+                }
+                Weight::Counts | Weight::Void => self.doom(slot, Reason::Exhausted),
+            },
             Verdict::Wait => {
                 let now = self.now;
                 self.deliveries[slot].note_failure(now);

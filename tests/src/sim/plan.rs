@@ -130,17 +130,19 @@ impl Plan {
             Day::Usual => return self,
             // Nobody else's failure muddles the picture, so the first one is evidence enough.
             Day::Outage { strict: true, .. } => {
-                (self.failing, self.poison, self.failing_effects) = (0, 0, 0);
+                (self.failing, self.failing_effects, self.rejecting) = (0, 0, 100);
                 BreakerRules { events: 1, keys: 1, ..rules(r) }
             }
             // What always fails would keep the breaker open for ever when nothing else is left.
             Day::Outage { strict: false, .. } => {
-                (self.poison, self.failing_effects) = (0, self.failing_effects.min(5));
+                (self.failing_effects, self.rejecting) = (self.failing_effects.min(5), 100);
                 rules(r)
             }
             Day::Stormy => {
-                (self.poison, self.rejecting) = (50, 0);
-                BreakerRules { events: 30, ..rules(r) }
+                (self.poison, self.failing, self.rejecting) = (50, 0, 0);
+                // What is read again after a restart are the bad ones: the good ones are marked.
+                (self.troubles, self.crash_points) = (Vec::new(), Vec::new());
+                BreakerRules { events: 30, percent: 90, ..rules(r) }
             }
         };
         for policy in &mut self.settings.policies {
@@ -155,7 +157,7 @@ impl Plan {
 fn rules(r: &mut Rng) -> BreakerRules {
     let small = |r: &mut Rng, of: &[u64]| u32::try_from(r.pick(of)).unwrap_or(1);
     BreakerRules {
-        percent: small(r, &[50, 75, 90, 99]),
+        percent: small(r, &[75, 90, 99]),
         events: small(r, &[2, 3, 5]),
         keys: small(r, &[1, 2, 3]),
         time: r.pick(&[1, 30, 500]),

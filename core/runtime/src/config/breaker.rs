@@ -15,7 +15,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 pub(super) fn rules(check: &mut Check, path: &str, written: &Breaker, base: Option<BreakerRules>) -> Option<BreakerRules> {
     let before = check.count();
     let mut rules = base.unwrap_or_default();
-    check.hundredths(path, "failing", written.failing, 0.5..=0.99, &mut rules.percent);
+    check.hundredths(path, "failing", written.failing, 0.6..=0.99, &mut rules.percent);
     check.number(path, "events", written.events, 1..=65_536, &mut rules.events);
     check.number(path, "keys", written.keys, 1..=65_536, &mut rules.keys);
     check.millis(path, "time", written.time.as_ref(), Duration::ZERO..=HOUR, &mut rules.time);

@@ -1,5 +1,7 @@
 //! When failures are an outage, by the checker's own reading: it keeps every outcome of the stretch and works it out anew each time.
 
+use std::collections::HashSet;
+
 use onceward_engine::{BreakerRules, DeliveryId, PartitionId, Timestamp};
 
 use super::delivery::Lane;
@@ -35,6 +37,8 @@ pub(super) struct Breaker {
     /// It opened or closed, and nobody was told.
     untold: bool,
     told_limit: bool,
+    /// Events whose failure counted since the last outage.
+    counted: HashSet<DeliveryId>,
 }
 
 impl Breaker {
@@ -97,6 +101,7 @@ impl Watch {
             breaker.next_probe = now;
             if breaker.successes >= rules.successes {
                 breaker.open_since = None;
+                breaker.counted.clear();
                 breaker.stood_still += now - since;
                 breaker.untold = !breaker.untold;
             }
@@ -125,11 +130,15 @@ impl Watch {
             breaker.successes = 0;
             return Weight::Void;
         }
-        if now - breaker.last_failure.min(now) > silence {
+        if !breaker.stretch.is_empty() && now - breaker.last_failure.min(now) > silence {
             breaker.stretch.clear();
+            breaker.counted.clear();
         }
         breaker.last_failure = now;
-        breaker.stretch.push(Outcome { at: now, failed: Some((id, partition, lane)) });
+        // An event fails once, however often it is tried.
+        if breaker.counted.insert(id) {
+            breaker.stretch.push(Outcome { at: now, failed: Some((id, partition, lane)) });
+        }
         let (events, keys) = breaker.evidence(&rules).unwrap_or_default();
         if events < rules.events as usize || keys < rules.keys as usize {
             return Weight::Counts;

@@ -25,7 +25,10 @@ impl Watch {
                 }
                 self.succeeded(policy);
             }
-            Outcome::Retry { after } => self.failed(id, after),
+            Outcome::Retry { after } => {
+                let weight = self.weigh(id);
+                self.failed(id, after, weight);
+            }
             Outcome::Reject(rejection) => {
                 self.rejected_by_handler(policy);
                 self.rejected(id, reason(rejection));
@@ -65,7 +68,7 @@ impl Watch {
                 if fatal {
                     self.rejected(id, Reason::Rejected);
                 } else {
-                    self.failed(id, None);
+                    self.failed(id, None, Weight::Counts);
                 }
                 self.taint_after(id);
             }
@@ -111,10 +114,10 @@ impl Watch {
         }
     }
 
-    fn failed(&mut self, id: DeliveryId, after: Option<u64>) {
-        let weight = self.weigh(id);
+    fn failed(&mut self, id: DeliveryId, after: Option<u64>, weight: Weight) {
         let Some(delivery) = self.deliveries.get(&id).filter(|_| weight != Weight::Void) else { return };
         let policy = self.policy(delivery.policy).backoff;
+        let pause = self.policy(delivery.policy).breaker.map_or(0, |rules| rules.probe);
         let (now, clock) = (self.now, self.budget_clock(delivery.policy));
         let before = (delivery.attempts, delivery.first_failed, delivery.last_failed);
         let attempts = delivery.attempts + 1;
@@ -134,6 +137,9 @@ impl Watch {
         }
         delivery.may_give_up = maybe && !doubted;
         delivery.doubt = (maybe && doubted).then_some(before);
+        // What does not count waits for a probe's pause at least.
+        let longest = if doubted && (last || maybe) { longest.max(pause) } else { longest };
+        let shortest = if doubted && last { shortest.max(pause) } else { shortest };
         delivery.wait = Some((now.after(shortest), now.after(longest)));
     }
 }

@@ -179,7 +179,9 @@ impl World {
             .map(|(p, log)| (p, log.committed, log.end, log.owner))
             .filter(|log| log.1 != Some(log.2) || log.3.is_some())
             .collect();
-        let life = open.iter().find_map(|log| log.3.map(|owner| owner.0)).unwrap_or(0);
+        // Of those that are not at their end first: their owner's log tells why.
+        let stuck = open.iter().filter(|log| log.1 != Some(log.2)).chain(&open);
+        let life = stuck.filter_map(|log| log.3).map(|owner| owner.0).next().unwrap_or(0);
         broken(
             "I10",
             format!(

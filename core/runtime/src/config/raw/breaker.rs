@@ -13,7 +13,7 @@ pub struct Breaker {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = true))]
     pub enabled: Option<bool>,
-    /// It opens when at least this share of events fails, 0.5 to 0.99, in hundredths. Only retryable failures count.
+    /// It opens when at least this share of events fails, 0.6 to 0.99, in hundredths. Only retryable failures count.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = 0.9))]
     pub failing: Option<f64>,
