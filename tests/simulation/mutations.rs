@@ -9,7 +9,7 @@ use onceward_tests::sim::{Scenario, replay, run_seed, shrink};
 const SEEDS: u64 = 2_000;
 
 /// Which promise each bug breaks first.
-const EXPECTED: [(Sabotage, &str); 26] = [
+const EXPECTED: [(Sabotage, &str); 29] = [
     (Sabotage::CommitPastGap, "I1"),
     (Sabotage::TwoOfOneKey, "I2"),
     (Sabotage::LateCompletionAccepted, "I7"),
@@ -36,6 +36,9 @@ const EXPECTED: [(Sabotage, &str); 26] = [
     (Sabotage::BreakerLeaks, "I12"),
     (Sabotage::BreakerHasty, "I12"),
     (Sabotage::BreakerNeverDoubts, "I12"),
+    (Sabotage::TimeoutOfTheRun, "I6"),
+    (Sabotage::TimeoutForgotten, "I3"),
+    (Sabotage::StuckReopensLane, "I2"),
 ];
 
 #[test]

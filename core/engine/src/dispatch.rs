@@ -12,9 +12,11 @@ impl Engine {
         let delivery = &mut self.deliveries[slot];
         debug_assert_eq!(delivery.stage, Stage::Running, "only what runs is counted as running");
         delivery.stage = Stage::Fresh;
-        let lane = self.lanes.get_mut(delivery.lane);
+        let (at, policy) = (delivery.lane, delivery.policy);
+        let lane = self.lanes.get_mut(at);
         lane.running -= 1;
         self.totals.runs -= u32::from(lane.running == 0);
+        self.time_next(at, policy);
         if self.open_breakers > 0 {
             self.probe_ended(slot);
         }
@@ -65,6 +67,7 @@ impl Engine {
         lane.cursor = slot;
         lane.running += length;
         runs.ends.push(runs.deliveries.len() as u32);
+        self.time_run(at, policy);
         if self.bugs.has(Sabotage::TwoOfOneKey) {
             self.seek_next(at);
         }

@@ -18,6 +18,12 @@ pub enum Effect {
     LookUp(Vec<DeliveryId>),
     /// Call handlers: runs of one lane each, see [`Runs`].
     Dispatch(Runs),
+    /// Stop the handler of this delivery: it took too long. Answer as ever: [`crate::Input::Handled`] with what became of it, a retry when it
+    /// was stopped; [`crate::Input::NotStarted`] when it never began. One that can't be stopped is not answered until it ends.
+    Cancel {
+        /// Which delivery.
+        delivery: DeliveryId,
+    },
     /// Write marks and effects, in this order, in one transaction or several.
     Mark(Vec<DeliveryId>),
     /// Produce a dead letter; answer [`crate::Input::DeadLettered`] when all in-sync replicas have it.
@@ -169,6 +175,13 @@ pub enum Alert {
         partition: PartitionId,
         /// How many.
         running: u32,
+    },
+    /// A cancelled handler goes on. Its lane stays closed, everything else goes on.
+    Stuck {
+        /// Which delivery.
+        delivery: DeliveryId,
+        /// Since it started, in milliseconds.
+        millis: u64,
     },
     /// Nearly everything fails: nothing but probes starts under this policy until they succeed.
     BreakerOpened {

@@ -8,6 +8,7 @@ use crate::outbox::Outbox;
 use crate::partition::Partitions;
 use crate::policy::Policy;
 use crate::sabotage::{Bugs, Sabotage};
+use crate::timeout::Timers;
 use crate::twin::Twins;
 use crate::{Dependency, Effect, EngineSettings, Input, PolicyId, Timestamp};
 
@@ -28,6 +29,7 @@ pub struct Engine {
     /// One for each policy.
     pub(crate) breakers: Vec<Breaker>,
     pub(crate) open_breakers: u32,
+    pub(crate) timers: Timers,
     pub(crate) out: Outbox,
     pub(crate) totals: Totals,
     /// One bit per dependency that is down.
@@ -67,6 +69,8 @@ pub struct Snapshot {
     pub halted: u32,
     /// Policies whose breaker is open.
     pub breakers_open: u32,
+    /// Handlers that go on although they were cancelled.
+    pub stuck: u32,
 }
 
 impl Engine {
@@ -79,6 +83,7 @@ impl Engine {
         Self {
             breakers: vec![Breaker::default(); settings.policies.len()],
             open_breakers: 0,
+            timers: Timers::default(),
             settings,
             bugs: Bugs::default(),
             now: Timestamp(0),
@@ -136,6 +141,7 @@ impl Engine {
                 Due::BreakerLimit(policy) => self.breaker_limit(policy),
             }
         }
+        self.check_timers();
         self.finish();
         self.out.pop().or_else(|| self.dispatch())
     }
@@ -143,7 +149,7 @@ impl Engine {
     /// When [`Input::Tick`] is due at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.next()
+        self.deadlines.next().into_iter().chain(self.next_timeout()).min()
     }
 
     /// The numbers.
@@ -160,6 +166,7 @@ impl Engine {
             partitions: self.partitions.assigned,
             halted: self.partitions.halted,
             breakers_open: self.open_breakers,
+            stuck: self.timers.stuck,
         }
     }
 

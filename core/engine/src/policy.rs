@@ -37,6 +37,9 @@ pub struct Policy {
     pub null_keys: NullKeys,
     /// When a failed event is tried again, and when it is given up.
     pub backoff: Backoff,
+    /// How long a handler may take, in milliseconds; `None`: for ever. Default 60,000.
+    #[serde(default)]
+    pub handler_timeout: Option<u64>,
     /// When failures are taken for an outage; `None`: never.
     #[serde(default)]
     pub breaker: Option<BreakerRules>,
@@ -153,6 +156,7 @@ impl Default for Policy {
             order: Order::Key,
             null_keys: NullKeys::Parallel,
             backoff: Backoff::default(),
+            handler_timeout: Some(60_000),
             breaker: Some(BreakerRules::default()),
             run_length: 256,
             on_conflict: OnConflict::DeadLetter,

@@ -56,11 +56,17 @@ pub enum Sabotage {
     BreakerHasty,
     /// Events are given up in the time before the breaker opens.
     BreakerNeverDoubts,
+    /// The members of a run share the time of one.
+    TimeoutOfTheRun,
+    /// Handlers are never cancelled.
+    TimeoutForgotten,
+    /// The lane of a stuck handler goes on.
+    StuckReopensLane,
 }
 
 impl Sabotage {
     /// Every bug there is.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::CommitPastGap,
         Self::TwoOfOneKey,
         Self::LateCompletionAccepted,
@@ -87,6 +93,9 @@ impl Sabotage {
         Self::BreakerLeaks,
         Self::BreakerHasty,
         Self::BreakerNeverDoubts,
+        Self::TimeoutOfTheRun,
+        Self::TimeoutForgotten,
+        Self::StuckReopensLane,
     ];
 }
 

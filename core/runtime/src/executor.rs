@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use onceward_engine::{DeliveryId, Outcome};
 use tracing::Instrument;
 
-use crate::event::{Chunk, Event, Failure, Report, Verdict, one_line};
+use crate::event::{Chunk, Event, Failure, Item, Progress, Report, Verdict, one_line};
 use crate::handler::{Fatal, Handler};
 use crate::inbox::Statement;
 use crate::publisher::Publisher;
@@ -25,6 +25,10 @@ const SLICE: Duration = Duration::from_micros(200);
 
 /// Runs between two looks at the clock.
 const RUNS_PER_LOOK: usize = 4;
+
+/// Events between two looks at the clock, and how long their outcomes may be kept back then.
+const ITEMS_PER_LOOK: usize = 16;
+const LATEST: Duration = Duration::from_millis(20);
 
 /// What became of one delivery.
 #[derive(Debug)]
@@ -75,15 +79,28 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
     let runs = chunk.ends.len();
     let mut completions = Vec::with_capacity(chunk.items.len());
     let mut alone = false;
+    let mut told = started;
     for run in first..runs {
         let from = if run == 0 { 0 } else { chunk.ends[run - 1] as usize };
         let number = first_run + run as u64;
         let mut stopped = false;
         for index in from..chunk.ends[run] as usize {
             let item = &chunk.items[index];
-            if stopped || !chunk.place(item).is_ours() {
+            if item.progress.is_taken_back() {
                 stopped = true;
+                continue;
+            }
+            if stopped || !chunk.place(item).is_ours() {
+                // The driver may take it back at this very moment: then it has answered for it.
+                stopped = true;
+                if !item.progress.begin() {
+                    continue;
+                }
                 completions.push(Completion { delivery: item.delivery, outcome: None, run: number, statements: Vec::new(), failure: None });
+                continue;
+            }
+            if !item.progress.begin() {
+                stopped = true;
                 continue;
             }
             let mut attempt = pin!(executor.attempt(&chunk, index, number));
@@ -97,11 +114,16 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
                         spawn(Arc::clone(&executor), Arc::clone(&chunk), run + 1, first_run);
                     }
                     alone = true;
-                    attempt.await
+                    unless_told(&item.progress, attempt).await.unwrap_or_else(|| overdue(item, number))
                 }
             };
             stopped = !matches!(completion.outcome, Some(Outcome::Done { .. }));
             completions.push(completion);
+            // Handlers that block in a long run: who waits for word of the first must not take it for stuck.
+            if completions.len().is_multiple_of(ITEMS_PER_LOOK) && told.elapsed() > LATEST {
+                (executor.done)(std::mem::take(&mut completions));
+                told = Instant::now();
+            }
         }
         if alone {
             break;
@@ -123,6 +145,31 @@ async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
         Poll::Pending => Poll::Ready(None),
     })
     .await
+}
+
+/// Polls until the end, or until the handler is told to stop.
+async fn unless_told<F: Future>(progress: &Progress, mut future: Pin<&mut F>) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        // The end counts, even if the word comes at the same moment.
+        match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if progress.is_told(context) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// A handler that was stopped. What it recorded is dropped, and what its tasks record later is refused.
+fn overdue(item: &Item, run: u64) -> Completion {
+    drop(item.close());
+    let report = Report {
+        kind: "HandlerTimeout".to_owned(),
+        message: "the handler took longer than its handler_timeout and was stopped".to_owned(),
+        chain: String::new(),
+    };
+    let outcome = Some(Outcome::Retry { after: None });
+    Completion { delivery: item.delivery, outcome, run, statements: Vec::new(), failure: Some(Box::new(report)) }
 }
 
 impl<H: Handler> Executor<H> {

@@ -178,6 +178,7 @@ async fn publishes_and_metrics_are_the_same_in_every_release() {
         "partitions_paused",
         "paused",
         "running_handlers",
+        "stuck_handlers",
         "waiting",
     ];
     let names: Vec<(String, &str)> = counters

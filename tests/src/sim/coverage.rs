@@ -14,7 +14,7 @@ use super::kinds::{self, ALERTS, EFFECTS, INPUTS};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     inputs: [[u64; 6]; 17],
-    crashes: [u64; 13],
+    crashes: [u64; EFFECTS.len()],
     alerts: [u64; ALERTS.len()],
 }
 

@@ -130,7 +130,7 @@ impl Plan {
             Day::Usual => return self,
             // Nobody else's failure muddles the picture, so the first one is evidence enough.
             Day::Outage { strict: true, .. } => {
-                (self.failing, self.failing_effects, self.rejecting) = (0, 0, 100);
+                (self.slow, self.failing, self.failing_effects, self.rejecting) = (0, 0, 0, 100);
                 BreakerRules { events: 1, keys: 1, ..rules(r) }
             }
             // What always fails would keep the breaker open for ever when nothing else is left.
@@ -148,6 +148,9 @@ impl Plan {
         for policy in &mut self.settings.policies {
             policy.breaker = Some(rules);
             policy.backoff.attempts = policy.backoff.attempts.max(2);
+            if matches!(self.day, Day::Outage { strict: true, .. }) {
+                policy.backoff.total = 300_000;
+            }
         }
         self
     }
@@ -169,7 +172,7 @@ fn rules(r: &mut Rng) -> BreakerRules {
 
 /// An effect to die after; rare ones more often.
 fn kind(r: &mut Rng) -> usize {
-    let rare = ["Seek", "Finished"].map(|name| EFFECTS.iter().position(|effect| *effect == name).unwrap_or(0));
+    let rare = ["Seek", "Cancel", "Finished"].map(|name| EFFECTS.iter().position(|effect| *effect == name).unwrap_or(0));
     if r.percent(25) { r.pick(&rare) } else { r.below(EFFECTS.len()) }
 }
 
@@ -186,6 +189,7 @@ fn policy(r: &mut Rng) -> Policy {
             jitter_percent: r.pick(&[0, 20, 100]),
         },
         run_length: u32::try_from(r.pick(&[1, 3, 256])).unwrap_or(1),
+        handler_timeout: r.pick(&[None, Some(50), Some(1_000), Some(60_000)]),
         breaker: Some(BreakerRules::default()),
         on_conflict: r.pick(&[OnConflict::DeadLetter, OnConflict::DeadLetter, OnConflict::Duplicate]),
         on_rewind: r.pick(&[OnRewind::Stop, OnRewind::Reprocess, OnRewind::Skip]),

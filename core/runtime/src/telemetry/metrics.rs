@@ -35,6 +35,7 @@ pub struct Metrics {
     in_flight_bytes: AtomicI64,
     waiting: AtomicI64,
     running: AtomicI64,
+    stuck: AtomicI64,
     partitions: AtomicI64,
     partitions_paused: AtomicI64,
     lag: Mutex<BTreeMap<Arc<str>, u64>>,
@@ -97,6 +98,7 @@ impl Metrics {
         set(&self.in_flight_bytes, snapshot.bytes);
         set(&self.waiting, u64::from(snapshot.waiting));
         set(&self.running, u64::from(snapshot.running));
+        set(&self.stuck, u64::from(snapshot.stuck));
         set(&self.partitions, u64::from(snapshot.partitions));
         set(&self.halted, u64::from(snapshot.halted));
         set(&self.inbox_marks, inbox.marks);
@@ -170,6 +172,7 @@ impl Metrics {
             ("in_flight", "Records in memory", &self.in_flight),
             ("waiting", "Events waiting for another attempt", &self.waiting),
             ("running_handlers", "Handlers (runs) in flight", &self.running),
+            ("stuck_handlers", "Handlers past their timeout that can't be stopped", &self.stuck),
             ("partitions", "Partitions assigned", &self.partitions),
             ("partitions_paused", "Partitions that are not fetched from for now", &self.partitions_paused),
             ("partitions_halted", "Partitions halted by an alert", &self.halted),

@@ -4,6 +4,7 @@ use onceward_engine::{DeliveryId, Reason, Runs};
 
 use super::delivery::{Delivery, LookUp, Stage};
 use super::partition::State;
+use super::timeout::Run;
 use super::{Verdict, Watch, broken};
 
 impl Watch {
@@ -36,7 +37,9 @@ impl Watch {
             if run.len() > limit as usize {
                 return broken("I4", format!("a run of {} where {limit} are allowed", run.len()));
             }
-            self.runs.insert(self.next_run, u32::try_from(run.len()).unwrap_or(u32::MAX));
+            let policy = self.deliveries.get(&head).map_or(0, |d| d.policy);
+            let left = u32::try_from(run.len()).unwrap_or(u32::MAX);
+            self.runs.insert(self.next_run, Run { left, policy, since: self.now, cancelled: None, told: false });
             if self.runs.len() > self.settings.concurrency as usize {
                 return broken("I4", format!("{} runs in flight", self.runs.len()));
             }

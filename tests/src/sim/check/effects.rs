@@ -16,6 +16,7 @@ impl Watch {
             Effect::CatchUp { partition, epoch } => self.ours(*partition, *epoch, "caught up").map(drop),
             Effect::LookUp(ids) => ids.iter().try_for_each(|id| self.look_up(*id)),
             Effect::Dispatch(runs) => self.dispatch(runs),
+            Effect::Cancel { delivery } => self.cancel(*delivery),
             Effect::Mark(ids) => ids.iter().try_for_each(|id| self.mark(*id)),
             Effect::DeadLetter(letter) => self.letter(letter),
             Effect::Commit { partition, epoch, next } => self.commit(*partition, *epoch, next.0),
@@ -182,6 +183,7 @@ impl Watch {
                 }
             }
             Alert::Conflict { .. } => {}
+            Alert::Stuck { delivery, .. } => return self.stuck(delivery),
             Alert::BreakerOpened { policy, .. } => return self.breaker_alert(policy.0, true),
             Alert::BreakerClosed { policy, .. } => return self.breaker_alert(policy.0, false),
             Alert::BreakerStaysOpen { policy, .. } => return self.breaker_limit(policy.0),

@@ -13,6 +13,7 @@ mod inputs;
 mod outcome;
 mod partition;
 mod rest;
+mod timeout;
 mod watch;
 
 pub use partition::State;

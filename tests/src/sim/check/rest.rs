@@ -19,6 +19,7 @@ impl Watch {
         }
         self.bounded(snapshot)?;
         self.breakers_at_rest(due)?;
+        self.timeouts_at_rest(due)?;
         for (id, home) in self.partitions.iter().filter(|(_, p)| p.state != State::Over) {
             self.quiet(*id, home, due)?;
         }

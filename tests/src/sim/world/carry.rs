@@ -25,6 +25,7 @@ impl World {
                     self.start_run(life, &ids)?;
                 }
             }
+            Effect::Cancel { delivery } => self.stop_handler(life, delivery),
             Effect::Mark(ids) => {
                 for id in ids {
                     let Some(&place) = self.lives[life].places.get(&id) else { continue };

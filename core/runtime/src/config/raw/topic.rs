@@ -49,6 +49,11 @@ pub struct Topic {
     /// When a failed event is tried again, and when it is given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// How long a handler may take, 10ms to 1d. Past it, it is stopped where it waits, which is a failed attempt; one that never waits can't
+    /// be stopped: it is reported as stuck, and its key waits for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "60s"))]
+    pub handler_timeout: Option<DurationText>,
     /// When failures are taken for an outage of what the handler calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Breaker>,
