@@ -48,6 +48,9 @@ pub(crate) type Done = Arc<dyn Fn(Vec<Completion>) + Send + Sync>;
 /// A handler without its type.
 pub(crate) trait Runner: Send + Sync {
     fn start(self: Arc<Self>, chunk: Arc<Chunk>, first_run: u64);
+
+    /// Reports the outcomes that wait for a handler that blocks.
+    fn tell(&self, chunk: &Chunk);
 }
 
 /// One handler with everything that its events need.
@@ -64,6 +67,10 @@ impl<H: Handler> Runner for Executor<H> {
     fn start(self: Arc<Self>, chunk: Arc<Chunk>, first_run: u64) {
         spawn(self, chunk, 0, first_run);
     }
+
+    fn tell(&self, chunk: &Chunk) {
+        chunk.report_ended(|ended| (self.done)(ended));
+    }
 }
 
 /// A plain function, so that the task's future does not contain its own type.
@@ -77,7 +84,6 @@ fn spawn<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, run: usize, 
 async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first: usize, first_run: u64) {
     let started = Instant::now();
     let runs = chunk.ends.len();
-    let mut completions = Vec::with_capacity(chunk.items.len());
     let mut alone = false;
     let mut told = started;
     for run in first..runs {
@@ -96,7 +102,7 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
                 if !item.progress.begin() {
                     continue;
                 }
-                completions.push(Completion { delivery: item.delivery, outcome: None, run: number, statements: Vec::new(), failure: None });
+                chunk.ended(Completion { delivery: item.delivery, outcome: None, run: number, statements: Vec::new(), failure: None });
                 continue;
             }
             if !item.progress.begin() {
@@ -107,9 +113,7 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
             let completion = match poll_once(attempt.as_mut()).await {
                 Some(completion) => completion,
                 None => {
-                    if !completions.is_empty() {
-                        (executor.done)(std::mem::take(&mut completions));
-                    }
+                    executor.tell(&chunk);
                     if !alone && run + 1 < runs {
                         spawn(Arc::clone(&executor), Arc::clone(&chunk), run + 1, first_run);
                     }
@@ -118,10 +122,10 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
                 }
             };
             stopped = !matches!(completion.outcome, Some(Outcome::Done { .. }));
-            completions.push(completion);
+            let kept = chunk.ended(completion);
             // Handlers that block in a long run: who waits for word of the first must not take it for stuck.
-            if completions.len().is_multiple_of(ITEMS_PER_LOOK) && told.elapsed() > LATEST {
-                (executor.done)(std::mem::take(&mut completions));
+            if kept.is_multiple_of(ITEMS_PER_LOOK) && told.elapsed() > LATEST {
+                executor.tell(&chunk);
                 told = Instant::now();
             }
         }
@@ -134,9 +138,7 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
             break;
         }
     }
-    if !completions.is_empty() {
-        (executor.done)(completions);
-    }
+    executor.tell(&chunk);
 }
 
 async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {

@@ -37,9 +37,13 @@ impl InFlight {
 impl Driver {
     /// Stops the handler of a delivery, or takes the delivery back if no handler has begun with it.
     pub(crate) fn cancel(&mut self, delivery: DeliveryId) {
-        let Some(number) = self.payloads.get(delivery).map(|payload| payload.chunk) else { return };
+        let Some((number, policy)) = self.payloads.get(delivery).map(|payload| (payload.chunk, payload.policy)) else { return };
         let Some(chunk) = self.in_flight.find(number) else { return };
         let Some(index) = chunk.items.iter().position(|item| item.delivery == delivery) else { return };
+        // It may have ended, and its outcome waits for another one that blocks. Through the channel, like those before it: order counts.
+        if let Some(runner) = self.runners.get(usize::from(policy.0)) {
+            runner.tell(&chunk);
+        }
         let now = self.clock.now();
         match chunk.items[index].cancel() {
             // Its chunk waits for a worker, or behind a handler that does not let go of one. Whoever stands behind it in its run goes along.

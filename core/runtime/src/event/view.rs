@@ -12,6 +12,7 @@ use super::failure::DecodeError;
 use super::params::IntoParams;
 use super::progress::{Cancelled, Progress};
 use super::publish::Publish;
+use crate::executor::Completion;
 use crate::inbox::Statement;
 use crate::kafka::{Batch, Header, Identifier, Record};
 use crate::wire;
@@ -35,6 +36,8 @@ pub(crate) struct Chunk {
     pub(crate) items: Vec<Item>,
     /// Where each run ends in `items`.
     pub(crate) ends: Vec<u32>,
+    /// What has ended and was not reported yet. Here and not in the task, so that a handler that blocks keeps nobody else's outcome.
+    ended: Mutex<Vec<Completion>>,
     batches: Vec<Arc<Batch>>,
     places: Vec<Arc<Place>>,
 }
@@ -82,6 +85,24 @@ impl Chunk {
     pub(crate) fn push(&mut self, delivery: DeliveryId, attempt: u32, place: &Arc<Place>, batch: &Arc<Batch>, index: u32) {
         let (place, batch) = (shared(&mut self.places, place), shared(&mut self.batches, batch));
         self.items.push(Item { delivery, attempt, place, batch, index, recorded: Mutex::default(), progress: Progress::default() });
+    }
+
+    /// Keeps an outcome until it is reported. Returns how many are kept.
+    pub(crate) fn ended(&self, completion: Completion) -> usize {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.capacity() == 0 {
+            ended.reserve(self.items.len());
+        }
+        ended.push(completion);
+        ended.len()
+    }
+
+    /// Reports outcomes. Whoever comes second waits until the first has reported: the outcomes of a run keep their order.
+    pub(crate) fn report_ended(&self, report: impl FnOnce(Vec<Completion>)) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if !ended.is_empty() {
+            report(std::mem::take(&mut *ended));
+        }
     }
 
     pub(crate) fn place(&self, item: &Item) -> &Arc<Place> {

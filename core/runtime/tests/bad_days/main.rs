@@ -4,6 +4,7 @@
 mod brokers;
 mod handlers;
 mod logs;
+mod outages;
 mod refusals;
 mod secrets;
 mod stopping;
