@@ -9,7 +9,7 @@ use onceward_tests::sim::{Scenario, replay, run_seed, shrink};
 const SEEDS: u64 = 2_000;
 
 /// Which promise each bug breaks first.
-const EXPECTED: [(Sabotage, &str); 20] = [
+const EXPECTED: [(Sabotage, &str); 30] = [
     (Sabotage::CommitPastGap, "I1"),
     (Sabotage::TwoOfOneKey, "I2"),
     (Sabotage::LateCompletionAccepted, "I7"),
@@ -30,6 +30,16 @@ const EXPECTED: [(Sabotage, &str); 20] = [
     (Sabotage::RunSkipsNotStarted, "I1"),
     (Sabotage::DuplicateNotResolved, "I3"),
     (Sabotage::LastCommitOnce, "I10"),
+    (Sabotage::BreakerCountsRejections, "I12"),
+    (Sabotage::BreakerCountsAttempts, "I12"),
+    (Sabotage::BreakerCountsProbes, "I6"),
+    (Sabotage::BreakerNeverCloses, "I12"),
+    (Sabotage::BreakerLeaks, "I12"),
+    (Sabotage::BreakerHasty, "I12"),
+    (Sabotage::BreakerNeverDoubts, "I12"),
+    (Sabotage::TimeoutOfTheRun, "I6"),
+    (Sabotage::TimeoutForgotten, "I3"),
+    (Sabotage::StuckReopensLane, "I2"),
 ];
 
 #[test]

@@ -7,25 +7,25 @@ use crate::policy::Backoff;
 /// What follows a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Another attempt, then.
-    Wait(Timestamp),
+    /// Another attempt, after the wait.
+    Wait,
     /// None.
     GiveUp,
 }
 
-/// Decides after a counted, retryable failure. `after` is the wait that the handler asked for.
+/// Decides after a counted, retryable failure.
 ///
-/// When the wait would end outside the time budget, the event is given up at once: waiting for a refusal helps nobody.
-pub(crate) fn verdict(backoff: &Backoff, seed: u64, delivery: &Delivery, now: Timestamp, after: Option<u64>, attempts: u32) -> Verdict {
-    if delivery.attempts >= attempts {
-        return Verdict::GiveUp;
-    }
-    let wait = after.unwrap_or_else(|| {
-        let longest = longest_wait(backoff, delivery.attempts);
-        longest - jitter(backoff, seed, delivery, longest)
-    });
-    let until = now.after(wait);
-    if until > delivery.first_attempt.after(backoff.total) { Verdict::GiveUp } else { Verdict::Wait(until) }
+/// When the wait would end outside the time budget, the event is given up at once: waiting for a refusal helps nobody. Budgets are
+/// measured by a clock that stands still during outages; waits are not.
+pub(crate) fn verdict(backoff: &Backoff, delivery: &Delivery, budget_clock: Timestamp, wait: u64, attempts: u32) -> Verdict {
+    let over = budget_clock.after(wait) > delivery.first_attempt.after(backoff.total);
+    if delivery.attempts >= attempts || over { Verdict::GiveUp } else { Verdict::Wait }
+}
+
+/// How long to wait after the latest failure, unless the handler chose.
+pub(crate) fn wait(backoff: &Backoff, seed: u64, delivery: &Delivery) -> u64 {
+    let longest = longest_wait(backoff, delivery.attempts);
+    longest - jitter(backoff, seed, delivery, longest)
 }
 
 /// The wait after the n-th attempt, before jitter.

@@ -13,6 +13,10 @@ pub(crate) enum Due {
     Commit(u32),
     /// The partition is given back, finished or not.
     Drained(u32),
+    /// A probe of this policy may start.
+    Probe(u32),
+    /// A run until the end waits no longer for this policy's breaker.
+    BreakerLimit(u32),
 }
 
 /// All deadlines. Whoever ends something takes its deadline out, so none is ever stale.

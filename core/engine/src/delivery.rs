@@ -77,6 +77,8 @@ pub(crate) struct Delivery {
     pub(crate) ring_prev: u32,
     /// Counted attempts, the running one included.
     pub(crate) attempts: u32,
+    /// One more than the era in which the breaker counted its failure; zero: it never did.
+    pub(crate) counted: u32,
     pub(crate) policy: PolicyId,
     pub(crate) stage: Stage,
     pub(crate) role: Role,
@@ -107,6 +109,7 @@ impl Delivery {
             ring_next: NIL,
             ring_prev: NIL,
             attempts: 0,
+            counted: 0,
             policy: fetched.policy,
             stage: Stage::Queued,
             role: Role::Single,
@@ -133,6 +136,7 @@ impl Delivery {
         ring_next: NIL,
         ring_prev: NIL,
         attempts: 0,
+        counted: 0,
         policy: PolicyId(0),
         stage: Stage::Free,
         role: Role::Single,

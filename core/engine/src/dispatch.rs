@@ -12,9 +12,14 @@ impl Engine {
         let delivery = &mut self.deliveries[slot];
         debug_assert_eq!(delivery.stage, Stage::Running, "only what runs is counted as running");
         delivery.stage = Stage::Fresh;
-        let lane = self.lanes.get_mut(delivery.lane);
+        let (at, policy) = (delivery.lane, delivery.policy);
+        let lane = self.lanes.get_mut(at);
         lane.running -= 1;
         self.totals.runs -= u32::from(lane.running == 0);
+        self.time_next(at, policy);
+        if self.open_breakers > 0 {
+            self.probe_ended(slot);
+        }
     }
 
     /// Runs for as many ready lanes as concurrency allows, first come, first served.
@@ -23,19 +28,25 @@ impl Engine {
             return None;
         }
         let mut runs = Runs::default();
+        // Probes come first: a busy topic must not keep another one from finding out that its outage is over.
+        self.probe(&mut runs);
         while self.totals.runs < self.settings.concurrency.max(1) {
             let Some(lane) = self.lanes.pop_ready() else { break };
-            self.start_run(lane, &mut runs);
+            if !self.holds_back(lane) {
+                self.start_run(lane, &mut runs, u32::MAX);
+            }
         }
+        self.probe(&mut runs);
         (!runs.ends.is_empty()).then_some(Effect::Dispatch(runs))
     }
 
-    /// Starts the delivery at the cursor, which may be a retry, and those behind it that were never tried.
-    fn start_run(&mut self, at: u32, runs: &mut Runs) {
+    /// Starts the delivery at the cursor, which may be a retry, and those behind it that were never tried, `most` of them.
+    pub(crate) fn start_run(&mut self, at: u32, runs: &mut Runs, most: u32) {
         let mut slot = self.lanes.get(at).cursor;
         debug_assert!(slot != NIL && self.deliveries[slot].stage == Stage::Fresh, "a ready lane has something to start");
         let policy = self.deliveries[slot].policy;
-        let longest = self.policy(policy).run_length.max(1);
+        let longest = self.policy(policy).run_length.clamp(1, most);
+        let budget_clock = self.breaker(policy).budget_clock(self.now);
         let lane = self.lanes.get_mut(at);
         self.totals.runs += u32::from(lane.running == 0);
         let mut length = 0;
@@ -43,7 +54,7 @@ impl Engine {
             let delivery = &mut self.deliveries[slot];
             delivery.stage = Stage::Running;
             if delivery.attempts == 0 {
-                delivery.first_attempt = self.now;
+                delivery.first_attempt = budget_clock;
             }
             delivery.attempts = delivery.attempts.saturating_add(1);
             runs.deliveries.push((delivery.id(slot), delivery.attempts));
@@ -56,6 +67,7 @@ impl Engine {
         lane.cursor = slot;
         lane.running += length;
         runs.ends.push(runs.deliveries.len() as u32);
+        self.time_run(at, policy);
         if self.bugs.has(Sabotage::TwoOfOneKey) {
             self.seek_next(at);
         }

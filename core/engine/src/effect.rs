@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DeliveryId, Epoch, Offset, PartitionId, Timestamp};
+use crate::ids::{DeliveryId, Epoch, Offset, PartitionId, PolicyId, Timestamp};
 
 /// One order. Lists hold many deliveries, so that the runtime works in batches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,12 @@ pub enum Effect {
     LookUp(Vec<DeliveryId>),
     /// Call handlers: runs of one lane each, see [`Runs`].
     Dispatch(Runs),
+    /// Stop the handler of this delivery: it took too long. Answer as ever: [`crate::Input::Handled`] with what became of it, a retry when it
+    /// was stopped; [`crate::Input::NotStarted`] when it never began. One that can't be stopped is not answered until it ends.
+    Cancel {
+        /// Which delivery.
+        delivery: DeliveryId,
+    },
     /// Write marks and effects, in this order, in one transaction or several.
     Mark(Vec<DeliveryId>),
     /// Produce a dead letter; answer [`crate::Input::DeadLettered`] when all in-sync replicas have it.
@@ -169,5 +175,37 @@ pub enum Alert {
         partition: PartitionId,
         /// How many.
         running: u32,
+    },
+    /// A cancelled handler goes on. Its lane stays closed, everything else goes on.
+    Stuck {
+        /// Which delivery.
+        delivery: DeliveryId,
+        /// Since it started, in milliseconds.
+        millis: u64,
+    },
+    /// Nearly everything fails: nothing but probes starts under this policy until they succeed.
+    BreakerOpened {
+        /// Under which policy.
+        policy: PolicyId,
+        /// How many events failed.
+        events: u32,
+        /// Of how many keys, counted up to what the policy asks for.
+        keys: u32,
+        /// For how long, in milliseconds.
+        millis: u64,
+    },
+    /// Probes succeeded: everything starts again.
+    BreakerClosed {
+        /// Under which policy.
+        policy: PolicyId,
+        /// How long it was open, in milliseconds.
+        millis: u64,
+    },
+    /// The breaker is still open at the limit of a run until the end: the run can't reach it.
+    BreakerStaysOpen {
+        /// Under which policy.
+        policy: PolicyId,
+        /// How long it has been open, in milliseconds.
+        millis: u64,
     },
 }

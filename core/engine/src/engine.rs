@@ -1,5 +1,6 @@
 //! Wiring: input → parts → effects.
 
+use crate::breaker::Breaker;
 use crate::deadline::{Deadlines, Due};
 use crate::delivery::Deliveries;
 use crate::lane::Lanes;
@@ -7,6 +8,7 @@ use crate::outbox::Outbox;
 use crate::partition::Partitions;
 use crate::policy::Policy;
 use crate::sabotage::{Bugs, Sabotage};
+use crate::timeout::Timers;
 use crate::twin::Twins;
 use crate::{Dependency, Effect, EngineSettings, Input, PolicyId, Timestamp};
 
@@ -24,6 +26,10 @@ pub struct Engine {
     pub(crate) lanes: Lanes,
     pub(crate) twins: Twins,
     pub(crate) deadlines: Deadlines,
+    /// One for each policy.
+    pub(crate) breakers: Vec<Breaker>,
+    pub(crate) open_breakers: u32,
+    pub(crate) timers: Timers,
     pub(crate) out: Outbox,
     pub(crate) totals: Totals,
     /// One bit per dependency that is down.
@@ -61,6 +67,10 @@ pub struct Snapshot {
     pub partitions: u32,
     /// Partitions halted by an alert.
     pub halted: u32,
+    /// Policies whose breaker is open.
+    pub breakers_open: u32,
+    /// Handlers that go on although they were cancelled.
+    pub stuck: u32,
 }
 
 impl Engine {
@@ -71,6 +81,9 @@ impl Engine {
             settings.policies.push(Policy::default());
         }
         Self {
+            breakers: vec![Breaker::default(); settings.policies.len()],
+            open_breakers: 0,
+            timers: Timers::default(),
             settings,
             bugs: Bugs::default(),
             now: Timestamp(0),
@@ -123,8 +136,12 @@ impl Engine {
                 Due::Attempt(slot) => self.wait_is_over(slot),
                 Due::Commit(partition) => self.commit(partition),
                 Due::Drained(partition) => self.drain_timed_out(partition),
+                // Dispatch looks at the clock itself.
+                Due::Probe(_) => {}
+                Due::BreakerLimit(policy) => self.breaker_limit(policy),
             }
         }
+        self.check_timers();
         self.finish();
         self.out.pop().or_else(|| self.dispatch())
     }
@@ -132,7 +149,7 @@ impl Engine {
     /// When [`Input::Tick`] is due at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.next()
+        self.deadlines.next().into_iter().chain(self.next_timeout()).min()
     }
 
     /// The numbers.
@@ -148,6 +165,8 @@ impl Engine {
             waiting: self.totals.waiting,
             partitions: self.partitions.assigned,
             halted: self.partitions.halted,
+            breakers_open: self.open_breakers,
+            stuck: self.timers.stuck,
         }
     }
 

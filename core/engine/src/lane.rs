@@ -10,7 +10,7 @@ use crate::delivery::{Deliveries, NIL};
 use crate::{Fetched, NullKeys, Order, Policy};
 
 /// Which lane of a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LaneKey {
     /// Of an order key.
     Key(u128),
@@ -68,6 +68,8 @@ pub(crate) struct Lane {
     /// False once it is swept: whoever settles it again finds nothing to do.
     live: bool,
     ready: bool,
+    /// In which queue it stands while it is ready.
+    queue: u32,
     ready_next: u32,
     ready_prev: u32,
 }
@@ -82,19 +84,36 @@ impl Lane {
     }
 }
 
+/// A queue of lanes, linked through them.
+#[derive(Clone, Copy, Debug)]
+struct Queue {
+    head: u32,
+    tail: u32,
+}
+
+const EMPTY: Queue = Queue { head: NIL, tail: NIL };
+
+/// Those that may start. Behind it in the table: one queue for each policy, of lanes that its breaker holds back.
+const READY: u32 = 0;
+
 /// All lanes, and the queue of those that may start a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Lanes {
     lanes: Vec<Lane>,
     free: Vec<u32>,
     table: HashTable<u32>,
-    ready_head: u32,
-    ready_tail: u32,
+    queues: Vec<Queue>,
 }
 
 impl Default for Lanes {
     fn default() -> Self {
-        Self { lanes: Vec::new(), free: Vec::new(), table: HashTable::new(), ready_head: NIL, ready_tail: NIL }
+        Self { lanes: Vec::new(), free: Vec::new(), table: HashTable::new(), queues: vec![EMPTY] }
+    }
+}
+
+impl Lane {
+    pub(crate) fn key(&self) -> LaneKey {
+        self.key
     }
 }
 
@@ -135,6 +154,7 @@ impl Lanes {
             stopped_at: NIL,
             live: true,
             ready: false,
+            queue: READY,
             ready_next: NIL,
             ready_prev: NIL,
         };
@@ -219,44 +239,78 @@ impl Lanes {
         self.free.push(at);
     }
 
-    /// Puts a lane at the end of the ready queue, or takes it out.
+    /// Puts a lane at the end of the ready queue, or takes it out of the one where it stands.
     #[inline]
     pub(crate) fn set_ready(&mut self, at: u32, ready: bool) {
         if self.lanes[at as usize].ready == ready {
             return;
         }
         if ready {
-            let tail = std::mem::replace(&mut self.ready_tail, at);
-            let lane = &mut self.lanes[at as usize];
-            (lane.ready, lane.ready_prev, lane.ready_next) = (true, tail, NIL);
-            if tail == NIL {
-                self.ready_head = at;
-            } else {
-                self.lanes[tail as usize].ready_next = at;
-            }
+            self.append(at, READY);
         } else {
             let lane = &mut self.lanes[at as usize];
             lane.ready = false;
-            let (prev, next) = (lane.ready_prev, lane.ready_next);
+            let (prev, next, queue) = (lane.ready_prev, lane.ready_next, lane.queue as usize);
             if prev == NIL {
-                self.ready_head = next;
+                self.queues[queue].head = next;
             } else {
                 self.lanes[prev as usize].ready_next = next;
             }
             if next == NIL {
-                self.ready_tail = prev;
+                self.queues[queue].tail = prev;
             } else {
                 self.lanes[next as usize].ready_prev = prev;
             }
         }
     }
 
-    /// The lane that has been ready the longest.
-    pub(crate) fn pop_ready(&mut self) -> Option<u32> {
-        let lane = self.ready_head;
+    #[inline]
+    fn append(&mut self, at: u32, queue: u32) {
+        let tail = std::mem::replace(&mut self.queues[queue as usize].tail, at);
+        let lane = &mut self.lanes[at as usize];
+        (lane.ready, lane.queue, lane.ready_prev, lane.ready_next) = (true, queue, tail, NIL);
+        if tail == NIL {
+            self.queues[queue as usize].head = at;
+        } else {
+            self.lanes[tail as usize].ready_next = at;
+        }
+    }
+
+    fn pop(&mut self, queue: u32) -> Option<u32> {
+        let lane = self.queues.get(queue as usize)?.head;
         (lane != NIL).then(|| {
             self.set_ready(lane, false);
             lane
         })
     }
+
+    /// The lane that has been ready the longest.
+    pub(crate) fn pop_ready(&mut self) -> Option<u32> {
+        self.pop(READY)
+    }
+
+    /// Sets a lane that was taken from the ready queue aside, behind the others of its policy.
+    pub(crate) fn hold(&mut self, at: u32, policy: usize) {
+        let queue = behind_ready(policy);
+        if self.queues.len() <= queue as usize {
+            self.queues.resize(queue as usize + 1, EMPTY);
+        }
+        self.append(at, queue);
+    }
+
+    /// The lane that was set aside first.
+    pub(crate) fn pop_held(&mut self, policy: usize) -> Option<u32> {
+        self.pop(behind_ready(policy))
+    }
+
+    /// Nothing is held back any more.
+    pub(crate) fn let_go(&mut self, policy: usize) {
+        while let Some(lane) = self.pop_held(policy) {
+            self.append(lane, READY);
+        }
+    }
+}
+
+fn behind_ready(policy: usize) -> u32 {
+    u32::try_from(policy).unwrap_or(0).saturating_add(1)
 }

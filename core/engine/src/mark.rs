@@ -1,6 +1,7 @@
 //! A mark is written, or not.
 
 use crate::MarkResult;
+use crate::breaker::Weight;
 use crate::delivery::{NIL, Stage};
 use crate::engine::Engine;
 use crate::ids::DeliveryId;
@@ -26,7 +27,8 @@ impl Engine {
                 self.deliveries[slot].stage = Stage::Copy;
                 self.release_twins(slot, digest);
             }
-            MarkResult::EffectFailed { fatal: false } => self.failed(slot, None),
+            // The handler got through to what it calls: whatever the statement lacks, it is the event's own attempt.
+            MarkResult::EffectFailed { fatal: false } => self.failed(slot, None, Weight::Counts),
             MarkResult::EffectFailed { fatal: true } => self.doom(slot, crate::Reason::Rejected),
             MarkResult::RolledBack if self.bugs.has(Sabotage::RolledBackResolved) => self.is_marked(slot),
             // Marks are dropped for released epochs only, whose deliveries are forgotten. Should one of a live delivery be dropped all the

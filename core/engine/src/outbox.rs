@@ -66,7 +66,7 @@ impl Outbox {
                 !ids.is_empty()
             }
             Effect::DeadLetter(letter) => lives(&letter.delivery),
-            Effect::Alert(Alert::Conflict { delivery }) => lives(delivery),
+            Effect::Cancel { delivery } | Effect::Alert(Alert::Conflict { delivery } | Alert::Stuck { delivery, .. }) => lives(delivery),
             Effect::CatchUp { partition, epoch }
             | Effect::Commit { partition, epoch, .. }
             | Effect::Pause { partition, epoch }

@@ -4,7 +4,8 @@
 //! the run is answered, and then given out in one piece: so they share one transaction, and when a statement fails, what was
 //! built on it is rolled back with it. The lane stays closed until all of them are answered.
 
-use crate::attempt::{Verdict, verdict};
+use crate::attempt::{Verdict, verdict, wait};
+use crate::breaker::Weight;
 use crate::deadline::Due;
 use crate::delivery::{NIL, Stage};
 use crate::engine::Engine;
@@ -21,9 +22,18 @@ impl Engine {
             self.lanes.get_mut(lane).stopped_at = slot;
         }
         match outcome {
-            Outcome::Done { effects } => self.done(slot, effects),
-            Outcome::Retry { after } => self.failed(slot, after),
-            Outcome::Reject(rejection) => self.doom(slot, rejection.into()),
+            Outcome::Done { effects } => {
+                self.breaker_succeeded(self.deliveries[slot].policy);
+                self.done(slot, effects);
+            }
+            Outcome::Retry { after } => {
+                let weight = self.weigh_failure(slot);
+                self.failed(slot, after, weight);
+            }
+            Outcome::Reject(rejection) => {
+                self.breaker_rejected(slot);
+                self.doom(slot, rejection.into());
+            }
             Outcome::Cancelled => self.start_over(slot),
         }
         self.run_answered(lane);
@@ -89,10 +99,12 @@ impl Engine {
         lane.held = 0;
     }
 
-    /// A counted attempt failed, and another one may help.
-    pub(crate) fn failed(&mut self, slot: u32, after: Option<u64>) {
-        let now = self.now;
-        self.deliveries[slot].note_failure(now);
+    /// An attempt failed, and another one may help.
+    pub(crate) fn failed(&mut self, slot: u32, after: Option<u64>, weight: Weight) {
+        if weight == Weight::Void {
+            self.start_over(slot);
+            return;
+        }
         if self.is_stopping(slot) {
             self.leave_to_next_owner(slot);
             return;
@@ -100,16 +112,33 @@ impl Engine {
         let delivery = &self.deliveries[slot];
         let backoff = self.policy(delivery.policy).backoff;
         let attempts = backoff.attempts.saturating_add(u32::from(self.bugs.has(Sabotage::AttemptsOffByOne)));
-        match verdict(&backoff, self.settings.seed, delivery, now, after, attempts) {
-            Verdict::GiveUp => self.doom(slot, Reason::Exhausted),
-            Verdict::Wait(until) => {
-                let delivery = &mut self.deliveries[slot];
-                (delivery.stage, delivery.until) = (Stage::Waiting, until);
-                self.deadlines.add(until, Due::Attempt(slot));
-                self.totals.waiting += 1;
-                self.lanes.rewind(&self.deliveries, slot);
+        let pause = after.unwrap_or_else(|| wait(&backoff, self.settings.seed, delivery));
+        let clock = self.breaker(delivery.policy).budget_clock(self.now);
+        match verdict(&backoff, delivery, clock, pause, attempts) {
+            Verdict::GiveUp => match weight {
+                Weight::Doubted(least) => {
+                    let delivery = &mut self.deliveries[slot];
+                    delivery.attempts = delivery.attempts.saturating_sub(1);
+                    // A handler that asks for no wait at all must not be called over and over.
+                    self.wait(slot, pause.max(least));
+                }
+                Weight::Counts | Weight::Void => self.doom(slot, Reason::Exhausted),
+            },
+            Verdict::Wait => {
+                let now = self.now;
+                self.deliveries[slot].note_failure(now);
+                self.wait(slot, pause);
             }
         }
+    }
+
+    fn wait(&mut self, slot: u32, pause: u64) {
+        let until = self.now.after(pause);
+        let delivery = &mut self.deliveries[slot];
+        (delivery.stage, delivery.until) = (Stage::Waiting, until);
+        self.deadlines.add(until, Due::Attempt(slot));
+        self.totals.waiting += 1;
+        self.lanes.rewind(&self.deliveries, slot);
     }
 
     pub(crate) fn wait_is_over(&mut self, slot: u32) {

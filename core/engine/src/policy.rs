@@ -37,6 +37,12 @@ pub struct Policy {
     pub null_keys: NullKeys,
     /// When a failed event is tried again, and when it is given up.
     pub backoff: Backoff,
+    /// How long a handler may take, in milliseconds; `None`: for ever. Default 60,000.
+    #[serde(default)]
+    pub handler_timeout: Option<u64>,
+    /// When failures are taken for an outage; `None`: never.
+    #[serde(default)]
+    pub breaker: Option<BreakerRules>,
     /// How many consecutive events of one lane may be dispatched as one run. Default 256.
     pub run_length: u32,
     /// What happens to an event whose id was seen with other bytes.
@@ -90,6 +96,31 @@ impl Default for Backoff {
     }
 }
 
+/// When failures are taken for an outage, and when it is over. All times in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakerRules {
+    /// At least this share of events fails, in hundredths, 1 to 99. Default 90.
+    pub percent: u32,
+    /// So many events failed. Default 50.
+    pub events: u32,
+    /// Of so many keys. Default 20.
+    pub keys: u32,
+    /// For so long. Default 10,000.
+    pub time: u64,
+    /// Pause between two probes while they fail. Default 1,000.
+    pub probe: u64,
+    /// So many attempts in a row succeed: it closes. Default 3.
+    pub successes: u32,
+    /// After so long with the breaker open a run until the end gives up. Default 300,000.
+    pub limit: u64,
+}
+
+impl Default for BreakerRules {
+    fn default() -> Self {
+        Self { percent: 90, events: 50, keys: 20, time: 10_000, probe: 1_000, successes: 3, limit: 300_000 }
+    }
+}
+
 /// The same id with other bytes: somebody used an entity's id as the event's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnConflict {
@@ -125,6 +156,8 @@ impl Default for Policy {
             order: Order::Key,
             null_keys: NullKeys::Parallel,
             backoff: Backoff::default(),
+            handler_timeout: Some(60_000),
+            breaker: Some(BreakerRules::default()),
             run_length: 256,
             on_conflict: OnConflict::DeadLetter,
             on_rewind: OnRewind::Stop,

@@ -44,11 +44,31 @@ pub enum Sabotage {
     DuplicateNotResolved,
     /// The last commit of a partition is not asked for again when it is refused.
     LastCommitOnce,
+    /// The breaker counts events that the handler refused as failures.
+    BreakerCountsRejections,
+    /// The breaker counts attempts where it should count events.
+    BreakerCountsAttempts,
+    /// Attempts count while the breaker is open.
+    BreakerCountsProbes,
+    /// The breaker stays open however many probes succeed.
+    BreakerNeverCloses,
+    /// Lanes start although their breaker is open.
+    BreakerLeaks,
+    /// The breaker opens as soon as enough events failed, however short the time.
+    BreakerHasty,
+    /// Events are given up in the time before the breaker opens.
+    BreakerNeverDoubts,
+    /// The members of a run share the time of one.
+    TimeoutOfTheRun,
+    /// Handlers are never cancelled.
+    TimeoutForgotten,
+    /// The lane of a stuck handler goes on.
+    StuckReopensLane,
 }
 
 impl Sabotage {
     /// Every bug there is.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 30] = [
         Self::CommitPastGap,
         Self::TwoOfOneKey,
         Self::LateCompletionAccepted,
@@ -69,20 +89,30 @@ impl Sabotage {
         Self::RunSkipsNotStarted,
         Self::DuplicateNotResolved,
         Self::LastCommitOnce,
+        Self::BreakerCountsRejections,
+        Self::BreakerCountsAttempts,
+        Self::BreakerCountsProbes,
+        Self::BreakerNeverCloses,
+        Self::BreakerLeaks,
+        Self::BreakerHasty,
+        Self::BreakerNeverDoubts,
+        Self::TimeoutOfTheRun,
+        Self::TimeoutForgotten,
+        Self::StuckReopensLane,
     ];
 }
 
 /// The bugs that are switched on: none, outside of tests.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Bugs(u32);
+pub(crate) struct Bugs(u64);
 
 impl Bugs {
     pub(crate) fn add(&mut self, bug: Sabotage) {
-        self.0 |= 1 << bug as u32;
+        self.0 |= 1 << bug as u64;
     }
 
     #[inline]
     pub(crate) fn has(self, bug: Sabotage) -> bool {
-        self.0 & (1 << bug as u32) != 0
+        self.0 & (1 << bug as u64) != 0
     }
 }

@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use onceward_engine::{DeliveryId, Outcome};
 use tracing::Instrument;
 
-use crate::event::{Chunk, Event, Failure, Report, Verdict, one_line};
+use crate::event::{Chunk, Event, Failure, Item, Progress, Report, Verdict, one_line};
 use crate::handler::{Fatal, Handler};
 use crate::inbox::Statement;
 use crate::publisher::Publisher;
@@ -25,6 +25,10 @@ const SLICE: Duration = Duration::from_micros(200);
 
 /// Runs between two looks at the clock.
 const RUNS_PER_LOOK: usize = 4;
+
+/// Events between two looks at the clock, and how long their outcomes may be kept back then.
+const ITEMS_PER_LOOK: usize = 16;
+const LATEST: Duration = Duration::from_millis(20);
 
 /// What became of one delivery.
 #[derive(Debug)]
@@ -44,6 +48,9 @@ pub(crate) type Done = Arc<dyn Fn(Vec<Completion>) + Send + Sync>;
 /// A handler without its type.
 pub(crate) trait Runner: Send + Sync {
     fn start(self: Arc<Self>, chunk: Arc<Chunk>, first_run: u64);
+
+    /// Reports the outcomes that wait for a handler that blocks.
+    fn tell(&self, chunk: &Chunk);
 }
 
 /// One handler with everything that its events need.
@@ -60,6 +67,10 @@ impl<H: Handler> Runner for Executor<H> {
     fn start(self: Arc<Self>, chunk: Arc<Chunk>, first_run: u64) {
         spawn(self, chunk, 0, first_run);
     }
+
+    fn tell(&self, chunk: &Chunk) {
+        chunk.report_ended(|ended| (self.done)(ended));
+    }
 }
 
 /// A plain function, so that the task's future does not contain its own type.
@@ -73,35 +84,50 @@ fn spawn<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, run: usize, 
 async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first: usize, first_run: u64) {
     let started = Instant::now();
     let runs = chunk.ends.len();
-    let mut completions = Vec::with_capacity(chunk.items.len());
     let mut alone = false;
+    let mut told = started;
     for run in first..runs {
         let from = if run == 0 { 0 } else { chunk.ends[run - 1] as usize };
         let number = first_run + run as u64;
         let mut stopped = false;
         for index in from..chunk.ends[run] as usize {
             let item = &chunk.items[index];
-            if stopped || !chunk.place(item).is_ours() {
+            if item.progress.is_taken_back() {
                 stopped = true;
-                completions.push(Completion { delivery: item.delivery, outcome: None, run: number, statements: Vec::new(), failure: None });
+                continue;
+            }
+            if stopped || !chunk.place(item).is_ours() {
+                // The driver may take it back at this very moment: then it has answered for it.
+                stopped = true;
+                if !item.progress.begin() {
+                    continue;
+                }
+                chunk.ended(Completion { delivery: item.delivery, outcome: None, run: number, statements: Vec::new(), failure: None });
+                continue;
+            }
+            if !item.progress.begin() {
+                stopped = true;
                 continue;
             }
             let mut attempt = pin!(executor.attempt(&chunk, index, number));
             let completion = match poll_once(attempt.as_mut()).await {
                 Some(completion) => completion,
                 None => {
-                    if !completions.is_empty() {
-                        (executor.done)(std::mem::take(&mut completions));
-                    }
+                    executor.tell(&chunk);
                     if !alone && run + 1 < runs {
                         spawn(Arc::clone(&executor), Arc::clone(&chunk), run + 1, first_run);
                     }
                     alone = true;
-                    attempt.await
+                    unless_told(&item.progress, attempt).await.unwrap_or_else(|| overdue(item, number))
                 }
             };
             stopped = !matches!(completion.outcome, Some(Outcome::Done { .. }));
-            completions.push(completion);
+            let kept = chunk.ended(completion);
+            // Handlers that block in a long run: who waits for word of the first must not take it for stuck.
+            if kept.is_multiple_of(ITEMS_PER_LOOK) && told.elapsed() > LATEST {
+                executor.tell(&chunk);
+                told = Instant::now();
+            }
         }
         if alone {
             break;
@@ -112,9 +138,7 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
             break;
         }
     }
-    if !completions.is_empty() {
-        (executor.done)(completions);
-    }
+    executor.tell(&chunk);
 }
 
 async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
@@ -123,6 +147,31 @@ async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
         Poll::Pending => Poll::Ready(None),
     })
     .await
+}
+
+/// Polls until the end, or until the handler is told to stop.
+async fn unless_told<F: Future>(progress: &Progress, mut future: Pin<&mut F>) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        // The end counts, even if the word comes at the same moment.
+        match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if progress.is_told(context) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// A handler that was stopped. What it recorded is dropped, and what its tasks record later is refused.
+fn overdue(item: &Item, run: u64) -> Completion {
+    drop(item.close());
+    let report = Report {
+        kind: "HandlerTimeout".to_owned(),
+        message: "the handler took longer than its handler_timeout and was stopped".to_owned(),
+        chain: String::new(),
+    };
+    let outcome = Some(Outcome::Retry { after: None });
+    Completion { delivery: item.delivery, outcome, run, statements: Vec::new(), failure: Some(Box::new(report)) }
 }
 
 impl<H: Handler> Executor<H> {

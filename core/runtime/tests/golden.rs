@@ -178,6 +178,7 @@ async fn publishes_and_metrics_are_the_same_in_every_release() {
         "partitions_paused",
         "paused",
         "running_handlers",
+        "stuck_handlers",
         "waiting",
     ];
     let names: Vec<(String, &str)> = counters
@@ -190,6 +191,7 @@ async fn publishes_and_metrics_are_the_same_in_every_release() {
     for line in [
         "onceward_events_handled_total 1",
         "onceward_dead_letters_total{topic=\"orders\",reason=\"rejected\"} 1",
+        "onceward_paused{reason=\"breaker\"} 0",
         "onceward_paused{reason=\"inbox\"} 0",
         "onceward_paused{reason=\"producer\"} 0",
         "onceward_in_flight 0",

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use onceward_engine::Input;
+use onceward_engine::{Alert, Input};
 
 use super::check::{State, Watch};
-use super::kinds::{self, EFFECTS, INPUTS};
+use super::kinds::{self, ALERTS, EFFECTS, INPUTS};
 
 /// Counts, to be summed over seeds.
 ///
@@ -14,7 +14,8 @@ use super::kinds::{self, EFFECTS, INPUTS};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     inputs: [[u64; 6]; 17],
-    crashes: [u64; 13],
+    crashes: [u64; EFFECTS.len()],
+    alerts: [u64; ALERTS.len()],
 }
 
 impl Coverage {
@@ -52,6 +53,10 @@ impl Coverage {
         self.crashes[after] += 1;
     }
 
+    pub(crate) fn alert(&mut self, alert: &Alert) {
+        self.alerts[kinds::of_alert(alert)] += 1;
+    }
+
     /// Adds another run's counts.
     pub fn add(&mut self, other: &Self) {
         for (row, theirs) in self.inputs.iter_mut().zip(&other.inputs) {
@@ -60,6 +65,9 @@ impl Coverage {
             }
         }
         for (cell, theirs) in self.crashes.iter_mut().zip(&other.crashes) {
+            *cell += theirs;
+        }
+        for (cell, theirs) in self.alerts.iter_mut().zip(&other.alerts) {
             *cell += theirs;
         }
     }
@@ -77,6 +85,11 @@ impl Coverage {
         for (count, name) in self.crashes.iter().zip(EFFECTS) {
             if *count < least {
                 missing.push(format!("crash after {name}: {count}"));
+            }
+        }
+        for (count, name) in self.alerts.iter().zip(ALERTS) {
+            if *count < least {
+                missing.push(format!("alert {name}: {count}"));
             }
         }
         missing
@@ -100,6 +113,10 @@ impl fmt::Display for Coverage {
         writeln!(f, "crash after")?;
         for (count, name) in self.crashes.iter().zip(EFFECTS) {
             writeln!(f, "  {name:<12}{count:>12}")?;
+        }
+        writeln!(f, "alert")?;
+        for (count, name) in self.alerts.iter().zip(ALERTS) {
+            writeln!(f, "  {name:<18}{count:>6}")?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Names of inputs and effects, for the coverage table and for crash points.
 
-use onceward_engine::{Effect, Input};
+use onceward_engine::{Alert, Effect, Input};
 
 /// Inputs, in the order of their declaration.
 pub(crate) const INPUTS: [&str; 17] = [
@@ -24,8 +24,22 @@ pub(crate) const INPUTS: [&str; 17] = [
 ];
 
 /// Effects, in the order of their declaration.
-pub(crate) const EFFECTS: [&str; 13] =
-    ["CatchUp", "LookUp", "Dispatch", "Mark", "DeadLetter", "Commit", "Pause", "Resume", "Seek", "Release", "Forget", "Alert", "Finished"];
+pub(crate) const EFFECTS: [&str; 14] = [
+    "CatchUp",
+    "LookUp",
+    "Dispatch",
+    "Cancel",
+    "Mark",
+    "DeadLetter",
+    "Commit",
+    "Pause",
+    "Resume",
+    "Seek",
+    "Release",
+    "Forget",
+    "Alert",
+    "Finished",
+];
 
 pub(crate) fn of_input(input: &Input) -> usize {
     match input {
@@ -54,15 +68,33 @@ pub(crate) fn of_effect(effect: &Effect) -> usize {
         Effect::CatchUp { .. } => 0,
         Effect::LookUp(_) => 1,
         Effect::Dispatch(_) => 2,
-        Effect::Mark(_) => 3,
-        Effect::DeadLetter(_) => 4,
-        Effect::Commit { .. } => 5,
-        Effect::Pause { .. } => 6,
-        Effect::Resume { .. } => 7,
-        Effect::Seek { .. } => 8,
-        Effect::Release { .. } => 9,
-        Effect::Forget(_) => 10,
-        Effect::Alert(_) => 11,
-        Effect::Finished => 12,
+        Effect::Cancel { .. } => 3,
+        Effect::Mark(_) => 4,
+        Effect::DeadLetter(_) => 5,
+        Effect::Commit { .. } => 6,
+        Effect::Pause { .. } => 7,
+        Effect::Resume { .. } => 8,
+        Effect::Seek { .. } => 9,
+        Effect::Release { .. } => 10,
+        Effect::Forget(_) => 11,
+        Effect::Alert(_) => 12,
+        Effect::Finished => 13,
+    }
+}
+
+/// Alerts, in the order of their declaration.
+pub(crate) const ALERTS: [&str; 8] =
+    ["Rewound", "Gap", "Conflict", "DrainTimedOut", "Stuck", "BreakerOpened", "BreakerClosed", "BreakerStaysOpen"];
+
+pub(crate) fn of_alert(alert: &Alert) -> usize {
+    match alert {
+        Alert::Rewound { .. } => 0,
+        Alert::Gap { .. } => 1,
+        Alert::Conflict { .. } => 2,
+        Alert::DrainTimedOut { .. } => 3,
+        Alert::Stuck { .. } => 4,
+        Alert::BreakerOpened { .. } => 5,
+        Alert::BreakerClosed { .. } => 6,
+        Alert::BreakerStaysOpen { .. } => 7,
     }
 }

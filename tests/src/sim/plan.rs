@@ -1,6 +1,6 @@
 //! What a seed stands for: settings, sizes, chances and the list of troubles. Troubles are numbered: when they are used up, the world heals.
 
-use onceward_engine::{Backoff, Credit, Dependency, EngineSettings, NullKeys, OnConflict, OnGap, OnRewind, Order, Policy};
+use onceward_engine::{Backoff, BreakerRules, Credit, Dependency, EngineSettings, NullKeys, OnConflict, OnGap, OnRewind, Order, Policy};
 
 use super::kinds::EFFECTS;
 use super::rng::Rng;
@@ -28,9 +28,21 @@ pub(crate) enum Trouble {
     Stray,
 }
 
+/// What kind of day it is for what handlers call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Day {
+    /// Events fail for reasons of their own.
+    Usual,
+    /// Every handler of every key fails for a while. Strict: nothing else fails, so nothing may be given up.
+    Outage { from: u64, to: u64, strict: bool },
+    /// About half of the events fail, for good: bad events, and no outage.
+    Stormy,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) settings: EngineSettings,
+    pub(crate) day: Day,
     pub(crate) partitions: u32,
     pub(crate) members: usize,
     pub(crate) records: usize,
@@ -43,6 +55,8 @@ pub(crate) struct Plan {
     pub(crate) refused: u64,
     pub(crate) failing: u64,
     pub(crate) poison: u64,
+    /// So many poison events are refused at once.
+    pub(crate) rejecting: u64,
     pub(crate) effects: u64,
     pub(crate) failing_effects: u64,
     pub(crate) holes: u64,
@@ -72,8 +86,9 @@ impl Plan {
         let horizon = r.pick(&[300, 2_000, 20_000]);
         let troubles = troubles(r, horizon);
         let crash_points = (0..r.within(0, 3)).map(|_| (kind(r), r.pick(&[1, 1, 1, 2, 2, 3, 5, 9]))).collect();
-        Self {
+        let plan = Self {
             settings,
+            day: Day::Usual,
             partitions: u32::try_from(r.within(2, 3)).unwrap_or(2),
             members: usize::try_from(r.within(1, 3)).unwrap_or(1),
             records: usize::try_from(r.within(34, 52)).unwrap_or(34),
@@ -85,6 +100,7 @@ impl Plan {
             refused: r.pick(&[0, 3]),
             failing: r.pick(&[0, 10, 25]),
             poison: r.pick(&[0, 2, 8]),
+            rejecting: 40,
             effects: r.pick(&[0, 30, 100]),
             failing_effects: r.pick(&[0, 5, 20]),
             holes: r.pick(&[0, 10, 40]),
@@ -95,13 +111,68 @@ impl Plan {
             latency: r.pick(&[1, 5, 40]),
             troubles,
             crash_points,
+        };
+        plan.with_a_day(Rng::new(seed, 4))
+    }
+
+    /// Chooses the day by a stream of its own.
+    fn with_a_day(mut self, mut rng: Rng) -> Self {
+        let r = &mut rng;
+        let from = r.within(0, 400);
+        let to = from + r.pick(&[100, 1_000, 8_000]);
+        self.day = match r.below(10) {
+            0..=2 => Day::Outage { from, to, strict: true },
+            3..=5 => Day::Outage { from, to, strict: false },
+            6 => Day::Stormy,
+            _ => Day::Usual,
+        };
+        let rules = match self.day {
+            Day::Usual => return self,
+            // Nobody else's failure muddles the picture, so the first one is evidence enough.
+            Day::Outage { strict: true, .. } => {
+                (self.slow, self.failing, self.failing_effects, self.rejecting) = (0, 0, 0, 100);
+                BreakerRules { events: 1, keys: 1, ..rules(r) }
+            }
+            // What always fails would keep the breaker open for ever when nothing else is left.
+            Day::Outage { strict: false, .. } => {
+                (self.failing_effects, self.rejecting) = (self.failing_effects.min(5), 100);
+                rules(r)
+            }
+            Day::Stormy => {
+                (self.poison, self.failing, self.rejecting) = (50, 0, 0);
+                // What is read again after a restart are the bad ones: the good ones are marked.
+                (self.troubles, self.crash_points) = (Vec::new(), Vec::new());
+                BreakerRules { events: 30, percent: 90, ..rules(r) }
+            }
+        };
+        for policy in &mut self.settings.policies {
+            policy.breaker = Some(rules);
+            policy.backoff.attempts = policy.backoff.attempts.max(2);
+            if matches!(self.day, Day::Outage { strict: true, .. }) {
+                policy.backoff.total = 300_000;
+            }
         }
+        self
+    }
+}
+
+/// A breaker that a small world can open.
+fn rules(r: &mut Rng) -> BreakerRules {
+    let small = |r: &mut Rng, of: &[u64]| u32::try_from(r.pick(of)).unwrap_or(1);
+    BreakerRules {
+        percent: small(r, &[75, 90, 99]),
+        events: small(r, &[2, 3, 5]),
+        keys: small(r, &[1, 2, 3]),
+        time: r.pick(&[1, 30, 500]),
+        probe: r.pick(&[5, 50, 300]),
+        successes: small(r, &[1, 2, 3]),
+        limit: r.pick(&[100, 1_000, 300_000]),
     }
 }
 
 /// An effect to die after; rare ones more often.
 fn kind(r: &mut Rng) -> usize {
-    let rare = ["Seek", "Finished"].map(|name| EFFECTS.iter().position(|effect| *effect == name).unwrap_or(0));
+    let rare = ["Seek", "Cancel", "Finished"].map(|name| EFFECTS.iter().position(|effect| *effect == name).unwrap_or(0));
     if r.percent(25) { r.pick(&rare) } else { r.below(EFFECTS.len()) }
 }
 
@@ -118,6 +189,8 @@ fn policy(r: &mut Rng) -> Policy {
             jitter_percent: r.pick(&[0, 20, 100]),
         },
         run_length: u32::try_from(r.pick(&[1, 3, 256])).unwrap_or(1),
+        handler_timeout: r.pick(&[None, Some(50), Some(1_000), Some(60_000)]),
+        breaker: Some(BreakerRules::default()),
         on_conflict: r.pick(&[OnConflict::DeadLetter, OnConflict::DeadLetter, OnConflict::Duplicate]),
         on_rewind: r.pick(&[OnRewind::Stop, OnRewind::Reprocess, OnRewind::Skip]),
         on_gap: r.pick(&[OnGap::Stop, OnGap::Continue]),

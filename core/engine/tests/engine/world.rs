@@ -174,6 +174,7 @@ impl World {
             | Effect::Resume { .. }
             | Effect::Seek { .. }
             | Effect::Release { .. }
+            | Effect::Cancel { .. }
             | Effect::Alert(_)
             | Effect::Finished => {}
         }

@@ -13,6 +13,7 @@
 //! The schema is derived from [`raw`] and is the only description of the fields: the shape check, the names of environment variables,
 //! `docs/reference/config.schema.json` and the tables of `docs/reference/config.md` come from it.
 
+mod breaker;
 mod bytes;
 mod check;
 mod companions;

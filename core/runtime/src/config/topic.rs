@@ -7,7 +7,7 @@ use onceward_engine as engine;
 use super::check::Check;
 use super::raw::{self, Topic};
 use super::settings::{AfterDeadLetter, TopicRules};
-use super::source;
+use super::{breaker, source};
 use crate::kafka;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -52,6 +52,12 @@ pub(super) fn rules(check: &mut Check, path: &str, topic: &Topic, base: &TopicRu
     check.number(path, "run_length", topic.run_length, 1..=65_536, &mut policy.run_length);
     if let Some(retry) = &topic.retry {
         backoff(check, &format!("{path}.retry"), retry, &mut policy.backoff);
+    }
+    let mut timeout = policy.handler_timeout.unwrap_or(60_000);
+    check.millis(path, "handler_timeout", topic.handler_timeout.as_ref(), MILLISECOND.saturating_mul(10)..=DAY, &mut timeout);
+    policy.handler_timeout = Some(timeout);
+    if let Some(written) = &topic.breaker {
+        policy.breaker = breaker::rules(check, &format!("{path}.breaker"), written, policy.breaker);
     }
     if let Some(scope) = topic.dedup_scope {
         rules.scope = match scope {
@@ -141,6 +147,8 @@ pub(super) fn write(rules: &TopicRules) -> Topic {
             total: Some(duration(policy.backoff.total)),
             jitter: Some(f64::from(policy.backoff.jitter_percent) / 100.0),
         }),
+        handler_timeout: policy.handler_timeout.map(duration),
+        breaker: Some(breaker::write(policy.breaker.as_ref())),
         fatal: Some(rules.fatal.clone()),
         after_dead_letter: Some(match rules.after_dead_letter {
             AfterDeadLetter::Continue => raw::AfterDeadLetter::Continue,

@@ -9,7 +9,7 @@ use onceward_engine::Engine;
 use super::Registration;
 use crate::Error;
 use crate::config::{ConfigError, InboxPlace, Problem, Settings};
-use crate::driver::{Clock, Driver, Ending, Fact, Letters, Partitions, Payloads, Progress, Summary};
+use crate::driver::{Clock, Driver, Ending, Fact, InFlight, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
 use crate::executor::{Done, Executor, Runner};
 use crate::handler::{Fatal, Handler};
@@ -116,6 +116,11 @@ impl Plan {
             backlog: None,
             arrived: std::collections::VecDeque::new(),
             next_run: 1,
+            next_chunk: 1,
+            in_flight: InFlight::default(),
+            topics: self.topics.clone(),
+            breakers_open: 0,
+            last_failure: None,
             ending: Ending::new(self.until_end),
             progress: Progress::new(self.until_end && self.progress),
         };

@@ -36,9 +36,14 @@ impl Driver {
             let Some(payload) = run.first().and_then(|(delivery, _)| self.payloads.get(*delivery)) else { continue };
             let policy = usize::from(payload.policy.0).min(self.runners.len() - 1);
             let chunk = &mut self.chunks[policy];
+            if chunk.items.is_empty() {
+                chunk.number = self.next_chunk;
+                self.next_chunk += 1;
+            }
             for &(delivery, attempt) in run {
-                let Some(payload) = self.payloads.get(delivery) else { continue };
+                let Some(payload) = self.payloads.get_mut(delivery) else { continue };
                 let Some(entry) = self.partitions.get(payload.partition) else { continue };
+                payload.chunk = chunk.number;
                 chunk.push(delivery, attempt, &entry.place, &payload.batch, payload.index);
             }
             chunk.ends.push(u32::try_from(chunk.items.len()).unwrap_or(u32::MAX));
@@ -60,7 +65,9 @@ impl Driver {
         let chunk = std::mem::take(&mut self.chunks[policy]);
         let first_run = self.next_run;
         self.next_run += chunk.ends.len() as u64;
-        Arc::clone(&self.runners[policy]).start(Arc::new(chunk), first_run);
+        let chunk = Arc::new(chunk);
+        self.in_flight.add(chunk.number, &chunk);
+        Arc::clone(&self.runners[policy]).start(chunk, first_run);
     }
 
     pub(crate) fn mark(&mut self, deliveries: &[DeliveryId]) {
@@ -173,6 +180,8 @@ impl Driver {
                 tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), running,
                     "handlers were still running at the drain deadline; their results are ignored and their events are handled again");
             }
+            Alert::Stuck { .. } => self.stuck(alert),
+            Alert::BreakerOpened { .. } | Alert::BreakerClosed { .. } | Alert::BreakerStaysOpen { .. } => self.breaker_alert(alert),
         }
     }
 

@@ -144,6 +144,7 @@ impl Driver {
                 payload.failure = completion.failure;
             }
             if matches!(outcome, Outcome::Retry { .. }) {
+                self.last_failure.clone_from(&payload.failure);
                 self.payloads.detach(delivery);
                 self.metrics.failed_attempt();
             }

@@ -4,11 +4,13 @@
 //! to the engine, and carries out its orders. Until the run ends it waits for nothing but the next fact or the engine's deadline; closing
 //! then waits for stores and clients, with a deadline.
 
+mod breaker;
 mod carry;
 mod clock;
 mod fact;
 mod facts;
 mod letters;
+mod overdue;
 mod partitions;
 mod payloads;
 mod progress;
@@ -18,6 +20,7 @@ mod summary;
 pub(crate) use clock::Clock;
 pub(crate) use fact::Fact;
 pub(crate) use letters::Letters;
+pub(crate) use overdue::InFlight;
 pub(crate) use partitions::Partitions;
 pub(crate) use payloads::Payloads;
 pub(crate) use progress::Progress;
@@ -63,6 +66,13 @@ pub(crate) struct Driver {
     /// Chunks being filled, one per policy.
     pub(crate) chunks: Vec<Chunk>,
     pub(crate) next_run: u64,
+    pub(crate) next_chunk: u64,
+    pub(crate) in_flight: InFlight,
+    /// Subscribed topics; the index is the policy.
+    pub(crate) topics: Vec<String>,
+    pub(crate) breakers_open: u32,
+    /// The latest retryable failure: what an open breaker shows as its reason.
+    pub(crate) last_failure: Option<Box<crate::event::Report>>,
     pub(crate) ending: Ending,
     pub(crate) progress: Progress,
 }
@@ -173,6 +183,7 @@ impl Driver {
             }
             Effect::LookUp(deliveries) => self.look_up(&deliveries),
             Effect::Dispatch(runs) => self.dispatch(&runs),
+            Effect::Cancel { delivery } => self.cancel(delivery),
             Effect::Mark(deliveries) => self.mark(&deliveries),
             Effect::DeadLetter(letter) => self.dead_letter(letter),
             Effect::Forget(fates) => self.forget(&fates),

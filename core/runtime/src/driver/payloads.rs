@@ -20,6 +20,8 @@ pub(crate) struct Payload {
     pub(crate) policy: PolicyId,
     pub(crate) identity: Identity,
     pub(crate) digest: Digest,
+    /// The chunk of its last dispatch.
+    pub(crate) chunk: u64,
     /// The run of its last dispatch.
     pub(crate) run: u64,
     /// Statements of a handled delivery, until they are given to the inbox.
@@ -110,6 +112,7 @@ impl Payloads {
             policy: meta.policy,
             identity: meta.identity,
             digest: meta.digest,
+            chunk: 0,
             run: 0,
             statements: Vec::new(),
             failure: None,

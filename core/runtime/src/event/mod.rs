@@ -3,6 +3,7 @@
 pub(crate) mod correlation;
 mod failure;
 mod params;
+mod progress;
 mod publish;
 mod view;
 
@@ -10,6 +11,7 @@ pub(crate) use correlation::one_line;
 pub(crate) use failure::Verdict;
 pub use failure::{DecodeError, Failure, Report};
 pub use params::{IntoParams, IntoValue};
+pub(crate) use progress::{Cancelled, Progress};
 pub use publish::Publish;
 pub use view::Event;
-pub(crate) use view::{Chunk, Place};
+pub(crate) use view::{Chunk, Item, Place};

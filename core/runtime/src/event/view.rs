@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 use super::correlation;
 use super::failure::DecodeError;
 use super::params::IntoParams;
+use super::progress::{Cancelled, Progress};
 use super::publish::Publish;
+use crate::executor::Completion;
 use crate::inbox::Statement;
 use crate::kafka::{Batch, Header, Identifier, Record};
 use crate::wire;
@@ -29,9 +31,13 @@ pub struct Event {
 /// Batches and places stand in lists of their own: counting references per item would bounce two cache lines between threads for each.
 #[derive(Default)]
 pub(crate) struct Chunk {
+    /// Tells this chunk from others in flight.
+    pub(crate) number: u64,
     pub(crate) items: Vec<Item>,
     /// Where each run ends in `items`.
     pub(crate) ends: Vec<u32>,
+    /// What has ended and was not reported yet. Here and not in the task, so that a handler that blocks keeps nobody else's outcome.
+    ended: Mutex<Vec<Completion>>,
     batches: Vec<Arc<Batch>>,
     places: Vec<Arc<Place>>,
 }
@@ -45,6 +51,7 @@ pub(crate) struct Item {
     batch: u16,
     index: u32,
     pub(crate) recorded: Mutex<Recorded>,
+    pub(crate) progress: Progress,
 }
 
 /// Where a record came from, in names.
@@ -77,7 +84,25 @@ impl Chunk {
     /// Adds a delivery. A chunk is short, so the lists fit their indexes.
     pub(crate) fn push(&mut self, delivery: DeliveryId, attempt: u32, place: &Arc<Place>, batch: &Arc<Batch>, index: u32) {
         let (place, batch) = (shared(&mut self.places, place), shared(&mut self.batches, batch));
-        self.items.push(Item { delivery, attempt, place, batch, index, recorded: Mutex::default() });
+        self.items.push(Item { delivery, attempt, place, batch, index, recorded: Mutex::default(), progress: Progress::default() });
+    }
+
+    /// Keeps an outcome until it is reported. Returns how many are kept.
+    pub(crate) fn ended(&self, completion: Completion) -> usize {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.capacity() == 0 {
+            ended.reserve(self.items.len());
+        }
+        ended.push(completion);
+        ended.len()
+    }
+
+    /// Reports outcomes. Whoever comes second waits until the first has reported: the outcomes of a run keep their order.
+    pub(crate) fn report_ended(&self, report: impl FnOnce(Vec<Completion>)) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if !ended.is_empty() {
+            report(std::mem::take(&mut *ended));
+        }
     }
 
     pub(crate) fn place(&self, item: &Item) -> &Arc<Place> {
@@ -106,6 +131,11 @@ impl std::fmt::Debug for Chunk {
 }
 
 impl Item {
+    /// Asks the handler to stop.
+    pub(crate) fn cancel(&self) -> Cancelled {
+        self.progress.cancel()
+    }
+
     /// Takes what the handler recorded; whatever a forgotten task records later is refused.
     pub(crate) fn close(&self) -> Recorded {
         let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);

@@ -26,6 +26,7 @@ pub struct Metrics {
     letters: Mutex<BTreeMap<(Arc<str>, &'static str), u64>>,
     paused_by_inbox: AtomicBool,
     paused_by_producer: AtomicBool,
+    paused_by_breaker: AtomicBool,
     abandoned: AtomicU64,
     failed_attempts: AtomicU64,
     identity_conflicts: AtomicU64,
@@ -34,6 +35,7 @@ pub struct Metrics {
     in_flight_bytes: AtomicI64,
     waiting: AtomicI64,
     running: AtomicI64,
+    stuck: AtomicI64,
     partitions: AtomicI64,
     partitions_paused: AtomicI64,
     lag: Mutex<BTreeMap<Arc<str>, u64>>,
@@ -80,6 +82,11 @@ impl Metrics {
         u64::try_from(self.halted.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
+    /// A breaker is open, or none any more.
+    pub(crate) fn paused_by_breaker(&self, paused: bool) {
+        self.paused_by_breaker.store(paused, Ordering::Relaxed);
+    }
+
     fn pause(&self, dependency: Dependency) -> &AtomicBool {
         match dependency {
             Dependency::Inbox => &self.paused_by_inbox,
@@ -105,6 +112,7 @@ impl Metrics {
         set(&self.in_flight_bytes, snapshot.bytes);
         set(&self.waiting, u64::from(snapshot.waiting));
         set(&self.running, u64::from(snapshot.running));
+        set(&self.stuck, u64::from(snapshot.stuck));
         set(&self.partitions, u64::from(snapshot.partitions));
         set(&self.halted, u64::from(snapshot.halted));
         set(&self.inbox_marks, inbox.marks);
@@ -166,6 +174,8 @@ impl Metrics {
             let value = self.pause(dependency).load(Ordering::Relaxed);
             paused.get_or_create(&vec![("reason", reason.to_owned())]).set(i64::from(value));
         }
+        let open = self.paused_by_breaker.load(Ordering::Relaxed);
+        paused.get_or_create(&vec![("reason", "breaker".to_owned())]).set(i64::from(open));
         registry.register("paused", "1 while nothing new is handled because this is down", paused);
         let lag: Family<Labels, Gauge> = Family::default();
         for (topic, records) in self.lag.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -176,6 +186,7 @@ impl Metrics {
             ("in_flight", "Records in memory", &self.in_flight),
             ("waiting", "Events waiting for another attempt", &self.waiting),
             ("running_handlers", "Handlers (runs) in flight", &self.running),
+            ("stuck_handlers", "Handlers past their timeout that can't be stopped", &self.stuck),
             ("partitions", "Partitions assigned", &self.partitions),
             ("partitions_paused", "Partitions that are not fetched from for now", &self.partitions_paused),
             ("partitions_halted", "Partitions halted by an alert", &self.halted),

@@ -5,6 +5,7 @@ mod brokers;
 mod handlers;
 mod health;
 mod logs;
+mod outages;
 mod refusals;
 mod secrets;
 mod stopping;

@@ -77,6 +77,10 @@ pub(super) struct Delivery {
     pub(super) wait: Option<(Timestamp, Timestamp)>,
     /// Whether the jitter decides if the time budget allows another attempt.
     pub(super) may_give_up: bool,
+    /// It failed while the breaker was about to open.
+    pub(super) doubted: bool,
+    /// It may be that the last failure did not count: attempts and times of failures without it.
+    pub(super) doubt: Option<(u32, Timestamp, Timestamp)>,
     /// It was given up for this reason and must be lettered.
     pub(super) given_up: Option<Reason>,
     /// An earlier one of its lane failed at its commit while this one was in the handler's hands.
@@ -106,6 +110,8 @@ impl Delivery {
             last_failed: Timestamp(0),
             wait: None,
             may_give_up: false,
+            doubted: false,
+            doubt: None,
             given_up: None,
             tainted: false,
         }

@@ -4,6 +4,7 @@ use onceward_engine::{DeliveryId, Reason, Runs};
 
 use super::delivery::{Delivery, LookUp, Stage};
 use super::partition::State;
+use super::timeout::Run;
 use super::{Verdict, Watch, broken};
 
 impl Watch {
@@ -11,9 +12,17 @@ impl Watch {
         for run in runs.iter() {
             self.next_run += 1;
             let Some(&(head, _)) = run.first() else { return broken("I2", "an empty run") };
+            self.barred(head, run.len())?;
             for &(id, attempt) in run {
+                if let Some(delivery) = self.deliveries.get_mut(&id)
+                    && let Some(before) = delivery.doubt.take()
+                    && attempt == delivery.attempts
+                {
+                    (delivery.attempts, delivery.first_failed, delivery.last_failed) = before;
+                }
                 self.member(head, id, attempt)?;
-                let (now, number) = (self.now, self.next_run);
+                let number = self.next_run;
+                let now = self.deliveries.get(&id).map_or(self.now, |d| self.budget_clock(d.policy));
                 if let Some(delivery) = self.deliveries.get_mut(&id) {
                     delivery.stage = Stage::Running;
                     delivery.run = number;
@@ -28,7 +37,9 @@ impl Watch {
             if run.len() > limit as usize {
                 return broken("I4", format!("a run of {} where {limit} are allowed", run.len()));
             }
-            self.runs.insert(self.next_run, u32::try_from(run.len()).unwrap_or(u32::MAX));
+            let policy = self.deliveries.get(&head).map_or(0, |d| d.policy);
+            let left = u32::try_from(run.len()).unwrap_or(u32::MAX);
+            self.runs.insert(self.next_run, Run { left, policy, since: self.now, cancelled: None, told: false });
             if self.runs.len() > self.settings.concurrency as usize {
                 return broken("I4", format!("{} runs in flight", self.runs.len()));
             }

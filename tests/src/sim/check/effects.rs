@@ -16,6 +16,7 @@ impl Watch {
             Effect::CatchUp { partition, epoch } => self.ours(*partition, *epoch, "caught up").map(drop),
             Effect::LookUp(ids) => ids.iter().try_for_each(|id| self.look_up(*id)),
             Effect::Dispatch(runs) => self.dispatch(runs),
+            Effect::Cancel { delivery } => self.cancel(*delivery),
             Effect::Mark(ids) => ids.iter().try_for_each(|id| self.mark(*id)),
             Effect::DeadLetter(letter) => self.letter(letter),
             Effect::Commit { partition, epoch, next } => self.commit(*partition, *epoch, next.0),
@@ -90,6 +91,9 @@ impl Watch {
             (reason, None) => delivery.given_up == Some(reason),
             _ => false,
         };
+        if !right && letter.reason == Reason::Exhausted && delivery.doubted {
+            return broken("I12", format!("{at} is given up for Exhausted while the breaker is about to open"));
+        }
         if !right {
             return broken("I6", format!("letter of {at} for {:?} after {} attempts", letter.reason, delivery.attempts));
         }
@@ -183,6 +187,10 @@ impl Watch {
                 }
             }
             Alert::Conflict { .. } => {}
+            Alert::Stuck { delivery, .. } => return self.stuck(delivery),
+            Alert::BreakerOpened { policy, .. } => return self.breaker_alert(policy.0, true),
+            Alert::BreakerClosed { policy, .. } => return self.breaker_alert(policy.0, false),
+            Alert::BreakerStaysOpen { policy, .. } => return self.breaker_limit(policy.0),
             Alert::DrainTimedOut { partition, running } => {
                 let early = self.partitions.get(&partition).is_none_or(|p| self.now < p.deadline);
                 if early || running == 0 {

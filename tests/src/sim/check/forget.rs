@@ -67,6 +67,7 @@ impl Watch {
         self.gone.insert(id, (delivery.partition, delivery.epoch));
         self.orphans.remove(&id);
         if delivery.stage == Stage::Running {
+            self.probe_ended(id, delivery.policy);
             self.answered(delivery.run);
         }
         if let Some(copies) = self.copies.get_mut(&delivery.event) {

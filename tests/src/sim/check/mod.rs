@@ -4,6 +4,7 @@
 //! promise an effect breaks. The invariants carry the numbers of the list of promises: I1 nothing lost, I2 order, I3 isolation,
 //! I4 bounded, I5 once, I6 attempts, I7 epoch, I10 shutdown, I12 outage is not poison.
 
+mod breaker;
 mod delivery;
 mod dispatch;
 mod effects;
@@ -12,6 +13,7 @@ mod inputs;
 mod outcome;
 mod partition;
 mod rest;
+mod timeout;
 mod watch;
 
 pub use partition::State;

@@ -3,6 +3,7 @@
 use onceward_engine::{DeliveryId, MarkResult, Outcome, Reason, Rejection, Timestamp};
 
 use super::Watch;
+use super::breaker::Weight;
 use super::delivery::{Stage, bounds};
 
 impl Watch {
@@ -15,10 +16,23 @@ impl Watch {
         let Some(delivery) = self.deliveries.get_mut(&id) else { return false };
         delivery.stage = Stage::Idle;
         let run = delivery.run;
+        let policy = delivery.policy;
+        self.probe_ended(id, policy);
         match outcome {
-            Outcome::Done { effects } => delivery.stage = Stage::Done { effects: effects || behind },
-            Outcome::Retry { after } => self.failed(id, after),
-            Outcome::Reject(rejection) => self.rejected(id, reason(rejection)),
+            Outcome::Done { effects } => {
+                if let Some(delivery) = self.deliveries.get_mut(&id) {
+                    delivery.stage = Stage::Done { effects: effects || behind };
+                }
+                self.succeeded(policy);
+            }
+            Outcome::Retry { after } => {
+                let weight = self.weigh(id);
+                self.failed(id, after, weight);
+            }
+            Outcome::Reject(rejection) => {
+                self.rejected_by_handler(policy);
+                self.rejected(id, reason(rejection));
+            }
             Outcome::Cancelled => {}
         }
         self.answered(run);
@@ -31,7 +45,8 @@ impl Watch {
         }
         let Some(delivery) = self.deliveries.get_mut(&id) else { return false };
         delivery.stage = Stage::Idle;
-        let run = delivery.run;
+        let (run, policy) = (delivery.run, delivery.policy);
+        self.probe_ended(id, policy);
         self.answered(run);
         true
     }
@@ -54,7 +69,7 @@ impl Watch {
                 if fatal {
                     self.rejected(id, Reason::Rejected);
                 } else {
-                    self.failed(id, None);
+                    self.failed(id, None, Weight::Counts);
                 }
                 self.taint_after(id);
             }
@@ -119,19 +134,33 @@ impl Watch {
         }
     }
 
-    fn failed(&mut self, id: DeliveryId, after: Option<u64>) {
-        let attempts = self.count(id);
-        let now = self.now;
-        let Some(policy) = self.deliveries.get(&id).map(|d| self.policy(d.policy).backoff) else { return };
-        let Some(delivery) = self.deliveries.get_mut(&id) else { return };
+    fn failed(&mut self, id: DeliveryId, after: Option<u64>, weight: Weight) {
+        let Some(delivery) = self.deliveries.get(&id).filter(|_| weight != Weight::Void) else { return };
+        let policy = self.policy(delivery.policy).backoff;
+        let pause = self.policy(delivery.policy).breaker.map_or(0, |rules| rules.probe);
+        let (now, clock) = (self.now, self.budget_clock(delivery.policy));
+        let before = (delivery.attempts, delivery.first_failed, delivery.last_failed);
+        let attempts = delivery.attempts + 1;
         let (shortest, longest) = after.map_or_else(|| bounds(&policy, attempts), |wait| (wait, wait));
         let end = |from: Timestamp| from.after(policy.total);
-        if attempts >= policy.attempts || now.after(shortest) > end(delivery.budget_from.1) {
-            delivery.given_up = Some(Reason::Exhausted);
-        } else {
-            delivery.may_give_up = now.after(longest) > end(delivery.budget_from.0);
-            delivery.wait = Some((now.after(shortest), now.after(longest)));
+        let last = attempts >= policy.attempts || clock.after(shortest) > end(delivery.budget_from.1);
+        let maybe = !last && clock.after(longest) > end(delivery.budget_from.0);
+        let doubted = weight == Weight::Doubted;
+        if !(last && doubted) {
+            self.count(id);
         }
+        let Some(delivery) = self.deliveries.get_mut(&id) else { return };
+        delivery.doubted = doubted;
+        if last && !doubted {
+            delivery.given_up = Some(Reason::Exhausted);
+            return;
+        }
+        delivery.may_give_up = maybe && !doubted;
+        delivery.doubt = (maybe && doubted).then_some(before);
+        // What does not count waits for a probe's pause at least.
+        let longest = if doubted && (last || maybe) { longest.max(pause) } else { longest };
+        let shortest = if doubted && last { shortest.max(pause) } else { shortest };
+        delivery.wait = Some((now.after(shortest), now.after(longest)));
     }
 }
 

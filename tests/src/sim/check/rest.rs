@@ -18,6 +18,8 @@ impl Watch {
             return broken("I7", format!("{orphan:?} is kept although its epoch is over"));
         }
         self.bounded(snapshot)?;
+        self.breakers_at_rest(due)?;
+        self.timeouts_at_rest(due)?;
         for (id, home) in self.partitions.iter().filter(|(_, p)| p.state != State::Over) {
             self.quiet(*id, home, due)?;
         }
@@ -138,8 +140,11 @@ impl Watch {
             }
             let ready = delivery.stage == Stage::Idle && delivery.look_up == LookUp::New && alone && !delivery.safe;
             let waits = delivery.wait.is_some_and(|(_, latest)| self.now < latest || due || delivery.may_give_up);
-            if open && ready && room && !waits && delivery.given_up.is_none() && !self.known.contains_key(&delivery.event) {
-                return broken("I3", format!("{at} is ready and there is room, but it is not dispatched"));
+            let breaker = self.breakers.get(delivery.policy).filter(|breaker| breaker.is_open());
+            let barred = breaker.is_some_and(|breaker| breaker.bars(self.now) || due);
+            if open && ready && room && !waits && !barred && delivery.given_up.is_none() && !self.known.contains_key(&delivery.event) {
+                let invariant = if breaker.is_some() { "I12" } else { "I3" };
+                return broken(invariant, format!("{at} is ready and there is room, but it is not dispatched"));
             }
             first = false;
             // A copy is one only once the engine was told.

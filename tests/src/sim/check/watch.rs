@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use onceward_engine::{DeliveryId, Dependency, EngineSettings, Epoch, EventHash, PartitionId, Policy, Timestamp};
 
+use super::breaker::Breaker;
 use super::delivery::{Delivery, LookUp, Stage};
 use super::partition::{Partition, State};
+use super::timeout::Run;
 
 /// Watches one engine. Feed it every input before, and every effect after, the engine sees or says it.
 #[derive(Clone, Debug)]
@@ -24,9 +26,11 @@ pub struct Watch {
     pub(super) digests: HashMap<EventHash, Vec<u32>>,
     /// Marks that this engine was told of.
     pub(super) known: HashMap<EventHash, u32>,
-    pub(super) runs: HashMap<u64, u32>,
+    pub(super) runs: HashMap<u64, Run>,
     pub(super) next_run: u64,
     pub(super) down: BTreeSet<Dependency>,
+    /// One for each policy.
+    pub(super) breakers: Vec<Breaker>,
     pub(super) records: u64,
     pub(super) bytes: u64,
     pub(super) finished: bool,
@@ -43,6 +47,7 @@ impl Watch {
     /// For an engine built with these settings.
     pub fn new(settings: EngineSettings) -> Self {
         Self {
+            breakers: vec![Breaker::default(); settings.policies.len()],
             settings,
             now: Timestamp(0),
             partitions: BTreeMap::new(),
@@ -156,9 +161,10 @@ impl Watch {
 
     /// An answer for a run's member: its place in the concurrency is free when all members are answered.
     pub(super) fn answered(&mut self, run: u64) {
-        if let Some(left) = self.runs.get_mut(&run) {
-            *left -= 1;
-            if *left == 0 {
+        let now = self.now;
+        if let Some(of) = self.runs.get_mut(&run) {
+            (of.left, of.since, of.cancelled, of.told) = (of.left - 1, now, None, false);
+            if of.left == 0 {
                 self.runs.remove(&run);
             }
         }

@@ -1,12 +1,12 @@
 //! What the driver does with each order.
 
-use onceward_engine::{Alert, DeliveryId, Dependency, Effect, Input, Offset};
+use onceward_engine::{Alert, DeliveryId, Dependency, Effect, Input, Offset, Reason};
 
 use super::life::{Mark, Place, Run};
 use super::turn::named;
 use super::{Happening, Step, World};
 use crate::sim::check::broken;
-use crate::sim::plan::Trouble;
+use crate::sim::plan::{Day, Trouble};
 
 impl World {
     pub(super) fn carry_out(&mut self, life: usize, effect: Effect) -> Step {
@@ -25,6 +25,7 @@ impl World {
                     self.start_run(life, &ids)?;
                 }
             }
+            Effect::Cancel { delivery } => self.stop_handler(life, delivery),
             Effect::Mark(ids) => {
                 for id in ids {
                     let Some(&place) = self.lives[life].places.get(&id) else { continue };
@@ -34,6 +35,9 @@ impl World {
                 self.group_later(life);
             }
             Effect::DeadLetter(letter) => {
+                if letter.reason == Reason::Exhausted && matches!(self.plan.day, Day::Outage { strict: true, .. }) {
+                    return broken("I12", format!("{:?} is dead-lettered because of an outage", letter.delivery)).map_err(|v| (life, v));
+                }
                 if let Some(&place) = self.lives[life].places.get(&letter.delivery) {
                     self.produce_letter(life, letter.delivery, place);
                 }
@@ -57,7 +61,7 @@ impl World {
                     self.lives[life].forget(id);
                 }
             }
-            Effect::Alert(alert) => self.alerted(alert),
+            Effect::Alert(alert) => self.alerted(life, alert)?,
             Effect::Finished => {}
         }
         Ok(())
@@ -142,7 +146,8 @@ impl World {
         Ok(())
     }
 
-    fn alerted(&mut self, alert: Alert) {
+    fn alerted(&mut self, life: usize, alert: Alert) -> Step {
+        self.coverage.alert(&alert);
         match alert {
             Alert::Gap { partition, from, to, halted } => {
                 self.logs[partition.0 as usize].told.push((from.0, to.0));
@@ -151,8 +156,12 @@ impl World {
                 }
             }
             Alert::Rewound { partition, halted: true, .. } => self.call_operator(partition.0 as usize),
-            Alert::Rewound { .. } | Alert::Conflict { .. } | Alert::DrainTimedOut { .. } => {}
+            Alert::BreakerOpened { .. } if matches!(self.plan.day, Day::Stormy) => {
+                return broken("I12", "half of the events fail, and the breaker takes that for an outage").map_err(|v| (life, v));
+            }
+            _ => {}
         }
+        Ok(())
     }
 
     fn call_operator(&mut self, partition: usize) {

@@ -1,8 +1,10 @@
 //! Handlers: one run after the other's end, member by member, each event with a behaviour of its own.
 
-use onceward_engine::{Input, Outcome};
+use onceward_engine::{DeliveryId, Input, Outcome};
 
+use super::life::Run;
 use super::{Happening, Step, World};
+use crate::sim::plan::Day;
 
 impl World {
     /// The run's next member starts.
@@ -11,7 +13,9 @@ impl World {
             self.lives[life].runs.remove(&run);
             return;
         };
-        let at = self.now + self.logs[place.partition].records[place.index].behaviour.takes;
+        let record = &self.logs[place.partition].records[place.index];
+        let takes = if self.stopped.contains(&record.event) { record.behaviour.takes.min(8) } else { record.behaviour.takes };
+        let at = self.now + takes;
         self.queue.at(at, Happening::HandlerEnds { life, run });
     }
 
@@ -43,10 +47,33 @@ impl World {
         Ok(())
     }
 
+    /// Stops the handler that works on a delivery, unless it is one that can't be stopped.
+    pub(super) fn stop_handler(&mut self, life: usize, delivery: DeliveryId) {
+        let works_on = |run: &Run| run.members.get(run.at).is_some_and(|member| member.0 == delivery);
+        let Some((&number, run)) = self.lives[life].runs.iter().find(|(_, run)| works_on(run)) else { return };
+        let (place, rest) = (run.members[run.at].1, run.members[run.at + 1..].to_vec());
+        let record = &self.logs[place.partition].records[place.index];
+        if record.behaviour.stubborn {
+            return;
+        }
+        self.stopped.insert(record.event);
+        self.lives[life].runs.remove(&number);
+        let at = self.soon();
+        self.answer(life, at, Input::Handled { delivery, outcome: Outcome::Retry { after: None } });
+        for (delivery, _) in rest {
+            self.answer(life, at, Input::NotStarted { delivery });
+        }
+    }
+
     fn outcome(&mut self, partition: usize, index: usize) -> Outcome {
         let record = self.logs[partition].records[index];
         if !self.healed() && self.rng.percent(self.plan.cancels) {
             return Outcome::Cancelled;
+        }
+        if let Day::Outage { from, to, .. } = self.plan.day
+            && (from..to).contains(&self.now)
+        {
+            return Outcome::Retry { after: record.behaviour.after };
         }
         let tries = self.tries.entry(record.event).or_insert(0);
         *tries += 1;

@@ -21,6 +21,7 @@ use onceward_engine::{DeliveryId, Dependency, Epoch, Input, Sabotage};
 
 use super::check::{Violation, broken};
 use super::coverage::Coverage;
+use super::kinds::EFFECTS;
 use super::plan::{Plan, Trouble};
 use super::queue::Queue;
 use super::rng::Rng;
@@ -36,7 +37,7 @@ enum Happening {
     LookUps { life: usize, ids: Vec<DeliveryId> },
     CatchUp { life: usize, partition: usize, epoch: Epoch },
     Poll { life: usize },
-    Tick { life: usize },
+    Tick { life: usize, at: u64 },
     HandlerEnds { life: usize, run: u64 },
     GroupBegins { life: usize },
     GroupEnds { life: usize },
@@ -79,6 +80,8 @@ pub(crate) struct World {
     /// How often each event was attempted, and how often its statements failed.
     tries: HashMap<u128, u32>,
     failed_effects: HashMap<u128, u32>,
+    /// Events whose handler was stopped once: the next time it is quick.
+    stopped: HashSet<u128>,
     letters: HashSet<(usize, i64)>,
     /// Found to be a copy only when its mark was written: the bytes are not compared then.
     excused: HashSet<(usize, i64)>,
@@ -86,7 +89,7 @@ pub(crate) struct World {
     held_letters: Vec<(usize, DeliveryId, Place)>,
     next_epoch: u64,
     next_run: u64,
-    effects_seen: [u64; 13],
+    effects_seen: [u64; EFFECTS.len()],
     closing: bool,
     coverage: Coverage,
     inputs: u64,
@@ -109,13 +112,14 @@ impl World {
             lives: Vec::new(),
             tries: HashMap::new(),
             failed_effects: HashMap::new(),
+            stopped: HashSet::new(),
             letters: HashSet::new(),
             excused: HashSet::new(),
             down: BTreeSet::new(),
             held_letters: Vec::new(),
             next_epoch: 0,
             next_run: 0,
-            effects_seen: [0; 13],
+            effects_seen: [0; EFFECTS.len()],
             closing: false,
             coverage: Coverage::default(),
             inputs: 0,
@@ -179,7 +183,9 @@ impl World {
             .map(|(p, log)| (p, log.committed, log.end, log.owner))
             .filter(|log| log.1 != Some(log.2) || log.3.is_some())
             .collect();
-        let life = open.iter().find_map(|log| log.3.map(|owner| owner.0)).unwrap_or(0);
+        // Of those that are not at their end first: their owner's log tells why.
+        let stuck = open.iter().filter(|log| log.1 != Some(log.2)).chain(&open);
+        let life = stuck.filter_map(|log| log.3).map(|owner| owner.0).next().unwrap_or(0);
         broken(
             "I10",
             format!(
@@ -196,7 +202,9 @@ impl World {
             Happening::LookUps { life, ids } => self.look_ups(life, &ids),
             Happening::CatchUp { life, partition, epoch } => self.catch_up(life, partition, epoch),
             Happening::Poll { life } => self.poll(life),
-            Happening::Tick { life } => {
+            // A deadline came before this one after it was set: that tick planned the next.
+            Happening::Tick { life, at } if self.lives[life].tick_due != Some(at) => Ok(()),
+            Happening::Tick { life, .. } => {
                 self.lives[life].tick_due = None;
                 self.deliver(life, Input::Tick)
             }

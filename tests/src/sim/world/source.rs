@@ -16,6 +16,8 @@ pub(super) struct Behaviour {
     pub(super) failing_effects: u32,
     pub(super) fatal_effects: bool,
     pub(super) takes: u64,
+    /// It can't be stopped before it ends.
+    pub(super) stubborn: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -125,11 +127,12 @@ fn behaviour(r: &mut Rng, plan: &Plan) -> Behaviour {
         } else {
             0
         },
-        rejects: (poison && r.percent(40)).then(|| r.pick(&[Rejection::Rejected, Rejection::Undecodable, Rejection::Invalid])),
+        rejects: (poison && r.percent(plan.rejecting)).then(|| r.pick(&[Rejection::Rejected, Rejection::Undecodable, Rejection::Invalid])),
         after: r.percent(10).then(|| r.within(0, 300)),
         effects,
         failing_effects: if effects && r.percent(plan.failing_effects) { r.pick(&[1, 2, u32::MAX]) } else { 0 },
         fatal_effects: r.percent(30),
+        stubborn: r.percent(50),
         takes: if r.percent(plan.slow) { r.pick(&[100, 3_000, 40_000]) } else { r.within(0, 8) },
     }
 }

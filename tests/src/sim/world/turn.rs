@@ -79,7 +79,7 @@ impl World {
         {
             let at = at.max(self.now);
             member.tick_due = Some(at);
-            self.queue.at(at, Happening::Tick { life });
+            self.queue.at(at, Happening::Tick { life, at });
         }
         self.poll_later(life);
         Ok(())

@@ -2,6 +2,7 @@
 //!
 //! The doc comments below are the reference: they become the descriptions of the JSON Schema and the tables of `docs/reference/config.md`.
 
+mod breaker;
 mod kafka;
 mod telemetry;
 mod topic;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use breaker::Breaker;
 pub use kafka::{Kafka, Scalar};
 pub use telemetry::Telemetry;
 pub use topic::{AfterDeadLetter, DedupScope, NullKeys, OnConflict, OnGap, OnRewind, Order, Retry, Topic};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::DurationText;
+use super::{Breaker, DurationText};
 
 /// How the events of a topic are treated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +49,14 @@ pub struct Topic {
     /// When a failed event is tried again, and when it is given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// How long a handler may take, 10ms to 1d. Past it, it is stopped where it waits, which is a failed attempt; one that never waits can't
+    /// be stopped: it is reported as stuck, and its key waits for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "60s"))]
+    pub handler_timeout: Option<DurationText>,
+    /// When failures are taken for an outage of what the handler calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<Breaker>,
     /// Type names of errors that are never tried again, as `ValueError`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = []))]

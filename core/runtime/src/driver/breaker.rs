@@ -1,0 +1,54 @@
+//! What the log, the metrics and the ending of a run learn of a breaker.
+
+use std::time::Duration;
+
+use onceward_engine::{Alert, PolicyId};
+
+use super::Driver;
+use crate::Error;
+use crate::config::format_duration;
+
+impl Driver {
+    /// Tells of a breaker that opened, closed, or stayed open for too long.
+    pub(crate) fn breaker_alert(&mut self, alert: Alert) {
+        match alert {
+            Alert::BreakerOpened { policy, events, keys, millis } => {
+                let last = self.last_failure.take();
+                let (error_type, error) = last.map_or((String::new(), String::new()), |report| {
+                    (report.kind.clone(), crate::event::one_line(&report.message).to_string())
+                });
+                tracing::error!(target: "onceward", topic = %self.topic_of(policy), events, keys, %error_type, %error,
+                    "outage: nearly every event has failed for {}; only probes run until they succeed, nothing is given up meanwhile",
+                    shown(millis));
+                self.breaker(1);
+            }
+            Alert::BreakerClosed { policy, millis } => {
+                tracing::info!(target: "onceward", topic = %self.topic_of(policy), "the outage is over after {}: probes succeed", shown(millis));
+                self.breaker(-1);
+            }
+            Alert::BreakerStaysOpen { policy, millis } => {
+                let topic = self.topic_of(policy);
+                self.ending.fail(Error::Halted(format!(
+                    "topic {topic}: nearly every event has failed for {}, so the run can't reach the end. Nothing was given up because of \
+                     it. Look at what the handler calls, then start again; to wait longer, set breaker.limit",
+                    shown(millis)
+                )));
+            }
+            _ => {}
+        }
+    }
+
+    fn breaker(&mut self, change: i32) {
+        self.breakers_open = self.breakers_open.saturating_add_signed(change);
+        self.metrics.paused_by_breaker(self.breakers_open > 0);
+    }
+
+    /// The topic of a policy: they are numbered alike.
+    pub(crate) fn topic_of(&self, policy: PolicyId) -> &str {
+        self.topics.get(usize::from(policy.0)).map_or("", String::as_str)
+    }
+}
+
+fn shown(millis: u64) -> String {
+    format_duration(Duration::from_millis(millis))
+}
