@@ -53,6 +53,7 @@ fn mark(inbox: &mut SqliteInbox, facts: &Receiver<InboxFact>, from: u64, count: 
                     digest: Digest(1),
                     lane: u128::from(seed),
                     statements,
+                    publishes: None,
                 });
             }
             sent = (sent + GROUP).min(count);
@@ -139,6 +140,7 @@ fn paced(inbox: &mut SqliteInbox, facts: &Receiver<InboxFact>, from: u64, rate: 
                     digest: Digest(1),
                     lane: 0,
                     statements: Vec::new(),
+                    publishes: None,
                 });
             }
             inbox.flush();
@@ -186,6 +188,7 @@ fn row(inbox: &mut SqliteInbox, facts: &Receiver<InboxFact>, from: u64, count: u
                 digest: Digest(1),
                 lane: 0,
                 statements: Vec::new(),
+                publishes: None,
             });
             sent += 1;
         }

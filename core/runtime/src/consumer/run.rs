@@ -30,11 +30,11 @@ impl Consumer {
     }
 
     async fn start(self, until_end: bool, shutdown: impl Future<Output = ()> + Send) -> Result<Summary, Error> {
-        let Self { mut config, handlers, metrics, progress } = self;
+        let Self { mut config, handlers, metrics, progress, route } = self;
         let topics = subscribed(&mut config, &handlers)?;
         let settings = Settings::from_raw(&config)?;
         settings.check_subscribed(&topics)?;
-        let plan = Plan { settings, topics, until_end, metrics, progress };
+        let plan = Plan { settings, topics, until_end, metrics, progress, route };
         let (sender, receiver) = crossbeam_channel::unbounded();
         let stop = StopOnDrop(sender.clone());
         let (ended, end) = oneshot::channel();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 use onceward_engine::Engine;
+use tokio::sync::watch;
 
 use super::Registration;
 use crate::Error;
@@ -16,8 +17,12 @@ use crate::handler::{Fatal, Handler};
 use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox, SqliteSettings};
 use crate::kafka::{self, Source, SourceFact, SourceSettings};
 use crate::letter::{Producer, ProducerFact};
-use crate::publisher::{Publisher, Waiting};
+use crate::outbox::{Outlet, Relay, outlet};
+use crate::publisher::{Publisher, Route, Waiting};
 use crate::telemetry::Metrics;
+
+/// Bytes that may wait in the outbox. Past it consumption pauses; below half of it, it goes on.
+const OUTBOX_BYTES: u64 = 32 << 20;
 
 /// What a handler needs to become a runner.
 #[derive(Clone)]
@@ -45,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) metrics: Arc<Metrics>,
     /// Whether somebody watches.
     pub(crate) progress: bool,
+    /// Tells those who publish from outside of handlers where to.
+    pub(crate) route: watch::Sender<Route>,
 }
 
 impl Plan {
@@ -65,7 +72,12 @@ impl Plan {
         super::topics::check(settings, &self.topics)?;
         let mut inbox = open_inbox(settings, &sender)?;
         let keeps_effects = inbox.keeps_effects();
-        let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header);
+        let door = inbox.outbox();
+        let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header, door.is_some());
+        self.route.send_replace(match door {
+            Some(door) => Route::Outbox { door, correlation_header: settings.correlation_header.clone() },
+            None => Route::Direct(publisher.clone()),
+        });
         let done: Done = {
             let sender = sender.clone();
             Arc::new(move |completions| forward(&sender, Fact::Completed(completions)))
@@ -156,8 +168,17 @@ fn open_inbox(settings: &Settings, sender: &Sender<Fact>) -> Result<Box<dyn Inbo
     let sink: InboxSink = Arc::new(move |fact| forward(&sender, Fact::Inbox(fact)));
     Ok(match &settings.inbox {
         InboxPlace::Memory => Box::new(MemoryInbox::open(sink)),
-        InboxPlace::Sqlite(path) => Box::new(SqliteInbox::open(sqlite_settings(settings, path.clone()), sink)?),
+        InboxPlace::Sqlite(path) => {
+            Box::new(SqliteInbox::open_with(sqlite_settings(settings, path.clone()), sink, Some(relay(settings)?))?)
+        }
     })
+}
+
+/// Starts the relay of the outbox; what it is given waits in the outlet.
+fn relay(settings: &Settings) -> Result<Outlet, Error> {
+    let (outlet, inlet) = outlet(OUTBOX_BYTES);
+    Relay::start(kafka::producer_properties(&settings.brokers, &user_properties(settings)), inlet)?;
+    Ok(outlet)
 }
 
 fn sqlite_settings(settings: &Settings, path: PathBuf) -> SqliteSettings {
@@ -188,15 +209,16 @@ fn seed() -> u64 {
 
 fn say_guarantee(settings: &Settings, topics: &[String], keeps_effects: bool) {
     let effects = if keeps_effects {
-        "what it gives to event.effect commits with its mark, exactly once among the processes of this host"
+        "what it gives to event.effect commits with its mark, exactly once among the processes of this host; what it publishes commits with \
+         its mark too and is relayed afterwards, in order per key, so the next Onceward consumer sees it once"
     } else {
-        "the memory inbox forgets everything at exit: copies that arrive after a restart are handled again, and event.effect is refused"
+        "the memory inbox forgets everything at exit: copies that arrive after a restart are handled again, and event.effect is refused; what \
+         it publishes is acknowledged before the mark, so a crash in between publishes the same id again"
     };
     for topic in topics {
         tracing::info!(
             target: "onceward", %topic, group = %settings.group,
-            "guarantee: each event is delivered at least once and its copies are dropped; {effects}; what it publishes is acknowledged \
-             before the mark, so a crash in between publishes the same id again"
+            "guarantee: each event is delivered at least once and its copies are dropped; {effects}"
         );
     }
 }

@@ -129,6 +129,7 @@ fn mark(identity: Identity) -> Mark {
         digest: Digest(7),
         lane: 0,
         statements: Vec::new(),
+        publishes: None,
     }
 }
 

@@ -110,6 +110,7 @@ impl Rig {
             digest: Digest(number),
             lane: u128::from(number),
             statements: Vec::new(),
+            publishes: None,
         }
     }
 

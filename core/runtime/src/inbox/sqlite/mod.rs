@@ -12,6 +12,7 @@
 //! | `foreign` | what is remembered of the marks of other processes, and what is asked of the file |
 //! | `finder`, `small` | where an id is, given a snapshot of the file |
 //! | `compact` | folding, merging and expiring in bounded steps |
+//! | `outgoing` | what is published: rows that commit with marks, and who relays them |
 //! | `open`, `mount`, `fault` | which files are refused, and what SQLite's errors mean |
 
 mod alarm;
@@ -27,6 +28,7 @@ mod inspect;
 mod merge;
 mod mount;
 mod open;
+mod outgoing;
 mod positions;
 mod reader;
 mod schema;
@@ -36,5 +38,5 @@ mod small;
 mod writer;
 
 pub use handle::SqliteInbox;
-pub use inspect::{BucketReport, InboxReport, PositionReport, inspect};
+pub use inspect::{BucketReport, InboxReport, OutboxReport, PositionReport, inspect};
 pub use settings::SqliteSettings;

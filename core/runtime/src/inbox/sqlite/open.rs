@@ -25,6 +25,8 @@ pub(super) struct Store {
     pub(super) guard: Guard,
     /// `data_version` when we last saw foreign commits; `None` before the first look.
     pub(super) seen: Option<i64>,
+    /// `data_version` when every row of the outbox was last handed to the relay.
+    pub(super) relayed: Option<i64>,
 }
 
 impl Store {
@@ -82,7 +84,7 @@ fn raw(path: &Path, flags: OpenFlags) -> rusqlite::Result<Store> {
     conn.pragma_update(None, "cache_size", CACHE_KIB)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     let guard = Guard::install(&mut conn)?;
-    Ok(Store { conn, guard, seen: None })
+    Ok(Store { conn, guard, seen: None, relayed: None })
 }
 
 fn check_place(path: &Path, name: &str) -> Result<(), InboxError> {
@@ -130,6 +132,7 @@ fn prepare(conn: &Connection, path: &str) -> Result<(), InboxError> {
     // Another process may have made the tables between the look above and our turn to write.
     let made = match schema::found(conn) {
         Ok(None) => schema::create(conn),
+        Ok(Some(found)) if found < schema::VERSION => schema::upgrade(conn, found),
         Ok(Some(_)) => Ok(()),
         Err(error) => Err(error),
     };
