@@ -53,6 +53,10 @@ impl Publisher {
     pub async fn publish(&self, publish: Publish) -> Result<String, Error> {
         let mut route = self.0.clone();
         let route = route.wait_for(|route| !matches!(route, Route::NotYet)).await.map_err(|_| Error::Closed)?.clone();
+        // The consumer holds the other end for as long as it runs.
+        if self.0.has_changed().is_err() {
+            return Err(Error::Closed);
+        }
         match route {
             Route::NotYet => Err(Error::Closed),
             Route::Outbox { door, correlation_header } => {
