@@ -184,6 +184,7 @@ fn relay(settings: &Settings) -> Result<Outlet, Error> {
 fn sqlite_settings(settings: &Settings, path: PathBuf) -> SqliteSettings {
     let mut sqlite = SqliteSettings::new(path, settings.group.clone());
     sqlite.retention = settings.retention;
+    sqlite.migrations.clone_from(&settings.migrations);
     sqlite.setup_sql.clone_from(&settings.setup_sql);
     sqlite.group_wait = settings.group_commit.wait;
     sqlite.group_size = settings.group_commit.size;

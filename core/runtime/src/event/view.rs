@@ -222,7 +222,17 @@ impl Event {
     /// Deferred: nothing runs now. A failing statement is a failed attempt of this event. `?` is the placeholder on every store.
     /// Nothing is recorded after the handler has ended.
     pub fn effect(&self, sql: impl Into<Cow<'static, str>>, params: impl IntoParams) {
-        let statement = Statement { sql: sql.into(), params: params.into_params() };
+        self.with_statement(Statement { sql: sql.into(), params: params.into_params(), expect_rows: None });
+    }
+
+    /// As [`Event::effect`], and the statement must change exactly so many rows (or return them, if it changes none). Any other number is
+    /// a failed attempt of this event (`EffectFailed`), and nothing of it is kept: `UPDATE … WHERE version = ?` with one row expected is a
+    /// check and a write in one.
+    pub fn effect_expecting(&self, rows: u64, sql: impl Into<Cow<'static, str>>, params: impl IntoParams) {
+        self.with_statement(Statement { sql: sql.into(), params: params.into_params(), expect_rows: Some(rows) });
+    }
+
+    fn with_statement(&self, statement: Statement) {
         self.with_recorded(|recorded| recorded.statements.push(statement));
     }
 

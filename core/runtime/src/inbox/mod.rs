@@ -251,6 +251,14 @@ pub enum InboxError {
         /// What SQLite said.
         detail: String,
     },
+    /// A file of `migrations` can't run, or is not what it was.
+    #[error("{file}: {detail}")]
+    Migration {
+        /// The file.
+        file: String,
+        /// What is wrong and what to do.
+        detail: String,
+    },
     /// Anything else that SQLite or the file system said.
     #[error("{path}: {detail}")]
     Store {

@@ -13,6 +13,7 @@
 //! | `finder`, `small` | where an id is, given a snapshot of the file |
 //! | `compact` | folding, merging and expiring in bounded steps |
 //! | `outgoing` | what is published: rows that commit with marks, and who relays them |
+//! | `migrate` | which files of `migrations` run |
 //! | `open`, `mount`, `fault` | which files are refused, and what SQLite's errors mean |
 
 mod alarm;
@@ -26,6 +27,7 @@ mod group;
 mod handle;
 mod inspect;
 mod merge;
+mod migrate;
 mod mount;
 mod open;
 mod outgoing;

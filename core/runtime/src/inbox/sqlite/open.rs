@@ -8,6 +8,7 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::effects::Guard;
 use super::fault::{BUSY_TIMEOUT, at_open, words};
+use super::migrate::migrate;
 use super::mount::network_file_system;
 use super::schema;
 use super::settings::SqliteSettings;
@@ -40,7 +41,7 @@ impl Store {
     }
 }
 
-/// Checks the file, makes our tables if they are missing, and runs `setup_sql`. Answers which file it is.
+/// Checks the file, makes our tables if they are missing, and runs `migrations` and `setup_sql`. Answers which file it is.
 pub(super) fn first(settings: &SqliteSettings) -> Result<(Store, String), InboxError> {
     let path = settings.path.display().to_string();
     if rusqlite::version_number() < OLDEST_SQLITE {
@@ -49,6 +50,9 @@ pub(super) fn first(settings: &SqliteSettings) -> Result<(Store, String), InboxE
     check_place(&settings.path, &path)?;
     let store = connect(&settings.path)?;
     prepare(&store.conn, &path)?;
+    if let Some(folder) = &settings.migrations {
+        migrate(&store, folder, &path)?;
+    }
     for (index, sql) in settings.setup_sql.iter().enumerate() {
         let said = |error: &rusqlite::Error| InboxError::Setup { index, detail: words(error) };
         store.conn.execute_batch("BEGIN IMMEDIATE").map_err(|error| at_open(&path, &error))?;
