@@ -158,7 +158,7 @@ fn a_chain_of_two_services_killed_at_random_counts_each_flight_once_and_in_order
     assert!(differences.is_empty(), "{differences:?}; see {}", folder.display());
     assert_eq!(passed(), flights.len() as u64, "each was handled once by the first");
     let copies = every_flight_has_one_id(&kafka::read_all(&brokers, &target), &flights);
-    println!("{kills} kills, {cut} with events in the outbox; {copies} of {} events were sent twice and dropped", flights.len());
+    eprintln!("{kills} kills, {cut} with events in the outbox; {copies} of {} events were sent twice and dropped", flights.len());
     std::fs::remove_dir_all(&folder).unwrap();
     for topic in [source, target] {
         kafka::delete(&brokers, &topic);

@@ -14,6 +14,11 @@ use rdkafka::{ClientConfig, Statistics};
 use super::codec::Decoded;
 use crate::kafka::{context, sys};
 
+/// How long an event waits for company.
+const LINGER_MS: &str = "5";
+/// Delivery reports served at once.
+const REPORTS: usize = 64;
+
 /// What librdkafka said since the last look.
 #[derive(Default)]
 pub(super) struct Said {
@@ -77,6 +82,9 @@ impl Client {
         config.set("message.timeout.ms", "0");
         if alone {
             config.set("batch.num.messages", "1");
+        } else if config.get("linger.ms") == Some("0") {
+            // Nobody waits for these, and batches of a few records would cost the broker more than the records.
+            config.set("linger.ms", LINGER_MS);
         }
         let said = Arc::<Mutex<Said>>::default();
         let producer = config.create_with_context(Host(Arc::clone(&said)))?;
@@ -98,12 +106,17 @@ impl Client {
         sys::produce(self.producer.client().native_ptr(), &outgoing, event.headers(), token)
     }
 
-    /// Serves acknowledgements for so long.
-    pub(super) fn poll(&self, wait: Duration) {
-        self.producer.poll(wait);
-    }
-
+    /// What has been said by now. Each poll serves one report, of which a busy client has several.
     pub(super) fn take(&self) -> Said {
+        let mut heard = 0;
+        for _ in 0..REPORTS {
+            self.producer.poll(Duration::ZERO);
+            let said = self.said.lock().unwrap_or_else(PoisonError::into_inner).answers.len();
+            if said == heard {
+                break;
+            }
+            heard = said;
+        }
         std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -75,6 +75,12 @@ impl Outlet {
         self.load.bytes.load(Ordering::Relaxed) < self.most
     }
 
+    /// Whether the relay has enough to be busy for a while.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.load.bytes.load(Ordering::Relaxed) > self.most / 4
+    }
+
     /// Whether something is on its way that may still arrive.
     #[must_use]
     pub fn is_moving(&self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, TryRecvError};
+use crossbeam_channel::RecvTimeoutError;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::client::{Client, Said};
@@ -41,6 +41,8 @@ pub struct Relay {
     not_before: Instant,
     heard: Instant,
     down: bool,
+    /// There is more to do at once.
+    busy: bool,
     closed: bool,
 }
 
@@ -65,6 +67,7 @@ impl Relay {
             not_before: now,
             heard: now,
             down: false,
+            busy: false,
             closed: false,
         };
         let spawned = thread::Builder::new().name("onceward-relay".to_owned()).spawn(move || relay.run());
@@ -81,24 +84,21 @@ impl Relay {
         }
     }
 
-    /// Takes rows; waits for one if there is nothing else to do.
+    /// Takes rows; waits for one if there is nothing else to do. A client's own wait is counted in milliseconds and spins within the last.
     fn receive(&mut self) {
-        if self.rows.is_empty() {
-            match self.inlet.rows.recv_timeout(IDLE) {
-                Ok(row) => self.accept(row),
-                Err(RecvTimeoutError::Timeout) => return,
-                Err(RecvTimeoutError::Disconnected) => self.closed = true,
-            }
+        let wait = match () {
+            () if self.rows.is_empty() => IDLE,
+            () if self.busy => Duration::ZERO,
+            () if self.heard.elapsed() > IDLE => TURN.1,
+            () => TURN.0,
+        };
+        match self.inlet.rows.recv_timeout(wait) {
+            Ok(row) => self.accept(row),
+            Err(RecvTimeoutError::Timeout) => return,
+            Err(RecvTimeoutError::Disconnected) => self.closed = true,
         }
-        loop {
-            match self.inlet.rows.try_recv() {
-                Ok(row) => self.accept(row),
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => {
-                    self.closed = true;
-                    return;
-                }
-            }
+        while let Ok(row) = self.inlet.rows.try_recv() {
+            self.accept(row);
         }
     }
 
@@ -152,7 +152,7 @@ impl Relay {
                     self.unsent.pop_front();
                     self.away += 1;
                 }
-                Err(Code::QueueFull) => return,
+                Err(Code::QueueFull) => break,
                 Err(Code::Fatal) => return self.start_over(),
                 Err(code) => {
                     self.unsent.pop_front();
@@ -175,26 +175,13 @@ impl Relay {
     }
 
     fn serve(&mut self) {
-        if self.client.is_none() {
-            if !self.rows.is_empty() {
-                thread::sleep(TURN.1);
-            }
-            return;
-        }
-        let more = !self.unsent.is_empty() && self.away < WINDOW;
-        let wait = if more {
-            Duration::ZERO
-        } else if self.heard.elapsed() > IDLE {
-            TURN.1
-        } else {
-            TURN.0
-        };
         let mut fatal = false;
+        self.busy = !self.unsent.is_empty() && self.away < WINDOW && self.client.is_some();
         for careful in [false, true] {
             let Some(client) = (if careful { &self.careful } else { &self.client }) else { continue };
-            client.poll(if careful { Duration::ZERO } else { wait });
             let said = client.take();
             fatal |= said.fatal;
+            self.busy |= !said.answers.is_empty();
             self.hear(said, careful);
         }
         if fatal {

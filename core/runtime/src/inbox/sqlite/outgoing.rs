@@ -24,6 +24,8 @@ use crate::outbox::{Finished, Outlet, Post, Row};
 const LOOK: Duration = Duration::from_secs(1);
 /// While it relays: how often it is looked for rows of other processes.
 pub(super) const WATCH: Duration = Duration::from_millis(50);
+/// The longest that a group waits for a busy relay.
+const YIELD: Duration = Duration::from_millis(250);
 /// Rows read at once.
 const PAGE: i64 = 16;
 
@@ -91,6 +93,18 @@ impl Outgoing {
     /// Whether rows wait to be deleted, or posts to be written.
     pub(super) fn waits(&self) -> bool {
         !self.finished.is_empty() || !self.posts.is_empty()
+    }
+
+    /// Lets a busy relay catch up a little: marks that come later use up the credit, which slows consumption down gently, where pausing
+    /// would throw away what was fetched.
+    pub(super) fn give_way(&mut self) {
+        let until = Instant::now() + YIELD;
+        while let Some(outlet) = self.outlet.as_ref().filter(|outlet| self.lock.is_some() && outlet.is_busy()) {
+            match outlet.finished().recv_deadline(until) {
+                Ok(finished) => self.finished.push(finished),
+                Err(_) => return,
+            }
+        }
     }
 
     /// A row that the relay is done with.

@@ -94,6 +94,9 @@ impl Writer {
             match next {
                 Ok(first) => {
                     let group = self.gather(first, batches);
+                    if group.iter().any(|batch| batch.publishes) {
+                        self.outgoing.give_way();
+                    }
                     self.process(group)?;
                     self.keep_time()?;
                     self.relay()?;
