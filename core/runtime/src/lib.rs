@@ -26,7 +26,7 @@ pub mod wire;
 pub use consumer::{AutoOffsetReset, Builder, Consumer};
 pub use driver::Summary;
 pub use error::{Error, ErrorCode};
-pub use event::{DecodeError, Event, Failure, IntoParams, IntoValue, Publish, Report};
+pub use event::{DecodeError, Event, Failure, FromRow, FromValue, IntoParams, IntoValue, Publish, QueryError, Report};
 pub use handler::{Backoff, Handler, HandlerOptions};
 pub use publisher::OutsidePublisher as Publisher;
 pub use signal::shutdown_signal;

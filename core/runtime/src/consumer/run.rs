@@ -95,6 +95,10 @@ fn subscribed(config: &mut raw::Config, handlers: &[Registration]) -> Result<Vec
             }
         }
     }
+    if handlers.iter().any(|handler| handler.options.reads) && config.inbox.as_deref().is_some_and(|inbox| inbox.trim() == "memory") {
+        let message = "a handler reads, and the memory inbox has no tables; write inbox = \"sqlite:PATH\"".to_owned();
+        problems.push(Problem { path: "inbox".to_owned(), message });
+    }
     if topics.is_empty() {
         problems.push(Problem {
             path: "topics".to_owned(),

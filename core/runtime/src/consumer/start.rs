@@ -82,8 +82,12 @@ impl Plan {
             let sender = sender.clone();
             Arc::new(move |completions| forward(&sender, Fact::Completed(completions)))
         };
+        let mut reading: Vec<String> = Vec::new();
         let mut runners: Vec<Option<Arc<dyn Runner>>> = vec![None; self.topics.len()];
         for registration in registrations {
+            if registration.options.reads {
+                reading.extend(registration.topics.iter().cloned());
+            }
             let mut fatal = registration.options.fatal.clone();
             fatal.configured = registration.topics.iter().map(|topic| (topic.clone(), settings.rules(topic).fatal.clone())).collect();
             let parts = Parts { fatal, runtime: runtime.clone(), publisher: publisher.clone(), done: Arc::clone(&done), keeps_effects };
@@ -106,8 +110,17 @@ impl Plan {
             }
         };
         drop(sender);
+        let mut letters = Letters::new(settings, topics);
+        let mut engine = settings.engine_settings(&self.topics, seed(), self.until_end);
+        if let Some(queries) = inbox.queries() {
+            reading.iter().for_each(|topic| letters.reads(topic, &queries));
+        }
+        for (topic, policy) in self.topics.iter().zip(&mut engine.policies).filter(|(topic, _)| reading.contains(topic)) {
+            tracing::debug!(target: "onceward", %topic, "its handler reads: events are handed over one by one");
+            policy.run_length = 1;
+        }
         let driver = Driver {
-            engine: Engine::new(settings.engine_settings(&self.topics, seed(), self.until_end)),
+            engine: Engine::new(engine),
             facts: receiver,
             source,
             inbox,
@@ -115,7 +128,7 @@ impl Plan {
             answers: Vec::new(),
             chunks: runners.iter().map(|_| Chunk::default()).collect(),
             runners,
-            letters: Letters::new(settings, topics),
+            letters,
             metrics: self.metrics,
             clock: Clock::start(),
             drain: settings.drain_deadline,

@@ -4,6 +4,7 @@ pub(crate) mod correlation;
 mod failure;
 mod params;
 mod publish;
+mod rows;
 mod view;
 
 pub(crate) use correlation::one_line;
@@ -11,5 +12,6 @@ pub(crate) use failure::Verdict;
 pub use failure::{DecodeError, Failure, Report};
 pub use params::{IntoParams, IntoValue};
 pub use publish::Publish;
+pub use rows::{FromRow, FromValue, QueryError};
 pub use view::Event;
 pub(crate) use view::{Chunk, Place};

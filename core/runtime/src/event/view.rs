@@ -11,7 +11,8 @@ use super::correlation;
 use super::failure::DecodeError;
 use super::params::IntoParams;
 use super::publish::Publish;
-use crate::inbox::Statement;
+use super::rows::{FromRow, QueryError};
+use crate::inbox::{Queries, Statement};
 use crate::kafka::{Batch, Header, Identifier, Record};
 use crate::wire;
 
@@ -53,6 +54,8 @@ pub(crate) struct Place {
     pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
     pub(crate) identifier: Arc<Identifier>,
+    /// For handlers that declared that they read.
+    pub(crate) queries: Option<Queries>,
     /// Cleared when the partition is being given back or is gone: what was not started by then is not started any more.
     pub(crate) ours: AtomicBool,
     /// Set when the assignment is over: results count no more, so nothing is published for it either.
@@ -234,6 +237,22 @@ impl Event {
 
     fn with_statement(&self, statement: Statement) {
         self.with_recorded(|recorded| recorded.statements.push(statement));
+    }
+
+    /// Reads your tables in the inbox's file: `let rows: Vec<(String, i64)> = event.query("SELECT …", (key,))?`.
+    ///
+    /// It sees everything that was committed before this event was dispatched, so all effects of earlier events of its key; not what this
+    /// handler has recorded. Runs now and on this thread: keep it short. The handler must be registered with
+    /// [`HandlerOptions::reads`](crate::HandlerOptions::reads).
+    ///
+    /// # Errors
+    /// [`QueryError`] when SQLite refuses the statement, when it would write, or when a row is not what `T` expects.
+    pub fn query<T: FromRow>(&self, sql: &str, params: impl IntoParams) -> Result<Vec<T>, QueryError> {
+        let Some(queries) = &self.place().queries else {
+            return Err(QueryError("register this handler with on_with(topic, HandlerOptions::new().reads(), handler)".to_owned()));
+        };
+        let rows = queries.run(sql, &params.into_params()).map_err(QueryError)?;
+        rows.into_iter().map(T::from_row).collect()
     }
 
     /// Publishes an event when this handler succeeds; what a failed attempt published is discarded.

@@ -21,7 +21,7 @@ mod value;
 
 pub use clock::{Clock, SystemClock};
 pub use memory::MemoryInbox;
-pub use sqlite::{BucketReport, InboxReport, OutboxReport, PositionReport, SqliteInbox, SqliteSettings, inspect};
+pub use sqlite::{BucketReport, InboxReport, OutboxReport, PositionReport, Queries, SqliteInbox, SqliteSettings, inspect};
 pub use value::{Statement, Value};
 
 /// What an inbox knows an event by.
@@ -160,6 +160,11 @@ pub trait Inbox: Send {
 
     /// The way into the outbox, if this store has one: what is published commits with marks and is relayed afterwards.
     fn outbox(&self) -> Option<Door> {
+        None
+    }
+
+    /// Reading the user's tables, if this store has any.
+    fn queries(&self) -> Option<Queries> {
         None
     }
 

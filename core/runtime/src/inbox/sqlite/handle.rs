@@ -18,6 +18,7 @@ use super::finder::{Finder, Newcomers};
 use super::foreign::Foreign;
 use super::open;
 use super::outgoing::Outgoing;
+use super::query::Queries;
 use super::reader::Reader;
 use super::schema;
 use super::settings::SqliteSettings;
@@ -58,6 +59,7 @@ pub struct SqliteInbox {
     reader: Option<Sender<Vec<Ask>>>,
     stop: Option<Sender<()>>,
     closed: Receiver<bool>,
+    queries: Queries,
 }
 
 impl SqliteInbox {
@@ -90,6 +92,7 @@ impl SqliteInbox {
         let (to_writer, batches) = unbounded();
         let (to_reader, asks) = unbounded();
         let (closing, closed) = bounded(1);
+        let queries = Queries::new(settings.clone(), instance.clone());
         let reader = Reader {
             settings: settings.clone(),
             path: path.clone(),
@@ -154,6 +157,7 @@ impl SqliteInbox {
             reader: Some(to_reader),
             stop: Some(stop),
             closed,
+            queries,
         })
     }
 
@@ -319,6 +323,10 @@ impl Inbox for SqliteInbox {
 
     fn keeps_effects(&self) -> bool {
         true
+    }
+
+    fn queries(&self) -> Option<Queries> {
+        Some(self.queries.clone())
     }
 
     fn outbox(&self) -> Option<Door> {

@@ -32,6 +32,7 @@ mod mount;
 mod open;
 mod outgoing;
 mod positions;
+mod query;
 mod reader;
 mod schema;
 mod settings;
@@ -41,4 +42,5 @@ mod writer;
 
 pub use handle::SqliteInbox;
 pub use inspect::{BucketReport, InboxReport, OutboxReport, PositionReport, inspect};
+pub use query::Queries;
 pub use settings::SqliteSettings;
