@@ -1,7 +1,7 @@
 //! A chain of two services, both killed at random: flights, passed on through an outbox, end in the table that a sequential pass makes.
 //!
 //! `ONCEWARD_TEST_KILLS` and `ONCEWARD_TEST_SEED` (`cargo xtask faults`) decide how often and where.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 use std::collections::HashMap;
 use std::fs::File;
