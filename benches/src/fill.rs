@@ -36,6 +36,7 @@ pub(crate) fn inbox(path: &Path, count: u64) -> Outcome<()> {
             digest: Digest(0),
             lane: 0,
             statements: Vec::new(),
+            publishes: None,
         });
         if ordinal % 8_192 == 8_191 {
             inbox.flush();

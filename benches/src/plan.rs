@@ -63,6 +63,8 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     row("hand-written upsert, per 500, FULL", "hand", "bench-plain", 200_000, &[("HANDLER", "upsert"), ("SYNC", "FULL"), ("BATCH", "500")]),
     row("upsert by event.effect", "onceward", "bench-plain", 600_000, &[("HANDLER", "upsert")]),
+    row("no-op, SQLite inbox, 600,000 records", "onceward", "bench-plain", 600_000, &[]),
+    row("publish one event per event, outbox", "onceward", "bench-plain", 600_000, &[("HANDLER", "publish")]),
     row("5 ms handlers, 256 in flight", "onceward", "bench-plain", 300_000, &[("HANDLER", "sleep5")]),
     row(FEW_HELD, "onceward", "bench-plain", HELD.0, &[("HANDLER", "hold")]),
     row(MANY_HELD, "onceward", "bench-plain", HELD.1, &[("HANDLER", "hold")]),
@@ -84,5 +86,6 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { row: "no-op, SQLite inbox", base: "hand-written mark, per record, NORMAL", least: 10.0 },
     Target { row: "upsert by event.effect", base: "hand-written upsert, per record, NORMAL", least: 5.0 },
     Target { row: "upsert by event.effect", base: "hand-written upsert, per 500, FULL", least: 2.5 },
+    Target { row: "publish one event per event, outbox", base: "no-op, SQLite inbox, 600,000 records", least: 0.5 },
     Target { row: "1 % poison, 3 attempts 100 ms apart", base: "no-op, SQLite inbox", least: 0.5 },
 ];

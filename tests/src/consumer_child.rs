@@ -52,3 +52,25 @@ impl Orders {
         format!("sqlite:{}", Path::display(&self.inbox))
     }
 }
+
+/// One service of a chain (`tests/chain`, `chain_child`).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Link {
+    pub brokers: String,
+    pub group: String,
+    pub source: String,
+    /// Where events are passed on to; the last of the chain keeps the table instead.
+    pub target: Option<String>,
+    pub inbox: PathBuf,
+}
+
+impl Link {
+    pub const VARIABLE: &'static str = "ONCEWARD_TEST_LINK";
+
+    /// The link that this process was started as.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let text = std::env::var(Self::VARIABLE).expect("this program is started by tests/chain");
+        serde_json::from_str(&text).expect("the link is written by tests/chain")
+    }
+}

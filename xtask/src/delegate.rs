@@ -60,7 +60,8 @@ pub(crate) fn simulate(place: &Place, options: &Simulate) -> Outcome<ExitCode> {
 /// The campaign is an ordinary test that reads how hard to hit from its environment.
 pub(crate) fn faults(place: &Place, options: &Faults) -> Outcome<ExitCode> {
     let environment = kafka::environment(place, &kafka::start(place, kafka::SHARED, false)?)?;
-    let mut command = cargo(place, &["test", "--profile", "ci", "--package", "onceward-tests", "--test", "faults", "--"]);
+    let mut command =
+        cargo(place, &["test", "--profile", "ci", "--package", "onceward-tests", "--test", "faults", "--test", "chain", "--"]);
     command.envs(environment).env("ONCEWARD_TEST_KILLS", options.kills.to_string()).env("ONCEWARD_TEST_SEED", options.seed.to_string());
     finish(command.args(["--nocapture", "--test-threads", "1"]))
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use onceward::{AutoOffsetReset, Backoff, Consumer, Event, Failure, Metrics};
+use onceward::{AutoOffsetReset, Backoff, Consumer, Event, Failure, Metrics, Publish};
 use serde::Deserialize;
 
 use super::is_poison;
@@ -120,6 +120,14 @@ fn register(app: Consumer, notes: &Arc<Notes>) -> Consumer {
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 notes.handler_micros.fetch_add(u64::try_from(started.elapsed().as_micros()).unwrap_or(0), Ordering::Relaxed);
                 notes.handlers.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+        }),
+        "publish" => app.on(topic, move |event: Event| {
+            notes.first.get_or_init(Instant::now);
+            async move {
+                let copy = Publish::to(format!("{}.out", event.topic())).key(event.key().unwrap_or_default());
+                event.publish(copy.value(event.value().unwrap_or_default()));
                 Ok(())
             }
         }),

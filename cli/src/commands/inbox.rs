@@ -34,7 +34,7 @@ impl Serialize for Stats {
 
 impl Report for Stats {
     fn render(&self, to: &mut dyn Write) -> io::Result<()> {
-        let InboxReport { path, version, file_bytes, marks, segments, small_rows, buckets, groups, positions } = &self.0;
+        let InboxReport { path, version, file_bytes, marks, segments, small_rows, buckets, groups, positions, outbox } = &self.0;
         let groups = if groups.is_empty() { "-".to_owned() } else { groups.join(", ") };
         writeln!(to, "file       {} (version {version}, {})", visible(path), rounded(*file_bytes))?;
         writeln!(to, "marks      {marks} in {segments} segments and {small_rows} small rows")?;
@@ -56,6 +56,17 @@ impl Report for Stats {
                 table.row(&[&position.group, &position.topic, &numbers[0], &numbers[1], &numbers[2]]);
             }
             table.write(to)?;
+        }
+        if !outbox.is_empty() {
+            writeln!(to)?;
+            let mut table = Table::new(&["outbox of group", "pending", "refused", "oldest"]).right(&[1, 2]);
+            for waits in outbox {
+                table.row(&[&waits.group, &waits.pending.to_string(), &waits.refused.to_string(), &rfc3339(waits.oldest_ms)]);
+            }
+            table.write(to)?;
+            for (group, reason) in outbox.iter().flat_map(|waits| waits.reasons.iter().map(move |reason| (&waits.group, reason))) {
+                writeln!(to, "{}: {}", visible(group), visible(reason))?;
+            }
         }
         Ok(())
     }

@@ -118,9 +118,9 @@ fn an_inbox_is_looked_at_without_being_changed() {
     let before = std::fs::read(&file).unwrap();
     let answer = onceward(folder.path(), &["inbox", "stats", "--inbox", "sqlite:billing.db"], &[]);
     assert_eq!(answer.code, 0, "{}", answer.stderr);
-    assert!(answer.stdout.contains("billing.db (version 1") && answer.stdout.contains("marks      0 in 0 segments"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("billing.db (version 2") && answer.stdout.contains("marks      0 in 0 segments"), "{}", answer.stdout);
     let json = onceward(folder.path(), &["inbox", "stats", "--json", "--inbox", "sqlite:billing.db"], &[]);
     let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-    assert_eq!((&document["version"], &document["marks"]), (&1.into(), &0.into()));
+    assert_eq!((&document["version"], &document["marks"]), (&2.into(), &0.into()));
     assert_eq!(std::fs::read(&file).unwrap(), before);
 }

@@ -187,5 +187,6 @@ fn bit(dependency: Dependency) -> u8 {
     match dependency {
         Dependency::Inbox => 1,
         Dependency::Producer => 2,
+        Dependency::Outbox => 4,
     }
 }

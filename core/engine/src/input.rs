@@ -217,4 +217,6 @@ pub enum Dependency {
     Inbox,
     /// Dead letters or publishes are not acknowledged.
     Producer,
+    /// As much as may be waits to be published.
+    Outbox,
 }

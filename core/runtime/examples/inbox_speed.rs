@@ -35,15 +35,15 @@ fn mark(inbox: &mut SqliteInbox, facts: &Receiver<InboxFact>, from: u64, count: 
     while done < count {
         while sent < count && sent - done < 4 * GROUP {
             for seed in from + sent..from + (sent + GROUP).min(count) {
-                let statements = if effect {
-                    vec![Statement {
+                let statements =
+                    if effect {
+                        vec![Statement {
                         sql: "INSERT INTO balance VALUES (?, 1, ?) ON CONFLICT(k) DO UPDATE SET n = n + 1, total = total + excluded.total"
                             .into(),
-                        params: vec![Value::Integer((seed % 10_000) as i64), Value::Integer(5)],
-                    }]
-                } else {
-                    Vec::new()
-                };
+                        params: vec![Value::Integer((seed % 10_000) as i64), Value::Integer(5)], expect_rows: None }]
+                    } else {
+                        Vec::new()
+                    };
                 let identity = id(seed);
                 inbox.mark(Mark {
                     delivery: DELIVERY,
@@ -53,6 +53,7 @@ fn mark(inbox: &mut SqliteInbox, facts: &Receiver<InboxFact>, from: u64, count: 
                     digest: Digest(1),
                     lane: u128::from(seed),
                     statements,
+                    publishes: None,
                 });
             }
             sent = (sent + GROUP).min(count);
@@ -139,6 +140,7 @@ fn paced(inbox: &mut SqliteInbox, facts: &Receiver<InboxFact>, from: u64, rate: 
                     digest: Digest(1),
                     lane: 0,
                     statements: Vec::new(),
+                    publishes: None,
                 });
             }
             inbox.flush();
@@ -186,6 +188,7 @@ fn row(inbox: &mut SqliteInbox, facts: &Receiver<InboxFact>, from: u64, count: u
                 digest: Digest(1),
                 lane: 0,
                 statements: Vec::new(),
+                publishes: None,
             });
             sent += 1;
         }

@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use crate::event::{Chunk, Event, Failure, Item, Progress, Report, Verdict, one_line};
 use crate::handler::{Fatal, Handler};
-use crate::inbox::Statement;
+use crate::inbox::{Encoded, Statement};
 use crate::publisher::Publisher;
 
 /// How long one task polls handlers before it lets another worker take the rest.
@@ -39,8 +39,13 @@ pub(crate) struct Completion {
     /// Which run it was part of: statements of one run commit together.
     pub(crate) run: u64,
     pub(crate) statements: Vec<Statement>,
+    /// What commits with the mark and is relayed afterwards.
+    pub(crate) publishes: Option<Box<Encoded>>,
     pub(crate) failure: Option<Box<Report>>,
 }
+
+/// What commits with a mark.
+type Committed = (Vec<Statement>, Option<Box<Encoded>>);
 
 /// Where completions go.
 pub(crate) type Done = Arc<dyn Fn(Vec<Completion>) + Send + Sync>;
@@ -102,7 +107,14 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
                 if !item.progress.begin() {
                     continue;
                 }
-                chunk.ended(Completion { delivery: item.delivery, outcome: None, run: number, statements: Vec::new(), failure: None });
+                chunk.ended(Completion {
+                    delivery: item.delivery,
+                    outcome: None,
+                    run: number,
+                    statements: Vec::new(),
+                    publishes: None,
+                    failure: None,
+                });
                 continue;
             }
             if !item.progress.begin() {
@@ -171,7 +183,7 @@ fn overdue(item: &Item, run: u64) -> Completion {
         chain: String::new(),
     };
     let outcome = Some(Outcome::Retry { after: None });
-    Completion { delivery: item.delivery, outcome, run, statements: Vec::new(), failure: Some(Box::new(report)) }
+    Completion { delivery: item.delivery, outcome, run, statements: Vec::new(), publishes: None, failure: Some(Box::new(report)) }
 }
 
 impl<H: Handler> Executor<H> {
@@ -191,11 +203,12 @@ impl<H: Handler> Executor<H> {
         .instrument(span)
         .await;
         match result {
-            Ok(statements) => Completion {
+            Ok((statements, publishes)) => Completion {
                 delivery: item.delivery,
-                outcome: Some(Outcome::Done { effects: !statements.is_empty() }),
+                outcome: Some(Outcome::Done { effects: !statements.is_empty() || publishes.is_some() }),
                 run,
                 statements,
+                publishes,
                 failure: None,
             },
             Err(failure) => {
@@ -210,13 +223,13 @@ impl<H: Handler> Executor<H> {
                     }
                 };
                 let failure = Some(Box::new(failure.report));
-                Completion { delivery: item.delivery, outcome: Some(outcome), run, statements: Vec::new(), failure }
+                Completion { delivery: item.delivery, outcome: Some(outcome), run, statements: Vec::new(), publishes: None, failure }
             }
         }
     }
 
     /// What a successful handler recorded takes effect; what a failed one recorded is dropped.
-    async fn conclude(&self, chunk: &Arc<Chunk>, index: usize, result: Result<(), Failure>) -> Result<Vec<Statement>, Failure> {
+    async fn conclude(&self, chunk: &Arc<Chunk>, index: usize, result: Result<(), Failure>) -> Result<Committed, Failure> {
         let recorded = chunk.items[index].close();
         if let Err(failure) = result {
             tracing::debug!(target: "onceward", error_type = %failure.report.kind, error = %one_line(&failure.report.message), "attempt failed");
@@ -227,13 +240,14 @@ impl<H: Handler> Executor<H> {
                 "event.effect needs an inbox that commits it, and the memory inbox has none: use inbox = \"sqlite:FILE\"",
             ));
         }
+        let mut publishes = None;
         if !recorded.publishes.is_empty() {
             if chunk.place(&chunk.items[index]).is_over() {
                 return Err(Failure::retry("PartitionLost", "the partition went to another member, which handles this event".to_owned()));
             }
-            self.publisher.publish(&Event::new(Arc::clone(chunk), index), recorded.publishes).await?;
+            publishes = self.publisher.publish(&Event::new(Arc::clone(chunk), index), recorded.publishes).await?;
         }
-        Ok(recorded.statements)
+        Ok((recorded.statements, publishes))
     }
 }
 

@@ -83,6 +83,7 @@ impl Backoff {
 pub struct HandlerOptions {
     pub(crate) backoff: Option<Backoff>,
     pub(crate) fatal: Fatal,
+    pub(crate) reads: bool,
 }
 
 /// Says whether a failure is given up at once.
@@ -108,6 +109,14 @@ impl HandlerOptions {
     #[must_use]
     pub fn retry(mut self, backoff: Backoff) -> Self {
         self.backoff = Some(backoff);
+        self
+    }
+
+    /// The handler calls [`Event::query`](crate::Event::query). Its events are then handed over one by one: an event is dispatched when the
+    /// effects of those before it in its lane are committed, where others share a transaction. Needs an SQLite inbox.
+    #[must_use]
+    pub fn reads(mut self) -> Self {
+        self.reads = true;
         self
     }
 
@@ -150,6 +159,7 @@ impl std::fmt::Debug for HandlerOptions {
             .debug_struct("HandlerOptions")
             .field("backoff", &self.backoff)
             .field("fatal", &self.fatal.names)
+            .field("reads", &self.reads)
             .field("is_fatal", &self.fatal.predicate.is_some())
             .finish()
     }

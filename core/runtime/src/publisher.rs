@@ -1,4 +1,7 @@
-//! What handlers publish: ids derived, headers added, acknowledged before the mark.
+//! What handlers publish: ids derived, headers added. Then it goes into the outbox, to be committed with the mark; or, with an inbox that
+//! has none, to the broker, acknowledged before the mark.
+
+mod outside;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +11,11 @@ use tokio::sync::oneshot;
 
 use crate::event::{Event, Failure, Publish, correlation};
 use crate::letter::{HeaderBytes, Producer, PublishRequest};
+use crate::outbox::{Encoded, Encoder};
 use crate::wire;
+
+pub use outside::Publisher as OutsidePublisher;
+pub(crate) use outside::Route;
 
 /// Sends what handlers publish and waits until all in-sync replicas have it.
 #[derive(Clone)]
@@ -16,6 +23,7 @@ pub(crate) struct Publisher {
     producer: Arc<Producer>,
     waiting: Arc<Waiting>,
     correlation_header: Arc<str>,
+    outbox: bool,
 }
 
 /// Who waits for which acknowledgement.
@@ -44,28 +52,38 @@ impl Waiting {
 }
 
 impl Publisher {
-    pub(crate) fn new(producer: Arc<Producer>, waiting: Arc<Waiting>, correlation_header: &str) -> Self {
-        Self { producer, waiting, correlation_header: correlation_header.into() }
+    pub(crate) fn new(producer: Arc<Producer>, waiting: Arc<Waiting>, correlation_header: &str, outbox: bool) -> Self {
+        Self { producer, waiting, correlation_header: correlation_header.into(), outbox }
     }
 
-    /// Publishes what one attempt recorded, one after the other's acknowledgement: the producer retries each record by itself, so two
-    /// under way at once could swap places. The outbox will relay them without this wait.
-    pub(crate) async fn publish(&self, event: &Event, publishes: Vec<Publish>) -> Result<(), Failure> {
+    /// What one attempt recorded: encoded, to be committed with the mark; or published here and now, and then there is nothing to commit.
+    pub(crate) async fn publish(&self, event: &Event, publishes: Vec<Publish>) -> Result<Option<Box<Encoded>>, Failure> {
+        if self.outbox {
+            let mut encoder = Encoder::default();
+            for (ordinal, publish) in publishes.into_iter().enumerate() {
+                let request = self.request(event, ordinal, publish);
+                encoder.push(&request.topic, request.key.as_deref(), request.value.as_deref(), &request.headers);
+            }
+            return Ok(Some(Box::new(encoder.done())));
+        }
+        // One after the other's acknowledgement: the producer retries each record by itself, so two under way could swap places.
         for (ordinal, publish) in publishes.into_iter().enumerate() {
             let topic = publish.topic.clone();
-            let (token, acknowledged) = self.waiting.register();
-            self.producer.publish(self.request(event, token, ordinal, publish));
-            let failed = |why: &str| Failure::retry("PublishFailed", format!("publishing to {topic}: {why}"));
-            match acknowledged.await {
-                Ok(Ok(())) => {}
-                Ok(Err(why)) => return Err(failed(&why)),
-                Err(_) => return Err(failed("the producer was closed")),
-            }
+            let sent = self.send(self.request(event, ordinal, publish)).await;
+            sent.map_err(|why| Failure::retry("PublishFailed", format!("publishing to {topic}: {why}")))?;
         }
-        Ok(())
+        Ok(None)
     }
 
-    fn request(&self, event: &Event, token: u64, ordinal: usize, publish: Publish) -> PublishRequest {
+    /// To the broker, until it is acknowledged.
+    async fn send(&self, mut request: PublishRequest) -> Result<(), String> {
+        let (token, acknowledged) = self.waiting.register();
+        request.token = token;
+        self.producer.publish(request);
+        acknowledged.await.unwrap_or_else(|_| Err("the producer was closed".to_owned()))
+    }
+
+    fn request(&self, event: &Event, ordinal: usize, publish: Publish) -> PublishRequest {
         let (place, causation, flow) = (event.place(), event.id(), event.correlation_id());
         let id = publish.id.clone().unwrap_or_else(|| derived_id(place.group.as_ref(), &place.topic, &causation, &publish, ordinal));
         let salt = format!("{}/{ordinal}", publish.topic);
@@ -75,7 +93,7 @@ impl Publisher {
         let others = publish.headers.into_iter().filter(|(name, _)| ours.iter().all(|(taken, _)| taken != name));
         let mut headers: Vec<HeaderBytes> = others.map(|(name, value)| (name.into_bytes(), Some(value))).collect();
         headers.extend(ours.iter().map(|(name, value)| (name.as_bytes().to_vec(), Some(value.as_bytes().to_vec()))));
-        PublishRequest { token, topic: publish.topic, key: publish.key, value: publish.value, headers, timestamp: None }
+        PublishRequest { token: 0, topic: publish.topic, key: publish.key, value: publish.value, headers, timestamp: None }
     }
 }
 

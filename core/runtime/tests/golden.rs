@@ -173,6 +173,8 @@ async fn publishes_and_metrics_are_the_same_in_every_release() {
         "in_flight_bytes",
         "inbox_marks",
         "lag_records",
+        "outbox_oldest_seconds",
+        "outbox_pending",
         "partitions",
         "partitions_halted",
         "partitions_paused",

@@ -10,6 +10,8 @@ mod effects;
 mod faults;
 #[path = "inbox/files.rs"]
 mod files;
+#[path = "inbox/migrations.rs"]
+mod migrations;
 #[path = "inbox/rig.rs"]
 mod rig;
 #[path = "inbox/sharing.rs"]

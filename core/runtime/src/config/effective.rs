@@ -15,6 +15,7 @@ pub(super) fn effective(settings: &Settings) -> Config {
             kafka::OffsetReset::Latest => OffsetReset::Latest,
             kafka::OffsetReset::Error => OffsetReset::Error,
         }),
+        migrations: settings.migrations.as_ref().map(|folder| folder.display().to_string()),
         setup_sql: Some(settings.setup_sql.clone()),
         concurrency: Some(settings.concurrency),
         credit: Some(Credit { records: Some(settings.credit.records), bytes: Some(settings.credit.bytes.into()) }),

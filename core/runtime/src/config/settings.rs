@@ -24,6 +24,8 @@ pub struct Settings {
     pub inbox: InboxPlace,
     /// Where to start without a committed offset.
     pub auto_offset_reset: OffsetReset,
+    /// A folder of files that each run once on the inbox's database.
+    pub migrations: Option<PathBuf>,
     /// Statements that run once on the inbox's database, in order.
     pub setup_sql: Vec<String>,
     /// Handlers in flight.

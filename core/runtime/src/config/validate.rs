@@ -44,6 +44,7 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
         ),
         inbox: inbox(&mut check, config),
         auto_offset_reset: reset(&mut check, config.auto_offset_reset),
+        migrations: config.migrations.as_ref().map(std::path::PathBuf::from),
         setup_sql: config.setup_sql.clone().unwrap_or_default(),
         concurrency: 64,
         credit: Credit { records: 10_000, bytes: 64 << 20 },
@@ -65,6 +66,9 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
         telemetry: telemetry(&mut check, config.telemetry.as_ref()),
         kafka: kafka(&mut check, &config.kafka),
     };
+    if settings.migrations.as_ref().is_some_and(|folder| folder.as_os_str().is_empty()) {
+        check.refuse("migrations", "is empty; name a folder, or remove it");
+    }
     for (number, statement) in settings.setup_sql.iter().enumerate().filter(|(_, statement)| statement.trim().is_empty()) {
         check.refuse(index("setup_sql", number), format!("{statement:?} is no statement; remove it"));
     }
@@ -110,6 +114,9 @@ fn together(check: &mut Check, config: &Config, settings: &Settings) {
     }
     if settings.inbox == InboxPlace::Memory && config.inbox.is_some() && !settings.setup_sql.is_empty() {
         check.refuse("setup_sql", "the memory inbox has no database to run it on; write inbox = \"sqlite:PATH\", or remove setup_sql");
+    }
+    if settings.inbox == InboxPlace::Memory && config.inbox.is_some() && settings.migrations.is_some() {
+        check.refuse("migrations", "the memory inbox has no database to run them on; write inbox = \"sqlite:PATH\", or remove migrations");
     }
     let limit = settings.kafka.0.get("max.poll.interval.ms").and_then(|value| value.parse().ok()).unwrap_or(300_000);
     if millis(settings.drain_deadline) >= limit && check.fine("drain_deadline") {

@@ -55,6 +55,13 @@ impl Builder {
         self
     }
 
+    /// A folder of SQL files that each run once on the inbox's database, in the order of their names, before `setup_sql`. Default none.
+    #[must_use]
+    pub fn migrations(mut self, folder: impl Into<String>) -> Self {
+        self.config.migrations = Some(folder.into());
+        self
+    }
+
     /// Handlers that may run at once. Default 64.
     #[must_use]
     pub fn concurrency(mut self, concurrency: u32) -> Self {

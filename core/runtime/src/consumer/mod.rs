@@ -9,9 +9,12 @@ pub use builder::{AutoOffsetReset, Builder};
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::Error;
 use crate::config::{Loader, Settings, raw};
 use crate::handler::{Handler, HandlerOptions};
+use crate::publisher::{OutsidePublisher as Publisher, Route};
 use crate::telemetry::Metrics;
 
 /// A consumer: handlers for topics, in one group.
@@ -48,6 +51,7 @@ pub struct Consumer {
     handlers: Vec<Registration>,
     metrics: Arc<Metrics>,
     progress: bool,
+    route: watch::Sender<Route>,
 }
 
 /// One handler, before it knows its runtime.
@@ -79,7 +83,7 @@ impl Consumer {
     /// [`Error::Config`] with every problem at once.
     pub fn from_config(config: raw::Config) -> Result<Self, Error> {
         Settings::from_raw(&config)?;
-        Ok(Self { config, handlers: Vec::new(), metrics: Arc::default(), progress: false })
+        Ok(Self { config, handlers: Vec::new(), metrics: Arc::default(), progress: false, route: watch::Sender::new(Route::NotYet) })
     }
 
     /// Handles the events of a topic.
@@ -114,6 +118,12 @@ impl Consumer {
     pub fn progress(mut self, show: bool) -> Self {
         self.progress = show;
         self
+    }
+
+    /// A handle to publish with from outside of handlers, while this consumer runs.
+    #[must_use]
+    pub fn publisher(&self) -> Publisher {
+        Publisher::new(self.route.subscribe())
     }
 
     /// The consumer's numbers, to be read while it runs.

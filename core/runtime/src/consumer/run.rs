@@ -30,11 +30,11 @@ impl Consumer {
     }
 
     async fn start(self, until_end: bool, shutdown: impl Future<Output = ()> + Send) -> Result<Summary, Error> {
-        let Self { mut config, handlers, metrics, progress } = self;
+        let Self { mut config, handlers, metrics, progress, route } = self;
         let topics = subscribed(&mut config, &handlers)?;
         let settings = Settings::from_raw(&config)?;
         settings.check_subscribed(&topics)?;
-        let plan = Plan { settings, topics, until_end, metrics, progress };
+        let plan = Plan { settings, topics, until_end, metrics, progress, route };
         let (sender, receiver) = crossbeam_channel::unbounded();
         let stop = StopOnDrop(sender.clone());
         let (ended, end) = oneshot::channel();
@@ -94,6 +94,10 @@ fn subscribed(config: &mut raw::Config, handlers: &[Registration]) -> Result<Vec
                 config.topics.entry(topic.clone()).or_default().retry = Some(backoff.0.clone());
             }
         }
+    }
+    if handlers.iter().any(|handler| handler.options.reads) && config.inbox.as_deref().is_some_and(|inbox| inbox.trim() == "memory") {
+        let message = "a handler reads, and the memory inbox has no tables; write inbox = \"sqlite:PATH\"".to_owned();
+        problems.push(Problem { path: "inbox".to_owned(), message });
     }
     if topics.is_empty() {
         problems.push(Problem {

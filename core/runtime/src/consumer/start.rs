@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 use onceward_engine::Engine;
+use tokio::sync::watch;
 
 use super::Registration;
 use crate::Error;
@@ -16,8 +17,12 @@ use crate::handler::{Fatal, Handler};
 use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox, SqliteSettings};
 use crate::kafka::{self, Source, SourceFact, SourceSettings};
 use crate::letter::{Producer, ProducerFact};
-use crate::publisher::{Publisher, Waiting};
+use crate::outbox::{Outlet, Relay, outlet};
+use crate::publisher::{Publisher, Route, Waiting};
 use crate::telemetry::{Health, Listener, Metrics};
+
+/// Bytes that may wait in the outbox. Past it consumption pauses; below half of it, it goes on.
+const OUTBOX_BYTES: u64 = 32 << 20;
 
 /// What a handler needs to become a runner.
 #[derive(Clone)]
@@ -45,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) metrics: Arc<Metrics>,
     /// Whether somebody watches.
     pub(crate) progress: bool,
+    /// Tells those who publish from outside of handlers where to.
+    pub(crate) route: watch::Sender<Route>,
 }
 
 impl Plan {
@@ -66,15 +73,24 @@ impl Plan {
         super::topics::check(settings, &self.topics, &client)?;
         let waiting = Arc::new(Waiting::default());
         let producer = Arc::new(Producer::start(&client, producer_sink(&sender, &waiting))?);
-        let mut inbox = open_inbox(settings, &sender)?;
+        let mut inbox = open_inbox(settings, &client, &sender)?;
         let keeps_effects = inbox.keeps_effects();
-        let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header);
+        let door = inbox.outbox();
+        let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header, door.is_some());
+        self.route.send_replace(match door {
+            Some(door) => Route::Outbox { door, correlation_header: settings.correlation_header.clone() },
+            None => Route::Direct(publisher.clone()),
+        });
         let done: Done = {
             let sender = sender.clone();
             Arc::new(move |completions| forward(&sender, Fact::Completed(completions)))
         };
+        let mut reading: Vec<String> = Vec::new();
         let mut runners: Vec<Option<Arc<dyn Runner>>> = vec![None; self.topics.len()];
         for registration in registrations {
+            if registration.options.reads {
+                reading.extend(registration.topics.iter().cloned());
+            }
             let mut fatal = registration.options.fatal.clone();
             fatal.configured = registration.topics.iter().map(|topic| (topic.clone(), settings.rules(topic).fatal.clone())).collect();
             let parts = Parts { fatal, runtime: runtime.clone(), publisher: publisher.clone(), done: Arc::clone(&done), keeps_effects };
@@ -97,8 +113,17 @@ impl Plan {
             }
         };
         drop(sender);
+        let mut letters = Letters::new(settings, topics);
+        let mut engine = settings.engine_settings(&self.topics, seed(), self.until_end);
+        if let Some(queries) = inbox.queries() {
+            reading.iter().for_each(|topic| letters.reads(topic, &queries));
+        }
+        for (topic, policy) in self.topics.iter().zip(&mut engine.policies).filter(|(topic, _)| reading.contains(topic)) {
+            tracing::debug!(target: "onceward", %topic, "its handler reads: events are handed over one by one");
+            policy.run_length = 1;
+        }
         let driver = Driver {
-            engine: Engine::new(settings.engine_settings(&self.topics, seed(), self.until_end)),
+            engine: Engine::new(engine),
             facts: receiver,
             source,
             inbox,
@@ -106,7 +131,7 @@ impl Plan {
             answers: Vec::new(),
             chunks: runners.iter().map(|_| Chunk::default()).collect(),
             runners,
-            letters: Letters::new(settings, topics),
+            letters,
             metrics: self.metrics,
             health: Arc::clone(&health),
             clock: Clock::start(),
@@ -178,18 +203,26 @@ fn producer_sink(sender: &Sender<Fact>, waiting: &Arc<Waiting>) -> Box<dyn Fn(Pr
     })
 }
 
-fn open_inbox(settings: &Settings, sender: &Sender<Fact>) -> Result<Box<dyn Inbox>, Error> {
+fn open_inbox(settings: &Settings, client: &[(String, String)], sender: &Sender<Fact>) -> Result<Box<dyn Inbox>, Error> {
     let sender = sender.clone();
     let sink: InboxSink = Arc::new(move |fact| forward(&sender, Fact::Inbox(fact)));
     Ok(match &settings.inbox {
         InboxPlace::Memory => Box::new(MemoryInbox::open(sink)),
-        InboxPlace::Sqlite(path) => Box::new(SqliteInbox::open(sqlite_settings(settings, path.clone()), sink)?),
+        InboxPlace::Sqlite(path) => Box::new(SqliteInbox::open_with(sqlite_settings(settings, path.clone()), sink, Some(relay(client)?))?),
     })
+}
+
+/// Starts the relay of the outbox; what it is given waits in the outlet.
+fn relay(client: &[(String, String)]) -> Result<Outlet, Error> {
+    let (outlet, inlet) = outlet(OUTBOX_BYTES);
+    Relay::start(client.to_vec(), inlet)?;
+    Ok(outlet)
 }
 
 fn sqlite_settings(settings: &Settings, path: PathBuf) -> SqliteSettings {
     let mut sqlite = SqliteSettings::new(path, settings.group.clone());
     sqlite.retention = settings.retention;
+    sqlite.migrations.clone_from(&settings.migrations);
     sqlite.setup_sql.clone_from(&settings.setup_sql);
     sqlite.group_wait = settings.group_commit.wait;
     sqlite.group_size = settings.group_commit.size;
@@ -205,15 +238,16 @@ fn seed() -> u64 {
 
 fn say_guarantee(settings: &Settings, topics: &[String], keeps_effects: bool) {
     let effects = if keeps_effects {
-        "what it gives to event.effect commits with its mark, exactly once among the processes of this host"
+        "what it gives to event.effect commits with its mark, exactly once among the processes of this host; what it publishes commits with \
+         its mark too and is relayed afterwards, in order per key, so the next Onceward consumer sees it once"
     } else {
-        "the memory inbox forgets everything at exit: copies that arrive after a restart are handled again, and event.effect is refused"
+        "the memory inbox forgets everything at exit: copies that arrive after a restart are handled again, and event.effect is refused; what \
+         it publishes is acknowledged before the mark, so a crash in between publishes the same id again"
     };
     for topic in topics {
         tracing::info!(
             target: "onceward", %topic, group = %settings.group,
-            "guarantee: each event is delivered at least once and its copies are dropped; {effects}; what it publishes is acknowledged \
-             before the mark, so a crash in between publishes the same id again"
+            "guarantee: each event is delivered at least once and its copies are dropped; {effects}"
         );
     }
 }

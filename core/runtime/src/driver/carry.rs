@@ -74,6 +74,7 @@ impl Driver {
         for &delivery in deliveries {
             let Some(payload) = self.payloads.get_mut(delivery) else { continue };
             let statements = std::mem::take(&mut payload.statements);
+            let publishes = payload.publishes.take();
             let run = payload.run;
             let mark = Mark {
                 delivery,
@@ -83,6 +84,7 @@ impl Driver {
                 digest: payload.digest,
                 lane: u128::from(run),
                 statements,
+                publishes,
             };
             self.inbox.mark(mark);
         }

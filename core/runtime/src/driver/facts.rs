@@ -140,6 +140,7 @@ impl Driver {
             }
             payload.run = completion.run;
             payload.statements = completion.statements;
+            payload.publishes = completion.publishes;
             if completion.failure.is_some() {
                 payload.failure = completion.failure;
             }
@@ -191,6 +192,15 @@ impl Driver {
                 tracing::info!(target: "onceward", "the inbox can write again");
                 self.metrics.paused(Dependency::Inbox, false);
                 self.engine.handle(now, Input::Up { dependency: Dependency::Inbox });
+            }
+            InboxFact::OutboxFull { events } => {
+                tracing::debug!(target: "onceward", events, "the outbox is full; consumption pauses until the relay has caught up");
+                self.metrics.paused(Dependency::Outbox, true);
+                self.engine.handle(now, Input::Down { dependency: Dependency::Outbox });
+            }
+            InboxFact::OutboxRoom => {
+                self.metrics.paused(Dependency::Outbox, false);
+                self.engine.handle(now, Input::Up { dependency: Dependency::Outbox });
             }
             InboxFact::Broken(error) => self.ending.fail(error.into()),
         }

@@ -8,7 +8,7 @@ use onceward_engine as engine;
 use super::Driver;
 use crate::config::Settings;
 use crate::event::{Place, Report, correlation, one_line};
-use crate::inbox::PartitionName;
+use crate::inbox::{PartitionName, Queries};
 use crate::kafka::{Identifier, TopicSettings};
 use crate::letter::{Cause, LetterRequest, dead_letter_topic, fingerprint};
 
@@ -22,6 +22,7 @@ struct Topic {
     name: Arc<str>,
     identifier: Arc<Identifier>,
     letters: Arc<str>,
+    queries: Option<Queries>,
 }
 
 impl Letters {
@@ -32,10 +33,17 @@ impl Letters {
             .map(|topic| {
                 let letters = dead_letter_topic(&settings.dead_letter.topic, &topic.name, &settings.group);
                 let identifier = Arc::new(Identifier::new(&settings.group, &topic));
-                (topic.name.clone(), Topic { name: topic.name.into(), identifier, letters: letters.into() })
+                (topic.name.clone(), Topic { name: topic.name.into(), identifier, letters: letters.into(), queries: None })
             })
             .collect();
         Self { group, topics }
+    }
+
+    /// Lets handlers of this topic read.
+    pub(crate) fn reads(&mut self, topic: &str, queries: &Queries) {
+        if let Some(topic) = self.topics.get_mut(topic) {
+            topic.queries = Some(queries.clone());
+        }
     }
 
     /// A partition's names, for one assignment. `None` for a topic that was not subscribed.
@@ -46,6 +54,7 @@ impl Letters {
             topic: Arc::clone(&topic.name),
             partition: name.number,
             identifier: Arc::clone(&topic.identifier),
+            queries: topic.queries.clone(),
             ours: true.into(),
             over: false.into(),
         }))

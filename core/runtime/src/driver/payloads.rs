@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use onceward_engine::{DeliveryId, Digest, Epoch, Fetched, PartitionId, PolicyId, Reason, Slots};
 
 use crate::event::Report;
-use crate::inbox::{Identity, Statement};
+use crate::inbox::{Encoded, Identity, Statement};
 use crate::kafka::{Batch, Record};
 
 /// One delivery's payload.
@@ -26,6 +26,8 @@ pub(crate) struct Payload {
     pub(crate) run: u64,
     /// Statements of a handled delivery, until they are given to the inbox.
     pub(crate) statements: Vec<Statement>,
+    /// And what it publishes.
+    pub(crate) publishes: Option<Box<Encoded>>,
     /// The last failure, for the letter.
     pub(crate) failure: Option<Box<Report>>,
     /// Why it was given up, once it was.
@@ -115,6 +117,7 @@ impl Payloads {
             chunk: 0,
             run: 0,
             statements: Vec::new(),
+            publishes: None,
             failure: None,
             reason: None,
         };

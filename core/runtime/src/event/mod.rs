@@ -5,6 +5,7 @@ mod failure;
 mod params;
 mod progress;
 mod publish;
+mod rows;
 mod view;
 
 pub(crate) use correlation::one_line;
@@ -13,5 +14,6 @@ pub use failure::{DecodeError, Failure, Report};
 pub use params::{IntoParams, IntoValue};
 pub(crate) use progress::{Cancelled, Progress};
 pub use publish::Publish;
+pub use rows::{FromRow, FromValue, QueryError};
 pub use view::Event;
 pub(crate) use view::{Chunk, Item, Place};

@@ -12,8 +12,9 @@ use super::failure::DecodeError;
 use super::params::IntoParams;
 use super::progress::{Cancelled, Progress};
 use super::publish::Publish;
+use super::rows::{FromRow, QueryError};
 use crate::executor::Completion;
-use crate::inbox::Statement;
+use crate::inbox::{Queries, Statement};
 use crate::kafka::{Batch, Header, Identifier, Record};
 use crate::wire;
 
@@ -60,6 +61,8 @@ pub(crate) struct Place {
     pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
     pub(crate) identifier: Arc<Identifier>,
+    /// For handlers that declared that they read.
+    pub(crate) queries: Option<Queries>,
     /// Cleared when the partition is being given back or is gone: what was not started by then is not started any more.
     pub(crate) ours: AtomicBool,
     /// Set when the assignment is over: results count no more, so nothing is published for it either.
@@ -252,8 +255,34 @@ impl Event {
     /// Deferred: nothing runs now. A failing statement is a failed attempt of this event. `?` is the placeholder on every store.
     /// Nothing is recorded after the handler has ended.
     pub fn effect(&self, sql: impl Into<Cow<'static, str>>, params: impl IntoParams) {
-        let statement = Statement { sql: sql.into(), params: params.into_params() };
+        self.with_statement(Statement { sql: sql.into(), params: params.into_params(), expect_rows: None });
+    }
+
+    /// As [`Event::effect`], and the statement must change exactly so many rows (or return them, if it changes none). Any other number is
+    /// a failed attempt of this event (`EffectFailed`), and nothing of it is kept: `UPDATE … WHERE version = ?` with one row expected is a
+    /// check and a write in one.
+    pub fn effect_expecting(&self, rows: u64, sql: impl Into<Cow<'static, str>>, params: impl IntoParams) {
+        self.with_statement(Statement { sql: sql.into(), params: params.into_params(), expect_rows: Some(rows) });
+    }
+
+    fn with_statement(&self, statement: Statement) {
         self.with_recorded(|recorded| recorded.statements.push(statement));
+    }
+
+    /// Reads your tables in the inbox's file: `let rows: Vec<(String, i64)> = event.query("SELECT …", (key,))?`.
+    ///
+    /// It sees everything that was committed before this event was dispatched, so all effects of earlier events of its key; not what this
+    /// handler has recorded. Runs now and on this thread: keep it short. The handler must be registered with
+    /// [`HandlerOptions::reads`](crate::HandlerOptions::reads).
+    ///
+    /// # Errors
+    /// [`QueryError`] when SQLite refuses the statement, when it would write, or when a row is not what `T` expects.
+    pub fn query<T: FromRow>(&self, sql: &str, params: impl IntoParams) -> Result<Vec<T>, QueryError> {
+        let Some(queries) = &self.place().queries else {
+            return Err(QueryError("register this handler with on_with(topic, HandlerOptions::new().reads(), handler)".to_owned()));
+        };
+        let rows = queries.run(sql, &params.into_params()).map_err(QueryError)?;
+        rows.into_iter().map(T::from_row).collect()
     }
 
     /// Publishes an event when this handler succeeds; what a failed attempt published is discarded.

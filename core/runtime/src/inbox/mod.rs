@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use onceward_engine::{DeliveryId, Digest, Epoch, EventHash, MarkResult, Offset, PartitionId};
 
+pub use crate::outbox::{Door, Encoded};
+
 mod clock;
 mod filter;
 mod fresh;
@@ -19,7 +21,7 @@ mod value;
 
 pub use clock::{Clock, SystemClock};
 pub use memory::MemoryInbox;
-pub use sqlite::{BucketReport, InboxReport, PositionReport, SqliteInbox, SqliteSettings, inspect};
+pub use sqlite::{BucketReport, InboxReport, OutboxReport, PositionReport, Queries, SqliteInbox, SqliteSettings, inspect};
 pub use value::{Statement, Value};
 
 /// What an inbox knows an event by.
@@ -75,6 +77,8 @@ pub struct Mark {
     pub lane: u128,
     /// Its recorded statements, in order. Empty for most.
     pub statements: Vec<Statement>,
+    /// What it publishes through the outbox.
+    pub publishes: Option<Box<Encoded>>,
 }
 
 /// What a store reports.
@@ -104,6 +108,13 @@ pub enum InboxFact {
     },
     /// It can again.
     Up,
+    /// More waits in the outbox than may: nothing new should be handled.
+    OutboxFull {
+        /// How many events.
+        events: u64,
+    },
+    /// There is room again.
+    OutboxRoom,
     /// It never will: the file is damaged, or is not what it was.
     Broken(InboxError),
 }
@@ -147,6 +158,16 @@ pub trait Inbox: Send {
     /// Whether statements can commit with marks.
     fn keeps_effects(&self) -> bool;
 
+    /// The way into the outbox, if this store has one: what is published commits with marks and is relayed afterwards.
+    fn outbox(&self) -> Option<Door> {
+        None
+    }
+
+    /// Reading the user's tables, if this store has any.
+    fn queries(&self) -> Option<Queries> {
+        None
+    }
+
     /// Numbers for metrics, `inbox stats` and tests.
     fn stats(&self) -> InboxStats;
 
@@ -174,6 +195,10 @@ pub struct InboxStats {
     pub commit_micros: u64,
     /// The wall clock jumped by more than an hour: nothing expires until it is back or the process starts again.
     pub expiry_suspended: bool,
+    /// Events in the outbox that are not acknowledged, those of other processes as of the last second.
+    pub outbox_pending: u64,
+    /// When the oldest of them was written, in milliseconds since 1970; 0: there is none.
+    pub outbox_oldest_ms: i64,
 }
 
 /// Why an inbox can't be used.
@@ -229,6 +254,14 @@ pub enum InboxError {
         /// Which one.
         index: usize,
         /// What SQLite said.
+        detail: String,
+    },
+    /// A file of `migrations` can't run, or is not what it was.
+    #[error("{file}: {detail}")]
+    Migration {
+        /// The file.
+        file: String,
+        /// What is wrong and what to do.
         detail: String,
     },
     /// Anything else that SQLite or the file system said.

@@ -9,6 +9,8 @@ pub struct Statement {
     pub sql: Cow<'static, str>,
     /// The parameters, in order.
     pub params: Vec<Value>,
+    /// How many rows it must change, or return if it changes none; otherwise it has failed. `None`: any number.
+    pub expect_rows: Option<u64>,
 }
 
 /// A parameter of a statement.

@@ -20,8 +20,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer about topic ids holds: a topic may be deleted and made again between two assignments.
 const FRESH: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
-/// The time that stands for the log's end when offsets are asked for by time.
-const LATEST: i64 = -1;
 
 /// A topic and a partition number.
 pub(super) type Place = (Arc<str>, i32);
@@ -142,8 +140,11 @@ impl Asking {
                 Some(())
             }
             Question::Wake { places } => {
-                let answer = pause::offsets(places.iter().map(|place| (place, LATEST)))
-                    .and_then(|list| self.consumer.offsets_for_times(list, Duration::from_secs(1)));
+                let mut list = pause::list(places.iter());
+                let answer = list
+                    // As a time: the newest.
+                    .set_all_offsets(Offset::End)
+                    .and_then(|()| self.consumer.offsets_for_times(list, Duration::from_secs(1)));
                 if let Err(error) = answer {
                     tracing::debug!(%error, "waking the fetch of resumed partitions");
                 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use onceward_engine::{Dependency, Fate, Reason, Snapshot};
 use prometheus_client::encoding::text::encode;
@@ -27,6 +28,7 @@ pub struct Metrics {
     paused_by_inbox: AtomicBool,
     paused_by_producer: AtomicBool,
     paused_by_breaker: AtomicBool,
+    paused_by_outbox: AtomicBool,
     abandoned: AtomicU64,
     failed_attempts: AtomicU64,
     identity_conflicts: AtomicU64,
@@ -44,6 +46,9 @@ pub struct Metrics {
     inbox_commits: AtomicU64,
     inbox_reads: AtomicU64,
     inbox_commit_micros: AtomicU64,
+    outbox_pending: AtomicI64,
+    /// When the oldest was written, in milliseconds since 1970.
+    outbox_oldest: AtomicI64,
 }
 
 impl Metrics {
@@ -91,6 +96,7 @@ impl Metrics {
         match dependency {
             Dependency::Inbox => &self.paused_by_inbox,
             Dependency::Producer => &self.paused_by_producer,
+            Dependency::Outbox => &self.paused_by_outbox,
         }
     }
 
@@ -116,6 +122,8 @@ impl Metrics {
         set(&self.partitions, u64::from(snapshot.partitions));
         set(&self.halted, u64::from(snapshot.halted));
         set(&self.inbox_marks, inbox.marks);
+        set(&self.outbox_pending, inbox.outbox_pending);
+        self.outbox_oldest.store(inbox.outbox_oldest_ms, Ordering::Relaxed);
         self.inbox_commits.store(inbox.commits, Ordering::Relaxed);
         self.inbox_reads.store(inbox.reads, Ordering::Relaxed);
         self.inbox_commit_micros.store(inbox.commit_micros, Ordering::Relaxed);
@@ -170,7 +178,7 @@ impl Metrics {
         }
         registry.register("dead_letters", "Events in the dead-letter topic", letters);
         let paused: Family<Labels, Gauge> = Family::default();
-        for (reason, dependency) in [("inbox", Dependency::Inbox), ("producer", Dependency::Producer)] {
+        for (reason, dependency) in [("inbox", Dependency::Inbox), ("producer", Dependency::Producer), ("outbox", Dependency::Outbox)] {
             let value = self.pause(dependency).load(Ordering::Relaxed);
             paused.get_or_create(&vec![("reason", reason.to_owned())]).set(i64::from(value));
         }
@@ -191,6 +199,7 @@ impl Metrics {
             ("partitions_paused", "Partitions that are not fetched from for now", &self.partitions_paused),
             ("partitions_halted", "Partitions halted by an alert", &self.halted),
             ("inbox_marks", "Ids marked and not expired", &self.inbox_marks),
+            ("outbox_pending", "Events published by handlers that are not acknowledged yet", &self.outbox_pending),
         ];
         for (name, help, value) in gauges {
             registry.register(name, help, ConstGauge::new(value.load(Ordering::Relaxed)));
@@ -199,6 +208,8 @@ impl Metrics {
         registry.register_with_unit("in_flight", "Bytes of records in memory", Unit::Bytes, bytes);
         let seconds = micros_to_seconds(self.inbox_commit_micros.load(Ordering::Relaxed));
         registry.register_with_unit("inbox_write", "Time spent in transactions of the inbox", Unit::Seconds, ConstCounter::new(seconds));
+        let oldest = ConstGauge::new(age_seconds(self.outbox_oldest.load(Ordering::Relaxed)));
+        registry.register_with_unit("outbox_oldest", "Age of the oldest event in the outbox", Unit::Seconds, oldest);
         let mut text = String::new();
         // Writing into a string fails for nobody; an empty answer would show it.
         if encode(&mut text, &registry).is_err() {
@@ -214,6 +225,13 @@ type Labels = Vec<(&'static str, String)>;
 #[allow(clippy::cast_precision_loss, reason = "a sum of microseconds needs no more than 53 bits")]
 fn micros_to_seconds(micros: u64) -> f64 {
     micros as f64 / 1e6
+}
+
+/// How old something is that was written then; 0: there is nothing.
+#[allow(clippy::cast_precision_loss, reason = "an age in milliseconds needs no more than 53 bits")]
+fn age_seconds(written: i64) -> f64 {
+    let age = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+    if written == 0 { 0.0 } else { age.saturating_sub(written).max(0) as f64 / 1e3 }
 }
 
 /// One writer: a plain load and store would do, and this is as cheap.

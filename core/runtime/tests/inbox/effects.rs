@@ -24,7 +24,11 @@ fn keys(path: &Path) -> Vec<i64> {
 }
 
 fn put(key: i64) -> Statement {
-    Statement { sql: "INSERT INTO t VALUES (?, ?)".into(), params: vec![Value::Integer(key), Value::Text("x".to_owned())] }
+    Statement {
+        sql: "INSERT INTO t VALUES (?, ?)".into(),
+        params: vec![Value::Integer(key), Value::Text("x".to_owned())],
+        expect_rows: None,
+    }
 }
 
 fn with(rig: &mut Rig, seed: u64, lane: u32, statements: Vec<Statement>) -> Mark {
@@ -175,8 +179,10 @@ fn a_duplicate_does_not_run_its_statements_and_returned_rows_are_fine() {
 fn error_texts_never_hold_parameters() {
     let folder = tempdir().unwrap();
     let mut rig = open(&folder.path().join("inbox.db"));
-    let secret = Statement { sql: "INSERT INTO t VALUES (?, 'x')".into(), params: vec![Value::Text("hunter2".to_owned())] };
-    let many = Statement { sql: "INSERT INTO t VALUES (1, 'x')".into(), params: vec![Value::Text("hunter2".to_owned())] };
+    let secret =
+        Statement { sql: "INSERT INTO t VALUES (?, 'x')".into(), params: vec![Value::Text("hunter2".to_owned())], expect_rows: None };
+    let many =
+        Statement { sql: "INSERT INTO t VALUES (1, 'x')".into(), params: vec![Value::Text("hunter2".to_owned())], expect_rows: None };
     let marks = vec![with(&mut rig, 1, 1, vec![secret]), with(&mut rig, 2, 2, vec![many])];
     for marked in decide(&mut rig, marks) {
         assert_eq!(marked.result, FAILED);
@@ -192,4 +198,30 @@ fn a_setup_statement_that_fails_is_named() {
     settings.setup_sql = vec!["CREATE TABLE a(x)".to_owned(), "CREATE TABL b(x)".to_owned()];
     let error = Rig::try_sqlite(settings).err().unwrap().to_string();
     assert!(error.contains("setup_sql[1]") && error.contains("syntax error"), "{error}");
+}
+
+#[test]
+fn a_wrong_number_of_rows_fails_its_event_alone() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("inbox.db");
+    let mut rig = open(&path);
+    let expecting = |rows: u64, sql: &'static str| vec![Statement { sql: sql.into(), params: Vec::new(), expect_rows: Some(rows) }];
+    let marks = vec![
+        with(&mut rig, 1, 1, expecting(2, "INSERT INTO t VALUES (1, 'a'), (2, 'a')")),
+        with(&mut rig, 2, 2, expecting(1, "UPDATE t SET v = 'b' WHERE k = 99")),
+        with(&mut rig, 3, 3, expecting(1, "UPDATE t SET v = 'c'")),
+        with(&mut rig, 4, 4, expecting(0, "DELETE FROM t WHERE k = 99")),
+        with(&mut rig, 5, 5, expecting(1, "SELECT k FROM t WHERE k = 1")),
+        with(&mut rig, 6, 6, expecting(1, "INSERT INTO t VALUES (6, 'a') RETURNING k")),
+        with(&mut rig, 7, 7, expecting(1, "CREATE TABLE late(k)")),
+    ];
+    let decided = decide(&mut rig, marks);
+    let failed: Vec<bool> = decided.iter().map(|marked| marked.result == FAILED).collect();
+    assert_eq!(failed, [false, true, true, false, false, false, true]);
+    let error = decided[2].error.clone().unwrap();
+    assert!(error.contains("expected to change or return 1 rows; it was 2"), "{error}");
+    rig.close();
+    assert_eq!(keys(&path), [1, 2, 6]);
+    let values: i64 = Connection::open(&path).unwrap().query_row("SELECT COUNT(*) FROM t WHERE v = 'a'", [], |row| row.get(0)).unwrap();
+    assert_eq!(values, 3, "what a failed event changed was rolled back");
 }

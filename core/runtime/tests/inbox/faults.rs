@@ -24,7 +24,8 @@ fn a_full_disk_pauses_and_goes_on_with_nothing_lost() {
     limit.store(14, Ordering::SeqCst);
     let mut marks: Vec<_> = (10..20_000).map(|seed| rig.prepare(id(seed), 7)).collect();
     // A statement that finds the disk full did not fail: its event is none the worse.
-    marks[0].statements = vec![Statement { sql: "INSERT INTO t VALUES (zeroblob(?))".into(), params: vec![Value::Integer(100_000)] }];
+    marks[0].statements =
+        vec![Statement { sql: "INSERT INTO t VALUES (zeroblob(?))".into(), params: vec![Value::Integer(100_000)], expect_rows: None }];
     let count = marks.len();
     marks.into_iter().for_each(|mark| rig.inbox.mark(mark));
     rig.inbox.flush();
@@ -129,6 +130,7 @@ fn mark(identity: Identity) -> Mark {
         digest: Digest(7),
         lane: 0,
         statements: Vec::new(),
+        publishes: None,
     }
 }
 

@@ -67,7 +67,7 @@ pub(crate) fn name(topic_id: u8) -> PartitionName {
 }
 
 pub(crate) fn sql(text: &'static str) -> Vec<Statement> {
-    vec![Statement { sql: text.into(), params: Vec::new() }]
+    vec![Statement { sql: text.into(), params: Vec::new(), expect_rows: None }]
 }
 
 pub(crate) fn settings(path: &Path) -> SqliteSettings {
@@ -110,6 +110,7 @@ impl Rig {
             digest: Digest(number),
             lane: u128::from(number),
             statements: Vec::new(),
+            publishes: None,
         }
     }
 

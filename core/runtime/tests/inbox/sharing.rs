@@ -187,7 +187,7 @@ fn member_marks_everything() {
             .map(|&seed| {
                 let mut mark = rig.prepare(id(seed), member as u32);
                 let params = vec![Value::Integer(seed as i64), Value::Integer(member as i64)];
-                mark.statements = vec![Statement { sql: "INSERT INTO handled VALUES (?, ?)".into(), params }];
+                mark.statements = vec![Statement { sql: "INSERT INTO handled VALUES (?, ?)".into(), params, expect_rows: None }];
                 mark
             })
             .collect();
@@ -231,8 +231,11 @@ fn member_marks_until_killed() {
         let marks: Vec<_> = (seed..seed + size)
             .map(|seed| {
                 let mut mark = rig.prepare(id(seed), 7);
-                mark.statements =
-                    vec![Statement { sql: "INSERT INTO handled VALUES (?, 0)".into(), params: vec![Value::Integer(seed as i64)] }];
+                mark.statements = vec![Statement {
+                    sql: "INSERT INTO handled VALUES (?, 0)".into(),
+                    params: vec![Value::Integer(seed as i64)],
+                    expect_rows: None,
+                }];
                 mark
             })
             .collect();

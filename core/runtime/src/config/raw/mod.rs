@@ -36,6 +36,10 @@ pub struct Config {
     /// `earliest` may handle years of history, `latest` skips what came before, `error` refuses the partition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_offset_reset: Option<OffsetReset>,
+    /// A folder of SQL files (`*.sql`) for the inbox's database. At start, before `setup_sql`, each that has not run yet runs once, in the
+    /// order of names and in a transaction of its own. A file that has run must stay as it was. Not set: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migrations: Option<String>,
     /// SQL statements that run once on the inbox's database before the first event, in order, as `CREATE TABLE IF NOT EXISTS …`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = []))]

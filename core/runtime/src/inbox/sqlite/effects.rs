@@ -96,6 +96,7 @@ pub(super) fn run(conn: &Connection, guard: &Guard, statements: &[Statement]) ->
 enum Refusal {
     Sqlite(rusqlite::Error),
     Parameters { wanted: usize, given: usize },
+    Rows { wanted: u64, found: u64 },
 }
 
 impl From<rusqlite::Error> for Refusal {
@@ -107,13 +108,14 @@ impl From<rusqlite::Error> for Refusal {
 fn one(conn: &Connection, statement: &Statement) -> Result<(), Refusal> {
     if mentions_ours(&statement.sql) {
         // Never through the cache: a text equal to one of ours would find it prepared, and the guard would not be asked.
-        execute(&mut conn.prepare(&statement.sql)?, &statement.params)
+        execute(conn, &mut conn.prepare(&statement.sql)?, statement)
     } else {
-        execute(&mut *conn.prepare_cached(&statement.sql)?, &statement.params)
+        execute(conn, &mut *conn.prepare_cached(&statement.sql)?, statement)
     }
 }
 
-fn execute(prepared: &mut Prepared<'_>, params: &[Value]) -> Result<(), Refusal> {
+fn execute(conn: &Connection, prepared: &mut Prepared<'_>, statement: &Statement) -> Result<(), Refusal> {
+    let params = &statement.params;
     let wanted = prepared.parameter_count();
     if wanted != params.len() {
         return Err(Refusal::Parameters { wanted, given: params.len() });
@@ -121,13 +123,20 @@ fn execute(prepared: &mut Prepared<'_>, params: &[Value]) -> Result<(), Refusal>
     for (index, value) in params.iter().enumerate() {
         prepared.raw_bind_parameter(index.saturating_add(1), value)?;
     }
+    let before = if statement.expect_rows.is_some() { conn.total_changes() } else { 0 };
+    let mut returned = 0_u64;
     if prepared.column_count() == 0 {
         prepared.raw_execute()?;
     } else {
         let mut rows = prepared.raw_query();
-        while rows.next()?.is_some() {}
+        while rows.next()?.is_some() {
+            returned += 1;
+        }
     }
-    Ok(())
+    let Some(wanted) = statement.expect_rows else { return Ok(()) };
+    // What SQLite calls changes stays what it was when a statement changes nothing.
+    let found = if conn.total_changes() == before { returned } else { conn.changes() };
+    if found == wanted { Ok(()) } else { Err(Refusal::Rows { wanted, found }) }
 }
 
 fn mentions_ours(sql: &str) -> bool {
@@ -138,6 +147,10 @@ fn stopped(sql: &str, refusal: Refusal) -> Stopped {
     match refusal {
         Refusal::Parameters { wanted, given } => {
             let text = format!("`{sql}` has {wanted} placeholders and was given {given} parameters");
+            Stopped::Event(Failure { constraint: false, text })
+        }
+        Refusal::Rows { wanted, found } => {
+            let text = format!("`{sql}` was expected to change or return {wanted} rows; it was {found}");
             Stopped::Event(Failure { constraint: false, text })
         }
         Refusal::Sqlite(error) if is_the_stores(&error) => Stopped::Store(error),

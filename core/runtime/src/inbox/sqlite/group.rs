@@ -70,6 +70,11 @@ impl<'a> Items<'a> {
         self.batches().iter().any(|batch| !batch.marks.is_empty() && so(batch))
     }
 
+    /// Whether any of them publishes.
+    pub(super) fn publishes(self) -> bool {
+        self.any_batch(|batch| batch.publishes) || matches!(self, Self::One(item) if item.queued.mark.publishes.is_some())
+    }
+
     pub(super) fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -163,6 +168,7 @@ impl Writer {
         let released = self.shared.released();
         store.begin().map_err(|error| fault(&error))?;
         self.see(store).map_err(|error| fault(&error))?;
+        self.outgoing.see(store);
         let mut verdicts = self.sort_out(&store.conn, items, &released).map_err(|error| fault(&error))?;
         match run_effects(store, items, &mut verdicts, plan) {
             Ok(true) => {}
@@ -186,7 +192,7 @@ impl Writer {
             }
         }
         let nothing = !verdicts.iter().any(|verdict| matches!(verdict, Verdict::Write));
-        if nothing && !(tidy && self.positions.values().any(|kept| kept.dirty)) {
+        if nothing && !self.outgoing.posted() && !(tidy && (self.outgoing.waits() || self.positions.values().any(|kept| kept.dirty))) {
             return Ok(Ended::Decided(verdicts));
         }
         for (&partition, kept) in self.positions.iter().filter(|(_, kept)| kept.dirty) {
@@ -196,6 +202,7 @@ impl Writer {
         let now = self.time.look(self.settings.clock.as_ref());
         let bucket = self.time.bucket(now).max(self.bucket);
         let written = self.write(&store.conn, &marks, &places, bucket, now).map_err(|error| fault(&error))?;
+        let sent = self.outgoing.write(&store.conn, &self.settings.group, items, &verdicts, now).map_err(|error| fault(&error))?;
         match store.commit() {
             Ok(()) => {}
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
@@ -205,6 +212,7 @@ impl Writer {
             Err(error) => return Err(fault(&error)),
         }
         self.committed(items, &marks, places, bucket, written);
+        self.outgoing.committed(sent, &self.shared);
         self.buffers.marks = marks;
         Ok(Ended::Decided(verdicts))
     }

@@ -17,6 +17,8 @@ use super::fault::at_open;
 use super::finder::{Finder, Newcomers};
 use super::foreign::Foreign;
 use super::open;
+use super::outgoing::Outgoing;
+use super::query::Queries;
 use super::reader::Reader;
 use super::schema;
 use super::settings::SqliteSettings;
@@ -28,6 +30,7 @@ use crate::inbox::fresh::Fresh;
 use crate::inbox::place::{Held, Place};
 use crate::inbox::recent::{IdHasher, Recent, RecentMark};
 use crate::inbox::{Identity, Inbox, InboxError, InboxSink, InboxStats, LookUp, Mark, PartitionName};
+use crate::outbox::{Door, Outlet};
 
 /// Ids kept exactly, with their digests, and about what that takes.
 const RECENT: usize = 65_536;
@@ -51,10 +54,12 @@ pub struct SqliteInbox {
     number: u64,
     batch: Batch,
     asked: Vec<Ask>,
-    writer: Option<Sender<Batch>>,
+    /// Held here alone: dropping it ends the writer.
+    writer: Option<Arc<Sender<Batch>>>,
     reader: Option<Sender<Vec<Ask>>>,
     stop: Option<Sender<()>>,
     closed: Receiver<bool>,
+    queries: Queries,
 }
 
 impl SqliteInbox {
@@ -63,6 +68,14 @@ impl SqliteInbox {
     /// # Errors
     /// [`InboxError`] names what is wrong with the file or its place, and the cure.
     pub fn open(settings: SqliteSettings, sink: InboxSink) -> Result<Self, InboxError> {
+        Self::open_with(settings, sink, None)
+    }
+
+    /// The same, with a relay for what handlers publish; without one it stays in the file.
+    ///
+    /// # Errors
+    /// As [`SqliteInbox::open`].
+    pub fn open_with(settings: SqliteSettings, sink: InboxSink, outlet: Option<Outlet>) -> Result<Self, InboxError> {
         let path = settings.path.display().to_string();
         let said = |error: &rusqlite::Error| at_open(&path, error);
         let (mut store, instance) = open::first(&settings)?;
@@ -79,6 +92,7 @@ impl SqliteInbox {
         let (to_writer, batches) = unbounded();
         let (to_reader, asks) = unbounded();
         let (closing, closed) = bounded(1);
+        let queries = Queries::new(settings.clone(), instance.clone());
         let reader = Reader {
             settings: settings.clone(),
             path: path.clone(),
@@ -101,6 +115,7 @@ impl SqliteInbox {
             buffers: Buffers::default(),
             foreign: Foreign::new(settings.foreign_ids),
             compactor: Compactor::default(),
+            outgoing: Outgoing::new(&settings, outlet),
             stop: stopped,
             asks: to_reader.clone(),
             settings,
@@ -138,10 +153,11 @@ impl SqliteInbox {
             number: 0,
             batch: Batch::default(),
             asked: Vec::new(),
-            writer: Some(to_writer),
+            writer: Some(Arc::new(to_writer)),
             reader: Some(to_reader),
             stop: Some(stop),
             closed,
+            queries,
         })
     }
 
@@ -269,6 +285,7 @@ impl Inbox for SqliteInbox {
         };
         self.batch.checks += usize::from(check);
         self.batch.effects |= !mark.statements.is_empty();
+        self.batch.publishes |= mark.publishes.is_some();
         self.batch.marks.push(QueuedMark { mark, number, check });
     }
 
@@ -308,6 +325,20 @@ impl Inbox for SqliteInbox {
         true
     }
 
+    fn queries(&self) -> Option<Queries> {
+        Some(self.queries.clone())
+    }
+
+    fn outbox(&self) -> Option<Door> {
+        let writer = Arc::downgrade(self.writer.as_ref()?);
+        Some(Door::new(move |post| {
+            if let Some(writer) = writer.upgrade() {
+                // A writer that is gone drops the post, which tells whoever waits.
+                drop(writer.send(Batch { posts: vec![post], ..Batch::default() }));
+            }
+        }))
+    }
+
     fn stats(&self) -> InboxStats {
         let counters = &self.shared.counters;
         InboxStats {
@@ -320,6 +351,8 @@ impl Inbox for SqliteInbox {
             reads: counters.reads.load(Ordering::Relaxed),
             commit_micros: counters.commit_micros.load(Ordering::Relaxed),
             expiry_suspended: counters.suspended.load(Ordering::Relaxed),
+            outbox_pending: counters.outbox_pending.load(Ordering::Relaxed),
+            outbox_oldest_ms: counters.outbox_oldest.load(Ordering::Relaxed),
         }
     }
 
@@ -327,6 +360,8 @@ impl Inbox for SqliteInbox {
         self.flush();
         let began = Instant::now();
         let Some(writer) = self.writer.take() else { return Ok(()) };
+        // Some of the time is left for the last transaction.
+        self.shared.relay_for(began + deadline.mul_f32(0.8));
         drop(writer);
         self.reader = None;
         let written = self.closed.recv_timeout(deadline.saturating_sub(began.elapsed())).unwrap_or(false);

@@ -32,6 +32,8 @@ pub struct InboxReport {
     pub groups: Vec<String>,
     /// Positions, by group, topic and partition.
     pub positions: Vec<PositionReport>,
+    /// What waits in the outbox, by group; groups without anything are left out.
+    pub outbox: Vec<OutboxReport>,
 }
 
 /// A bucket of time.
@@ -41,6 +43,23 @@ pub struct BucketReport {
     pub until_ms: i64,
     /// Marks in it.
     pub marks: u64,
+}
+
+/// What a group has published and the broker has not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct OutboxReport {
+    /// The group.
+    pub group: String,
+    /// Events that wait.
+    pub pending: u64,
+    /// Bytes of their rows.
+    pub bytes: u64,
+    /// When the oldest was written, in milliseconds since 1970.
+    pub oldest_ms: i64,
+    /// Those of them that the broker refuses, with those that wait behind them.
+    pub refused: u64,
+    /// What the broker said, each once, at most ten.
+    pub reasons: Vec<String>,
 }
 
 /// What is remembered of a partition.
@@ -89,6 +108,7 @@ pub fn inspect(path: &Path) -> Result<InboxReport, InboxError> {
             buckets: Vec::new(),
             groups: Vec::new(),
             positions: Vec::new(),
+            outbox: Vec::new(),
         },
     )
     .map_err(said)
@@ -123,6 +143,31 @@ fn read(conn: &Connection, mut report: InboxReport) -> rusqlite::Result<InboxRep
         .collect::<rusqlite::Result<_>>()?;
     report.groups = report.positions.iter().map(|position| position.group.clone()).collect();
     report.groups.dedup();
+    // A file of version 1 has no outbox.
+    if report.version >= 2 {
+        report.outbox = outbox(conn)?;
+    }
     conn.execute_batch("COMMIT")?;
     Ok(report)
+}
+
+fn outbox(conn: &Connection) -> rusqlite::Result<Vec<OutboxReport>> {
+    let number = |row: &rusqlite::Row<'_>, column: usize| row.get::<_, i64>(column).map(|value| u64::try_from(value).unwrap_or(0));
+    let mut reports: Vec<OutboxReport> = conn
+        .prepare(
+            "SELECT consumer_group, SUM(events), SUM(length(records)), MIN(written), SUM(CASE WHEN refused IS NULL THEN 0 ELSE events END)
+             FROM onceward_outbox GROUP BY 1 ORDER BY 1",
+        )?
+        .query_map([], |row| {
+            let (pending, bytes, refused) = (number(row, 1)?, number(row, 2)?, number(row, 4)?);
+            Ok(OutboxReport { group: row.get(0)?, pending, bytes, oldest_ms: row.get(3)?, refused, reasons: Vec::new() })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    for report in &mut reports {
+        report.reasons = conn
+            .prepare("SELECT DISTINCT refused FROM onceward_outbox WHERE consumer_group = ?1 AND refused IS NOT NULL ORDER BY 1 LIMIT 10")?
+            .query_map([&report.group], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+    }
+    Ok(reports)
 }

@@ -12,6 +12,8 @@
 //! | `foreign` | what is remembered of the marks of other processes, and what is asked of the file |
 //! | `finder`, `small` | where an id is, given a snapshot of the file |
 //! | `compact` | folding, merging and expiring in bounded steps |
+//! | `outgoing` | what is published: rows that commit with marks, and who relays them |
+//! | `migrate` | which files of `migrations` run |
 //! | `open`, `mount`, `fault` | which files are refused, and what SQLite's errors mean |
 
 mod alarm;
@@ -25,9 +27,12 @@ mod group;
 mod handle;
 mod inspect;
 mod merge;
+mod migrate;
 mod mount;
 mod open;
+mod outgoing;
 mod positions;
+mod query;
 mod reader;
 mod schema;
 mod settings;
@@ -36,5 +41,6 @@ mod small;
 mod writer;
 
 pub use handle::SqliteInbox;
-pub use inspect::{BucketReport, InboxReport, PositionReport, inspect};
+pub use inspect::{BucketReport, InboxReport, OutboxReport, PositionReport, inspect};
+pub use query::Queries;
 pub use settings::SqliteSettings;

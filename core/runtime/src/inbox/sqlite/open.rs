@@ -8,6 +8,7 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::effects::Guard;
 use super::fault::{BUSY_TIMEOUT, at_open, words};
+use super::migrate::migrate;
 use super::mount::network_file_system;
 use super::schema;
 use super::settings::SqliteSettings;
@@ -25,6 +26,8 @@ pub(super) struct Store {
     pub(super) guard: Guard,
     /// `data_version` when we last saw foreign commits; `None` before the first look.
     pub(super) seen: Option<i64>,
+    /// `data_version` when every row of the outbox was last handed to the relay.
+    pub(super) relayed: Option<i64>,
 }
 
 impl Store {
@@ -38,7 +41,7 @@ impl Store {
     }
 }
 
-/// Checks the file, makes our tables if they are missing, and runs `setup_sql`. Answers which file it is.
+/// Checks the file, makes our tables if they are missing, and runs `migrations` and `setup_sql`. Answers which file it is.
 pub(super) fn first(settings: &SqliteSettings) -> Result<(Store, String), InboxError> {
     let path = settings.path.display().to_string();
     if rusqlite::version_number() < OLDEST_SQLITE {
@@ -47,6 +50,9 @@ pub(super) fn first(settings: &SqliteSettings) -> Result<(Store, String), InboxE
     check_place(&settings.path, &path)?;
     let store = connect(&settings.path)?;
     prepare(&store.conn, &path)?;
+    if let Some(folder) = &settings.migrations {
+        migrate(&store, folder, &path)?;
+    }
     for (index, sql) in settings.setup_sql.iter().enumerate() {
         let said = |error: &rusqlite::Error| InboxError::Setup { index, detail: words(error) };
         store.conn.execute_batch("BEGIN IMMEDIATE").map_err(|error| at_open(&path, &error))?;
@@ -82,7 +88,7 @@ fn raw(path: &Path, flags: OpenFlags) -> rusqlite::Result<Store> {
     conn.pragma_update(None, "cache_size", CACHE_KIB)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     let guard = Guard::install(&mut conn)?;
-    Ok(Store { conn, guard, seen: None })
+    Ok(Store { conn, guard, seen: None, relayed: None })
 }
 
 fn check_place(path: &Path, name: &str) -> Result<(), InboxError> {
@@ -130,6 +136,7 @@ fn prepare(conn: &Connection, path: &str) -> Result<(), InboxError> {
     // Another process may have made the tables between the look above and our turn to write.
     let made = match schema::found(conn) {
         Ok(None) => schema::create(conn),
+        Ok(Some(found)) if found < schema::VERSION => schema::upgrade(conn, found),
         Ok(Some(_)) => Ok(()),
         Err(error) => Err(error),
     };

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Result};
 
 /// Version of the tables.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// States of a segment: a merge still writes it; it counts; its chunks may be deleted. Statements compare with the number itself: SQLite
 /// prepares a statement again whenever a parameter changes that its planner looked at.
@@ -27,6 +27,14 @@ CREATE TABLE onceward_position(consumer_group TEXT NOT NULL, topic TEXT NOT NULL
 INSERT INTO onceward_meta VALUES ('sequence', 0), ('reshaped', 0), ('time', 0);
 ";
 
+/// What version 2 added: the outbox, a row for each transaction that publishes (`refused`: what the broker said of what is left of it), and
+/// which files of `migrations` have run.
+const SECOND: &str = "
+CREATE TABLE onceward_outbox(id INTEGER PRIMARY KEY, consumer_group TEXT NOT NULL, written INTEGER NOT NULL, events INTEGER NOT NULL,
+    refused TEXT, records BLOB NOT NULL);
+CREATE TABLE onceward_migration(name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied INTEGER NOT NULL) WITHOUT ROWID;
+";
+
 /// The version found in a file, if our tables are there.
 pub(super) fn found(conn: &Connection) -> Result<Option<i64>> {
     let there: bool =
@@ -37,8 +45,17 @@ pub(super) fn found(conn: &Connection) -> Result<Option<i64>> {
 /// Makes our tables; inside a transaction.
 pub(super) fn create(conn: &Connection) -> Result<()> {
     conn.execute_batch(TABLES)?;
+    conn.execute_batch(SECOND)?;
     conn.execute("INSERT INTO onceward_meta VALUES ('version', ?1), ('instance', ?2)", (VERSION, uuid::Uuid::new_v4().to_string()))?;
     Ok(())
+}
+
+/// Brings the tables of an older version up to this one; inside a transaction.
+pub(super) fn upgrade(conn: &Connection, found: i64) -> Result<()> {
+    if found < 2 {
+        conn.execute_batch(SECOND)?;
+    }
+    conn.execute("UPDATE onceward_meta SET value = ?1 WHERE key = 'version'", [VERSION]).map(drop)
 }
 
 /// A number of ours.

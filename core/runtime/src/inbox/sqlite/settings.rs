@@ -16,6 +16,8 @@ pub struct SqliteSettings {
     pub group: String,
     /// How long marks of event ids are kept.
     pub retention: Duration,
+    /// A folder of files that run once each, before `setup_sql`.
+    pub migrations: Option<PathBuf>,
     /// Run in order at every open, before anything else: `CREATE TABLE IF NOT EXISTS …`.
     pub setup_sql: Vec<String>,
     /// Whether a constraint violation of a recorded statement is declared fatal.
@@ -44,6 +46,7 @@ impl SqliteSettings {
             path: path.into(),
             group: group.into(),
             retention: Duration::from_secs(7 * 24 * 3600),
+            migrations: None,
             setup_sql: Vec::new(),
             fatal_constraints: false,
             group_wait: Duration::from_millis(5),

@@ -1,8 +1,9 @@
 //! What the driver's side and the store's threads share. The hot path reads two atomics and takes no lock.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use onceward_engine::{DeliveryId, Digest, Epoch, Offset, PartitionId};
 
@@ -10,6 +11,7 @@ use super::small::Small;
 use crate::inbox::filter::Bloom;
 use crate::inbox::place::Position;
 use crate::inbox::{Identity, InboxFact, InboxSink, Mark};
+use crate::outbox::Post;
 
 /// A mark on its way.
 pub(super) struct QueuedMark {
@@ -48,6 +50,10 @@ pub(super) struct Batch {
     /// How many of them are to be checked, and whether any carries statements: most batches need not be searched for those.
     pub(super) checks: usize,
     pub(super) effects: bool,
+    /// Whether any publishes.
+    pub(super) publishes: bool,
+    /// Events from outside of handlers.
+    pub(super) posts: Vec<Post>,
     pub(super) committed: Vec<(PartitionId, Epoch, Offset)>,
     pub(super) arrivals: Vec<Arrival>,
     pub(super) awaits: Vec<Await>,
@@ -96,6 +102,9 @@ pub(super) struct Shared {
     filter_bytes: AtomicU64,
     small: Mutex<HashMap<i64, Arc<Small>>>,
     down: AtomicU32,
+    full: AtomicBool,
+    /// How long closing waits for the relay.
+    relay_until: Mutex<Option<Instant>>,
     spare: Mutex<Vec<Vec<QueuedMark>>>,
     pub(super) sink: InboxSink,
     pub(super) counters: Counters,
@@ -111,6 +120,9 @@ pub(super) struct Counters {
     pub(super) commit_micros: AtomicU64,
     pub(super) suspended: AtomicBool,
     pub(super) undecided: AtomicU64,
+    /// Events in the outbox, and when the oldest was written (milliseconds since 1970; 0: none).
+    pub(super) outbox_pending: AtomicU64,
+    pub(super) outbox_oldest: AtomicI64,
     /// Bytes of small rows held in memory.
     pub(super) small_bytes: AtomicU64,
 }
@@ -130,6 +142,8 @@ impl Shared {
             filter_bytes: AtomicU64::new(0),
             small: Mutex::default(),
             down: AtomicU32::new(0),
+            full: AtomicBool::new(false),
+            relay_until: Mutex::default(),
             spare: Mutex::default(),
             sink,
             counters: Counters::default(),
@@ -245,6 +259,19 @@ impl Shared {
         if self.down.fetch_or(part, Ordering::AcqRel) & part == 0 {
             self.say(InboxFact::Down { why });
         }
+    }
+
+    /// The outbox is full, or has room again; whether that is news.
+    pub(super) fn outbox_full(&self, full: bool) -> bool {
+        self.full.swap(full, Ordering::AcqRel) != full
+    }
+
+    pub(super) fn relay_until(&self) -> Option<Instant> {
+        *lock(&self.relay_until)
+    }
+
+    pub(super) fn relay_for(&self, until: Instant) {
+        *lock(&self.relay_until) = Some(until);
     }
 
     /// A part of the store works again; said when no other part is down.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, never, select};
 use onceward_engine::{MarkResult, PartitionId};
 
 use super::compact::Compactor;
@@ -15,6 +15,7 @@ use super::finder::Finder;
 use super::foreign::{Arriving, Foreign};
 use super::group::{Items, Verdict};
 use super::open::{self, Store};
+use super::outgoing::{Outgoing, WATCH};
 use super::positions::{self, Kept};
 use super::settings::SqliteSettings;
 use super::shared::{Ask, Await, Batch, News, Shared, WRITING};
@@ -62,6 +63,7 @@ pub(super) struct Writer {
     pub(super) foreign: Foreign,
     pub(super) buffers: Buffers,
     pub(super) compactor: Compactor,
+    pub(super) outgoing: Outgoing,
     pub(super) stop: Receiver<()>,
     pub(super) asks: Sender<Vec<Ask>>,
 }
@@ -73,25 +75,49 @@ impl Writer {
     }
 
     fn serve(&mut self, batches: &Receiver<Batch>) -> Result<(), Gone> {
+        let finished = self.outgoing.outlet().map_or_else(never, |outlet| outlet.finished().clone());
         loop {
-            let wait = if self.compactor.pending(&self.finder) { CALM } else { IDLE };
-            match batches.recv_timeout(wait) {
+            let wait = match () {
+                () if self.outgoing.waits() || self.compactor.pending(&self.finder) => CALM,
+                () if self.outgoing.relays() => WATCH,
+                () => IDLE,
+            };
+            let next = select! {
+                recv(batches) -> next => next.map_err(|_| RecvTimeoutError::Disconnected),
+                recv(finished) -> row => {
+                    // Deleted with the next group, or when nothing else is to be done.
+                    self.outgoing.finish(row.ok());
+                    Ok(Batch::default())
+                }
+                default(wait) => Err(RecvTimeoutError::Timeout),
+            };
+            match next {
                 Ok(first) => {
                     let group = self.gather(first, batches);
+                    if group.iter().any(|batch| batch.publishes) {
+                        self.outgoing.give_way();
+                    }
                     self.process(group)?;
                     self.keep_time()?;
+                    self.relay()?;
                     if self.compactor.urgent(&self.finder) {
                         self.compact()?;
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.keep_time()?;
+                    if self.outgoing.waits() {
+                        self.decide(Items::NONE, true)?;
+                    }
+                    self.watch()?;
+                    self.relay()?;
                     self.compact()?;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         self.decide(Items::NONE, true)?;
+        self.relay_rest()?;
         self.give_up_merge();
         // Failing to checkpoint loses nothing: the next open does it.
         if let Some(store) = &self.store {
@@ -133,11 +159,14 @@ impl Writer {
             }
             arrivals.append(&mut batch.arrivals);
             awaits.append(&mut batch.awaits);
+            self.outgoing.post(&mut batch.posts);
         }
         let items = Items::Batches(&group);
-        if !items.is_empty() {
+        if !items.is_empty() || self.outgoing.posted() {
             let verdicts = self.decide(items, false)?;
-            self.report(items, verdicts);
+            if !items.is_empty() {
+                self.report(items, verdicts);
+            }
         }
         group.into_iter().for_each(|batch| self.shared.spared(batch.marks));
         if !arrivals.is_empty() && self.positions.values().any(|kept| kept.dirty) {
