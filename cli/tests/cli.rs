@@ -7,3 +7,5 @@ mod letters;
 mod offline;
 #[path = "cli/run.rs"]
 mod run;
+#[path = "cli/secure.rs"]
+mod secure;

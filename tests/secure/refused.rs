@@ -25,6 +25,14 @@ fn a_certificate_of_an_unknown_authority() {
 }
 
 #[test]
+fn a_certificate_of_another_host() {
+    let service = Service::new("wrong-host");
+    let elsewhere = service.cluster.sasl.replace("127.0.0.1", "localhost");
+    let message = service.refusal(service.sasl("SCRAM-SHA-256", "alice", "alice-secret").brokers(elsewhere));
+    says(&message, &["certificate verify failed", "names another host than `brokers` does"]);
+}
+
+#[test]
 fn a_wrong_password_which_is_not_repeated() {
     let service = Service::new("wrong-password");
     let begun = Instant::now();

@@ -23,8 +23,8 @@ pub(super) fn examine(cluster: &Cluster, settings: &Settings, sources: &[String]
                 continue;
             }
             None => {
-                let cure = "create it or correct its name; a missing right to DESCRIBE it looks the same";
-                diagnosis.add(Finding::fail("topic", source.as_str(), "does not exist", cure));
+                let cure = "create it or correct its name, or give this user READ and DESCRIBE on it";
+                diagnosis.add(Finding::fail("topic", source.as_str(), "does not exist, or this user may not see it", cure));
                 continue;
             }
         };

@@ -83,7 +83,7 @@ fn exit_codes_tell_no_from_nonsense_from_not_knowing() {
         (&["inbox", "stats"][..], 1, "missing.db does not exist"),
         (&["topics", "plan"][..], 2, "no source topic is named"),
         (&["topics", "plan", "--topic", "orders", "--timeout", "1"][..], 3, "Check that `brokers` is right"),
-        (&["dlt", "list", "--timeout", "1"][..], 3, "did not answer within 1 s"),
+        (&["dlt", "list", "--timeout", "1"][..], 3, "did not answer: "),
         (&["config", "check", "--config", "absent.toml"][..], 2, "absent.toml: can't be read"),
     ] {
         let answer = onceward(folder.path(), arguments, &[]);

@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use onceward_engine::{DeliveryId, Outcome};
 use tracing::Instrument;
 
-use crate::event::{Chunk, Event, Failure, Item, Progress, Report, Verdict, one_line};
+use crate::event::{Chunk, Event, Failure, Item, Progress, Report, Verdict, correlation, one_line};
 use crate::handler::{Fatal, Handler};
 use crate::inbox::{Encoded, Statement};
 use crate::publisher::Publisher;
@@ -232,7 +232,7 @@ impl<H: Handler> Executor<H> {
     async fn conclude(&self, chunk: &Arc<Chunk>, index: usize, result: Result<(), Failure>) -> Result<Committed, Failure> {
         let recorded = chunk.items[index].close();
         if let Err(failure) = result {
-            tracing::debug!(target: "onceward", error_type = %failure.report.kind, error = %one_line(&failure.report.message), "attempt failed");
+            tracing::warn!(target: "onceward", error_type = %failure.report.kind, error = %one_line(&failure.report.message), "attempt failed");
             return Err(failure);
         }
         if !recorded.statements.is_empty() && !self.keeps_effects {
@@ -247,6 +247,7 @@ impl<H: Handler> Executor<H> {
             }
             publishes = self.publisher.publish(&Event::new(Arc::clone(chunk), index), recorded.publishes).await?;
         }
+        tracing::debug!(target: "onceward", "handled");
         Ok((recorded.statements, publishes))
     }
 }
@@ -260,8 +261,11 @@ fn span(event: &Event) -> tracing::Span {
     if !tracing::enabled!(target: "onceward", tracing::Level::INFO) {
         return tracing::Span::none();
     }
+    let trace_id = event.header(crate::wire::TRACEPARENT).and_then(correlation::trace_id);
+    // Not the key: it may be a customer's number. Its hash tells which lines are of one lane.
+    let key_hash = event.key().map(|key| blake3::hash(key).to_hex()[..16].to_owned());
     tracing::info_span!(
         target: "onceward", "process",
-        correlation_id = %event.correlation_id(), topic = event.topic(), partition = event.partition(), offset = event.offset(), attempt = event.attempt(),
+        correlation_id = %event.correlation_id(), trace_id, key_hash, topic = event.topic(), partition = event.partition(), offset = event.offset(), attempt = event.attempt(),
     )
 }

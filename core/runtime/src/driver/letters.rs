@@ -91,7 +91,7 @@ impl Driver {
             held_behind: None,
             replays: None,
         };
-        tracing::warn!(
+        tracing::error!(
             target: "onceward", topic = %place.topic, partition = place.partition, offset = record.meta.offset.0, %correlation_id,
             reason = ?letter.reason, attempts = letter.attempts, error_type = %report.kind, error = %one_line(&report.message), %fingerprint,
             dead_letter_topic = %topic.letters, "given up: the event goes to the dead-letter topic"

@@ -12,7 +12,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
 
-use super::diagnose::{TOKEN, diagnose};
+use super::diagnose::{BROKERS, TOKEN, diagnose};
 use super::fault;
 use super::sys::{self, ClientPtr, EventKind, Queue};
 use super::token::{self, Endpoint};
@@ -78,10 +78,7 @@ pub fn metadata<C: ClientContext>(client: &Client<C>, timeout: Duration) -> Resu
         let certain = diagnosis.is_some_and(|diagnosis| diagnosis.hopeless);
         let last = end <= Instant::now();
         if certain || last || code.is_some_and(|code| fault::cure(code).is_some()) {
-            let cure = diagnosis
-                .map(|diagnosis| diagnosis.cure)
-                .or_else(|| code.and_then(fault::cure))
-                .unwrap_or("Check that `brokers` is right, that a broker runs there, and that this user may do it");
+            let cure = diagnosis.map(|diagnosis| diagnosis.cure).or_else(|| code.and_then(fault::cure)).unwrap_or(BROKERS);
             return Err(Unanswered { code, cause: heard.unwrap_or_else(|| error.to_string()), cure: cure.to_owned() });
         }
     }

@@ -15,6 +15,9 @@ pub(crate) struct Diagnosis {
 pub(crate) const CREDENTIALS: &str =
     "Check user and password (`kafka.\"sasl.username\"`, `kafka.\"sasl.password\"`) and that this user exists for this `sasl.mechanism`";
 
+pub(crate) const BROKERS: &str =
+    "Check that `brokers` is right, that a broker runs there, and that its advertised.listeners can be reached from here";
+
 pub(crate) const TOKEN: &str = "The token endpoint gave no token: check `kafka.\"sasl.oauthbearer.token.endpoint.url\"`, \
     `sasl.oauthbearer.client.id` and `sasl.oauthbearer.client.secret`, and that the endpoint is reachable from here";
 
@@ -56,7 +59,7 @@ pub(crate) fn diagnose(text: &str) -> Option<Diagnosis> {
     } else if has("Failed to resolve") {
         doubtful("The name of the broker is not known here: correct `brokers`, or the name service")
     } else if has("Connection refused") {
-        doubtful("Nobody listens there: start the broker, or correct `brokers`")
+        doubtful(BROKERS)
     } else {
         return None;
     })

@@ -88,8 +88,11 @@ async fn each_line_of_a_handler_carries_the_flow_and_no_line_carries_what_is_sec
         let offset = process["offset"].as_i64().unwrap();
         assert!(offset >= 0 && process["topic"] == "traced" && process["partition"].as_i64().is_some(), "{line}");
         assert!(matches!(process["attempt"].as_u64(), Some(1 | 2)), "{line}");
+        assert_eq!(process["key_hash"].as_str().map(str::len), Some(16), "{line}");
         assert!(process["correlation_id"].as_str().is_some_and(|id| id.len() >= 8), "{line}");
     }
+    let traced = lines.iter().filter(|line| line["spans"][0]["trace_id"].as_str().is_some_and(|id| id.len() == 32)).count();
+    assert_eq!(traced, 4 * 10, "nine events with a trace reach the handler, one of them twice");
     let flows = |flow: &str| lines.iter().filter(|line| line["spans"][0]["correlation_id"] == flow).count();
     assert_eq!(flows("traced-8"), 4);
     assert_eq!(flows(&format!("{:032x}", 9)), 4);
@@ -97,6 +100,9 @@ async fn each_line_of_a_handler_carries_the_flow_and_no_line_carries_what_is_sec
     assert_eq!(flows("traced-36"), 8, "two attempts, one flow");
 
     until("the last letter's line", || logs::about("traced", "given up").len() == 5).await;
+    assert!(logs::about("traced", "given up").iter().all(|line| line["level"] == "ERROR"), "a dead letter is an error");
+    let failed = raw.lines().filter(|line| line.contains("no such order") && line.contains("attempt failed"));
+    assert_eq!(failed.filter(|line| line.contains("\"WARN\"")).count(), 8, "four events, two attempts each");
     for letter in world.broker.read("traced.g.dlt", 5) {
         let headers = letter.headers().unwrap();
         let flow = headers.iter().find(|header| header.key == "onceward-correlation-id").unwrap();
