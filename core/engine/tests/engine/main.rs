@@ -5,6 +5,7 @@
 mod chance;
 mod lanes;
 mod offsets;
+mod outages;
 mod partitions;
 mod retries;
 mod script;

@@ -4,15 +4,17 @@ use std::ffi::CString;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rdkafka::Statistics;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
-use rdkafka::{ClientConfig, Statistics};
 
 use super::codec::Decoded;
-use crate::kafka::{context, sys};
+use crate::Error;
+use crate::kafka::tokens::Tokens;
+use crate::kafka::{context, fault, sys, token};
 
 /// How long an event waits for company.
 const LINGER_MS: &str = "5";
@@ -36,6 +38,8 @@ pub(super) struct Client {
     said: Arc<Mutex<Said>>,
     /// The topic of the last event, since most go where the one before went.
     topic: CString,
+    /// For a cluster that is entered with tokens.
+    tokens: Option<Tokens>,
 }
 
 struct Host(Arc<Mutex<Said>>);
@@ -73,11 +77,8 @@ impl ProducerContext for Host {
 
 impl Client {
     /// `alone`: each event in a batch of its own, so that a refusal is surely its own.
-    pub(super) fn connect(properties: &[(String, String)], alone: bool) -> Result<Self, KafkaError> {
-        let mut config = ClientConfig::new();
-        for (name, value) in properties {
-            config.set(name, value);
-        }
+    pub(super) fn connect(properties: &[(String, String)], alone: bool) -> Result<Self, Error> {
+        let (mut config, endpoint) = token::client_config(properties)?;
         // A timeout of the client's would let later events of a key overtake the one that it gave up.
         config.set("message.timeout.ms", "0");
         if alone {
@@ -87,8 +88,11 @@ impl Client {
             config.set("linger.ms", LINGER_MS);
         }
         let said = Arc::<Mutex<Said>>::default();
-        let producer = config.create_with_context(Host(Arc::clone(&said)))?;
-        Ok(Self { producer, said, topic: CString::default() })
+        let producer = config.create_with_context(Host(Arc::clone(&said))).map_err(|error| {
+            let cure = "Correct the property under `kafka.*`; librdkafka's CONFIGURATION.md lists them all";
+            fault::broker("creating the outbox's producer", error.to_string(), cure)
+        })?;
+        Ok(Self { producer, said, topic: CString::default(), tokens: endpoint.map(Tokens::start).transpose()? })
     }
 
     pub(super) fn produce(&mut self, event: &Decoded<'_>, number: u64) -> Result<(), Code> {
@@ -108,6 +112,9 @@ impl Client {
 
     /// What has been said by now. Each poll serves one report, of which a busy client has several.
     pub(super) fn take(&self) -> Said {
+        if let Some(tokens) = &self.tokens {
+            tokens.serve(self.producer.client().native_ptr());
+        }
         let mut heard = 0;
         for _ in 0..REPORTS {
             self.producer.poll(Duration::ZERO);
