@@ -157,7 +157,8 @@ impl Default for Policy {
             null_keys: NullKeys::Parallel,
             backoff: Backoff::default(),
             handler_timeout: Some(60_000),
-            breaker: Some(BreakerRules::default()),
+            // Where only bad events are left to begin with, it would wait for a success that never comes.
+            breaker: None,
             run_length: 256,
             on_conflict: OnConflict::DeadLetter,
             on_rewind: OnRewind::Stop,

@@ -29,8 +29,8 @@ pub(super) fn rules(check: &mut Check, path: &str, written: &Breaker, base: Opti
     }
     match written.enabled {
         Some(false) => None,
-        Some(true) => Some(rules),
-        None => base.map(|_| rules),
+        // Who writes the table wants one.
+        Some(true) | None => Some(rules),
     }
 }
 
