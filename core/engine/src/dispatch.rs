@@ -15,7 +15,11 @@ impl Engine {
         let (at, policy) = (delivery.lane, delivery.policy);
         let lane = self.lanes.get_mut(at);
         lane.running -= 1;
-        self.totals.runs -= u32::from(lane.running == 0);
+        let (over, batch) = (lane.running == 0, lane.batch);
+        if over {
+            lane.batch = NIL;
+            self.totals.runs -= u32::from(batch == NIL || self.leave_batch(batch, policy));
+        }
         self.time_next(at, policy);
         if self.open_breakers > 0 {
             self.probe_ended(slot);
@@ -28,27 +32,38 @@ impl Engine {
             return None;
         }
         let mut runs = Runs::default();
-        // Probes come first: a busy topic must not keep another one from finding out that its outage is over.
-        self.probe(&mut runs);
+        // Those that wait come first: a busy topic must not keep another one from finding out that its outage is over.
+        if self.restraints > 0 {
+            self.open_gates(&mut runs);
+        }
         while self.totals.runs < self.settings.concurrency.max(1) {
             let Some(lane) = self.lanes.pop_ready() else { break };
-            if !self.holds_back(lane) {
-                self.start_run(lane, &mut runs, u32::MAX);
+            if let Some(most) = self.passes(lane) {
+                self.start_run(lane, &mut runs, most, NIL);
             }
         }
-        self.probe(&mut runs);
-        (!runs.ends.is_empty()).then_some(Effect::Dispatch(runs))
+        if self.restraints > 0 {
+            self.open_gates(&mut runs);
+        }
+        if runs.ends.is_empty() { self.out.pop() } else { Some(Effect::Dispatch(runs)) }
     }
 
-    /// Starts the delivery at the cursor, which may be a retry, and those behind it that were never tried, `most` of them.
-    pub(crate) fn start_run(&mut self, at: u32, runs: &mut Runs, most: u32) {
+    /// Starts the delivery at the cursor, which may be a retry, and those behind it that were never tried, `most` of them; in a batch, if
+    /// it is not [`NIL`].
+    pub(crate) fn start_run(&mut self, at: u32, runs: &mut Runs, most: u32, batch: u32) {
         let mut slot = self.lanes.get(at).cursor;
         debug_assert!(slot != NIL && self.deliveries[slot].stage == Stage::Fresh, "a ready lane has something to start");
         let policy = self.deliveries[slot].policy;
+        let most = if self.deliveries[slot].alone { 1 } else { most.max(1) };
         let longest = self.policy(policy).run_length.clamp(1, most);
-        let budget_clock = self.breaker(policy).budget_clock(self.now);
+        let budget_clock = self.budget_clock(policy);
         let lane = self.lanes.get_mut(at);
-        self.totals.runs += u32::from(lane.running == 0);
+        if batch == NIL {
+            self.totals.runs += u32::from(lane.running == 0);
+        } else {
+            lane.batch = batch;
+            self.batches.join(batch);
+        }
         let mut length = 0;
         loop {
             let delivery = &mut self.deliveries[slot];
@@ -68,6 +83,9 @@ impl Engine {
         lane.running += length;
         runs.ends.push(runs.deliveries.len() as u32);
         self.time_run(at, policy);
+        if self.restraints > 0 {
+            self.spend(policy, length);
+        }
         if self.bugs.has(Sabotage::TwoOfOneKey) {
             self.seek_next(at);
         }
@@ -80,5 +98,5 @@ fn joins(deliveries: &Deliveries, slot: u32, policy: PolicyId) -> bool {
         return false;
     }
     let delivery = &deliveries[slot];
-    delivery.stage == Stage::Fresh && delivery.attempts == 0 && delivery.policy == policy
+    delivery.stage == Stage::Fresh && delivery.attempts == 0 && delivery.policy == policy && !delivery.alone
 }

@@ -64,11 +64,21 @@ pub enum Sabotage {
     TimeoutForgotten,
     /// The lane of a stuck handler goes on.
     StuckReopensLane,
+    /// Lanes start although their policy is suspended.
+    SuspensionLeaks,
+    /// Lanes start although their rate is used up.
+    RateIgnored,
+    /// The members of a batch that failed are put into a batch again.
+    BatchAgain,
+    /// A batch that failed is an attempt of its members.
+    BatchCounts,
+    /// What nobody wants is never resolved.
+    IgnoredNotResolved,
 }
 
 impl Sabotage {
     /// Every bug there is.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 35] = [
         Self::CommitPastGap,
         Self::TwoOfOneKey,
         Self::LateCompletionAccepted,
@@ -99,6 +109,11 @@ impl Sabotage {
         Self::TimeoutOfTheRun,
         Self::TimeoutForgotten,
         Self::StuckReopensLane,
+        Self::SuspensionLeaks,
+        Self::RateIgnored,
+        Self::BatchAgain,
+        Self::BatchCounts,
+        Self::IgnoredNotResolved,
     ];
 }
 

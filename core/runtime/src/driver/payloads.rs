@@ -136,6 +136,7 @@ impl Payloads {
             bytes,
             policy: meta.policy,
             refused: meta.refused,
+            ignored: meta.ignored,
         }
     }
 

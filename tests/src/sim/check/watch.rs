@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use onceward_engine::{DeliveryId, Dependency, EngineSettings, Epoch, EventHash, PartitionId, Policy, Timestamp};
 
 use super::breaker::Breaker;
+use super::gate::Gate;
 use super::delivery::{Delivery, LookUp, Stage};
 use super::partition::{Partition, State};
 use super::timeout::Run;
@@ -31,6 +32,8 @@ pub struct Watch {
     pub(super) down: BTreeSet<Dependency>,
     /// One for each policy.
     pub(super) breakers: Vec<Breaker>,
+    pub(super) gates: Vec<Gate>,
+    pub(super) next_batch: u64,
     pub(super) records: u64,
     pub(super) bytes: u64,
     pub(super) finished: bool,
@@ -48,6 +51,8 @@ impl Watch {
     pub fn new(settings: EngineSettings) -> Self {
         Self {
             breakers: vec![Breaker::default(); settings.policies.len()],
+            gates: vec![Gate::default(); settings.policies.len()],
+            next_batch: 0,
             settings,
             now: Timestamp(0),
             partitions: BTreeMap::new(),
@@ -141,7 +146,7 @@ impl Watch {
     /// A copy of a known mark is safe, unless its bytes differ and the user wants to see it.
     pub(super) fn refresh(&mut self, id: DeliveryId) {
         let Some(delivery) = self.deliveries.get(&id) else { return };
-        if !delivery.accepted || delivery.refused.is_some() {
+        if !delivery.accepted || delivery.refused.is_some() || delivery.ignored {
             return;
         }
         let lenient = self.policy(delivery.policy).on_conflict == onceward_engine::OnConflict::Duplicate;

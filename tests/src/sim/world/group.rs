@@ -190,6 +190,10 @@ impl World {
             (Trouble::Outage(dependency, millis), _) => self.outage(dependency, millis)?,
             (Trouble::Rewind, Some(_)) => self.rewind(partition)?,
             (Trouble::Delete, _) => self.delete(partition),
+            (Trouble::Suspend(policy, millis), Some((life, _))) => {
+                self.queue.at(self.now + millis, Happening::Resume { life, policy });
+                self.deliver(life, Input::Suspended { policy: PolicyId(policy) })?;
+            }
             (Trouble::Stray, _) => self.stray()?,
             _ => {}
         }

@@ -28,6 +28,7 @@ pub(super) struct Record {
     pub(super) digest: u32,
     pub(super) bytes: u32,
     pub(super) refused: Option<Rejection>,
+    pub(super) ignored: bool,
     pub(super) behaviour: Behaviour,
 }
 
@@ -92,9 +93,11 @@ pub(super) fn logs(seed: u64, plan: &Plan) -> Vec<Log> {
         let beyond = if r.percent(1) { plan.settings.credit.bytes } else { 0 };
         let bytes = u32::try_from(beyond + r.within(1, 100)).unwrap_or(1);
         let behaviour = behaviour(r, plan);
-        logs[partition].records.push(Record { offset, key, event, digest, bytes, refused, behaviour });
+        logs[partition].records.push(Record { offset, key, event, digest, bytes, refused, ignored: false, behaviour });
     }
+    let mut rng = Rng::new(seed, 6);
     for (log, end) in logs.iter_mut().zip(offsets) {
+        log.records.iter_mut().for_each(|record| record.ignored = rng.percent(plan.ignored));
         log.end = end;
         log.produced = if plan.settings.until_end { log.records.len() } else { log.records.len() / 2 };
     }
