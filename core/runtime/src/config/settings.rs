@@ -11,7 +11,7 @@ use super::duration::millis;
 use super::path::join;
 use super::raw::Config;
 use super::{ConfigError, Problem, nearest, secret};
-use crate::kafka::{DedupScope, IdentitySource, KeySource, OffsetReset, TopicSettings};
+use crate::kafka::{DedupScope, IdentitySource, KeySource, OffsetReset, TopicSettings, TypeSource, Unrouted};
 
 /// A validated configuration.
 #[derive(Clone, Debug)]
@@ -107,6 +107,10 @@ pub struct TopicRules {
     pub scope: DedupScope,
     /// Where the order key comes from.
     pub order_key: KeySource,
+    /// Where the type comes from.
+    pub event_type: TypeSource,
+    /// What happens to an event for whose type there is no handler.
+    pub unrouted: Unrouted,
     /// Type names of errors that are never tried again.
     pub fatal: Vec<String>,
     /// What happens to later events of a dead-lettered key.
@@ -156,6 +160,8 @@ impl Default for TopicRules {
             identity: IdentitySource::Automatic,
             scope: DedupScope::Topic,
             order_key: KeySource::Key,
+            event_type: TypeSource::Automatic,
+            unrouted: Unrouted::DeadLetter,
             fatal: Vec::new(),
             after_dead_letter: AfterDeadLetter::Continue,
         }
@@ -183,10 +189,9 @@ impl Settings {
         self.rules(topic).policy.clone()
     }
 
-    /// The engine's settings for the subscribed topics. The policy of `topics[i]` is `PolicyId(i)`, as in [`Settings::topic_settings`].
+    /// The engine's settings with these policies.
     #[must_use]
-    pub fn engine_settings<T: AsRef<str>>(&self, topics: &[T], seed: u64, until_end: bool) -> EngineSettings {
-        let mut policies: Vec<Policy> = topics.iter().map(|topic| self.policy(topic.as_ref())).collect();
+    pub fn engine_settings(&self, mut policies: Vec<Policy>, seed: u64, until_end: bool) -> EngineSettings {
         if policies.is_empty() {
             policies.push(self.defaults.policy.clone());
         }
@@ -200,7 +205,7 @@ impl Settings {
         }
     }
 
-    /// What the poll thread needs to know about the subscribed topics, numbered as in [`Settings::engine_settings`].
+    /// What the poll thread needs to know about the subscribed topics. The policy of `topics[i]` is `PolicyId(i)`.
     #[must_use]
     pub fn topic_settings<T: AsRef<str>>(&self, topics: &[T]) -> Vec<TopicSettings> {
         let ids = (0..=u16::MAX).map(PolicyId);
@@ -215,6 +220,8 @@ impl Settings {
                     identity: rules.identity.clone(),
                     scope: rules.scope,
                     order_key: rules.order_key.clone(),
+                    event_type: rules.event_type.clone(),
+                    routing: None,
                 }
             })
             .collect()

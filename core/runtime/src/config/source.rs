@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::InboxPlace;
 use super::nearest;
-use crate::kafka::{IdentitySource, KeySource};
+use crate::kafka::{IdentitySource, KeySource, TypeSource};
 
 /// A place in a record that both identities and order keys may come from.
 enum Place {
@@ -31,6 +31,24 @@ pub(super) fn order_key(text: &str) -> Result<KeySource, String> {
             Place::Header(name) => KeySource::Header(name),
             Place::Json(pointer) => KeySource::Json(pointer),
         }),
+    }
+}
+
+pub(super) fn event_type(text: &str) -> Result<TypeSource, String> {
+    match text {
+        "auto" => Ok(TypeSource::Automatic),
+        _ => place(text, &["auto"]).map(|place| match place {
+            Place::Header(name) => TypeSource::Header(name),
+            Place::Json(pointer) => TypeSource::Json(pointer),
+        }),
+    }
+}
+
+pub(super) fn write_event_type(source: &TypeSource) -> String {
+    match source {
+        TypeSource::Automatic => "auto".to_owned(),
+        TypeSource::Header(name) => format!("header:{name}"),
+        TypeSource::Json(pointer) => format!("json:{pointer}"),
     }
 }
 

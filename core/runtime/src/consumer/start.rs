@@ -7,13 +7,13 @@ use crossbeam_channel::{Receiver, Sender};
 use onceward_engine::Engine;
 use tokio::sync::watch;
 
-use super::Registration;
+use super::{Registration, Routes};
 use crate::Error;
 use crate::config::{ConfigError, InboxPlace, Problem, Settings};
 use crate::driver::{Clock, Driver, Ending, Fact, InFlight, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
-use crate::executor::{Done, Executor, Runner};
-use crate::handler::{Fatal, Handler};
+use crate::executor::{Batches, Done, Executor, Runner};
+use crate::handler::{BatchHandler, Fatal, Handler};
 use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox, SqliteSettings};
 use crate::kafka::{self, Source, SourceFact, SourceSettings};
 use crate::letter::{Producer, ProducerFact};
@@ -36,16 +36,24 @@ pub(crate) struct Parts {
 
 impl Parts {
     pub(super) fn runner<H: Handler>(self, handler: H) -> Arc<dyn Runner> {
+        Arc::new(self.executor(handler))
+    }
+
+    pub(super) fn batch_runner<H: BatchHandler>(self, handler: H) -> Arc<dyn Runner> {
+        Arc::new(Batches(self.executor(handler)))
+    }
+
+    fn executor<H>(self, handler: H) -> Executor<H> {
         let Self { fatal, runtime, publisher, done, keeps_effects } = self;
-        Arc::new(Executor { handler, fatal, runtime, publisher, done, keeps_effects })
+        Executor { handler, fatal, runtime, publisher, done, keeps_effects }
     }
 }
 
 /// A validated consumer, ready to start.
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
-    /// Subscribed topics; the index is the policy.
-    pub(crate) topics: Vec<String>,
+    /// Handlers of subscribed topics; the index is the policy.
+    pub(crate) routes: Routes,
     pub(crate) until_end: bool,
     pub(crate) metrics: Arc<Metrics>,
     /// Whether somebody watches.
@@ -70,7 +78,7 @@ impl Plan {
         let user = settings.client_properties()?;
         let client = kafka::producer_properties(&settings.brokers, &user);
         // Before the producer: without rights it would fail again and again, and say less.
-        super::topics::check(settings, &self.topics, &client)?;
+        super::topics::check(settings, &self.routes.topics, &client)?;
         let waiting = Arc::new(Waiting::default());
         let producer = Arc::new(Producer::start(&client, producer_sink(&sender, &waiting))?);
         let mut inbox = open_inbox(settings, &client, &sender)?;
@@ -86,8 +94,8 @@ impl Plan {
             Arc::new(move |completions| forward(&sender, Fact::Completed(completions)))
         };
         let mut reading: Vec<String> = Vec::new();
-        let mut runners: Vec<Option<Arc<dyn Runner>>> = vec![None; self.topics.len()];
-        for registration in registrations {
+        let mut runners: Vec<Option<Arc<dyn Runner>>> = vec![None; self.routes.routes.len()];
+        for (handler, registration) in registrations.into_iter().enumerate() {
             if registration.options.reads {
                 reading.extend(registration.topics.iter().cloned());
             }
@@ -95,15 +103,13 @@ impl Plan {
             fatal.configured = registration.topics.iter().map(|topic| (topic.clone(), settings.rules(topic).fatal.clone())).collect();
             let parts = Parts { fatal, runtime: runtime.clone(), publisher: publisher.clone(), done: Arc::clone(&done), keeps_effects };
             let runner = (registration.make)(parts);
-            for (index, topic) in self.topics.iter().enumerate() {
-                if registration.topics.contains(topic) {
-                    runners[index] = Some(Arc::clone(&runner));
-                }
+            for (index, _) in self.routes.routes.iter().enumerate().filter(|(_, route)| route.handler == handler) {
+                runners[index] = Some(Arc::clone(&runner));
             }
         }
         let runners: Vec<Arc<dyn Runner>> = runners.into_iter().flatten().collect();
-        let topics = settings.topic_settings(&self.topics);
-        say_guarantee(settings, &self.topics, keeps_effects);
+        let topics = self.routes.topic_settings(settings);
+        say_guarantee(settings, &self.routes.topics, keeps_effects);
         let source = match self.source(topics.clone(), &user, &health, &sender) {
             Ok(source) => source,
             Err(error) => {
@@ -114,13 +120,9 @@ impl Plan {
         };
         drop(sender);
         let mut letters = Letters::new(settings, topics);
-        let mut engine = settings.engine_settings(&self.topics, seed(), self.until_end);
+        let engine = settings.engine_settings(self.routes.policies(), seed(), self.until_end);
         if let Some(queries) = inbox.queries() {
             reading.iter().for_each(|topic| letters.reads(topic, &queries));
-        }
-        for (topic, policy) in self.topics.iter().zip(&mut engine.policies).filter(|(topic, _)| reading.contains(topic)) {
-            tracing::debug!(target: "onceward", %topic, "its handler reads: events are handed over one by one");
-            policy.run_length = 1;
         }
         let driver = Driver {
             engine: Engine::new(engine),
@@ -143,7 +145,8 @@ impl Plan {
             next_run: 1,
             next_chunk: 1,
             in_flight: InFlight::default(),
-            topics: self.topics.clone(),
+            routes: self.routes,
+            suspended: std::collections::BTreeSet::new(),
             breakers_open: 0,
             last_failure: None,
             ending: Ending::new(self.until_end),

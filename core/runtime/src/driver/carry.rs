@@ -31,7 +31,9 @@ impl Driver {
         self.answers = answers;
     }
 
-    pub(crate) fn dispatch(&mut self, runs: &Runs) {
+    /// Hands runs over; all of them in one chunk when one call gets them all.
+    pub(crate) fn dispatch(&mut self, runs: &Runs, together: bool) {
+        let mut last = None;
         for run in runs.iter() {
             let Some(payload) = run.first().and_then(|(delivery, _)| self.payloads.get(*delivery)) else { continue };
             let policy = usize::from(payload.policy.0).min(self.runners.len() - 1);
@@ -47,9 +49,13 @@ impl Driver {
                 chunk.push(delivery, attempt, &entry.place, &payload.batch, payload.index);
             }
             chunk.ends.push(u32::try_from(chunk.items.len()).unwrap_or(u32::MAX));
-            if chunk.items.len() >= CHUNK {
+            last = Some(policy);
+            if chunk.items.len() >= CHUNK && !together {
                 self.send_chunk(policy);
             }
+        }
+        if let Some(policy) = last.filter(|_| together) {
+            self.send_chunk(policy);
         }
     }
 

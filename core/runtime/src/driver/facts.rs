@@ -18,12 +18,28 @@ impl Driver {
             Fact::Completed(completions) => self.take_completions(completions),
             Fact::Inbox(fact) => self.take_inbox(fact),
             Fact::Producer(fact) => self.take_producer(fact),
+            Fact::Suspend { topic, suspended } => self.suspend(topic, suspended),
             Fact::Pulse => self.health.driver.beat(),
             Fact::Stop => {
                 tracing::info!(target: "onceward", in_flight = self.engine.snapshot().records, "stopping: no new events, waiting for handlers that run");
                 self.ending.ask();
             }
         }
+    }
+
+    fn suspend(&mut self, topic: String, suspended: bool) {
+        let now = self.clock.now();
+        for policy in self.routes.of_topic(&topic) {
+            let input = if suspended { Input::Suspended { policy } } else { Input::Resumed { policy } };
+            self.engine.handle(now, input);
+        }
+        tracing::info!(target: "onceward", %topic, "{}", if suspended { "paused by request: no handler of it starts" } else { "resumed by request" });
+        if suspended {
+            self.suspended.insert(topic);
+        } else {
+            self.suspended.remove(&topic);
+        }
+        self.metrics.paused_by_request(!self.suspended.is_empty());
     }
 
     fn take_source(&mut self, fact: SourceFact) {

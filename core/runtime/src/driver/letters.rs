@@ -9,7 +9,7 @@ use super::Driver;
 use crate::config::Settings;
 use crate::event::{Place, Report, correlation, one_line};
 use crate::inbox::{PartitionName, Queries};
-use crate::kafka::{Identifier, TopicSettings};
+use crate::kafka::{Identifier, Record, TopicSettings};
 use crate::letter::{Cause, LetterRequest, dead_letter_topic, fingerprint};
 
 /// Names that letters need.
@@ -69,7 +69,8 @@ impl Driver {
         let Some(entry) = self.partitions.get(record.meta.partition) else { return };
         let (place, name) = (&entry.place, &entry.name);
         let Some(topic) = self.letters.topics.get(&*name.topic) else { return };
-        let why = explained(letter.reason);
+        let unrouted = letter.reason == engine::Reason::Rejected && letter.attempts == 0;
+        let why = if unrouted { nobody_handles(place, &record) } else { explained(letter.reason) };
         let report = payload.failure.as_deref().unwrap_or(&why);
         let correlation_id = correlation::of(&record, &place.topic, place.partition);
         let event_id = place.identifier.text(&record);
@@ -102,6 +103,14 @@ impl Driver {
         }
         self.producer.send_letter(request);
     }
+}
+
+/// What a letter says of an event for whose type there is no handler.
+fn nobody_handles(place: &Place, record: &Record<'_>) -> Report {
+    let kind = place.identifier.event_type(record).ok().flatten();
+    let kind = kind.map_or_else(|| "an event without a type".to_owned(), |kind| format!("events of the type {:?}", one_line(&kind).to_string()));
+    let message = format!("no handler is registered for {kind}; register one and replay, or set unrouted_type");
+    Report { kind: "UnroutedType".to_owned(), message, chain: String::new() }
 }
 
 /// What a letter says when no handler failed.

@@ -27,6 +27,7 @@ pub(crate) use progress::Progress;
 pub(crate) use stop::Ending;
 pub use summary::Summary;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use onceward_engine::{Effect, Engine, Input};
 
 use crate::Error;
+use crate::consumer::Routes;
 use crate::event::Chunk;
 use crate::executor::Runner;
 use crate::inbox::Inbox;
@@ -68,8 +70,10 @@ pub(crate) struct Driver {
     pub(crate) next_run: u64,
     pub(crate) next_chunk: u64,
     pub(crate) in_flight: InFlight,
-    /// Subscribed topics; the index is the policy.
-    pub(crate) topics: Vec<String>,
+    /// Handlers of subscribed topics; the index is the policy.
+    pub(crate) routes: Routes,
+    /// Topics that a person paused.
+    pub(crate) suspended: BTreeSet<String>,
     pub(crate) breakers_open: u32,
     /// The latest retryable failure: what an open breaker shows as its reason.
     pub(crate) last_failure: Option<Box<crate::event::Report>>,
@@ -182,7 +186,8 @@ impl Driver {
                 }
             }
             Effect::LookUp(deliveries) => self.look_up(&deliveries),
-            Effect::Dispatch(runs) => self.dispatch(&runs),
+            Effect::Dispatch(runs) => self.dispatch(&runs, false),
+            Effect::DispatchBatch(runs) => self.dispatch(&runs, true),
             Effect::Cancel { delivery } => self.cancel(delivery),
             Effect::Mark(deliveries) => self.mark(&deliveries),
             Effect::DeadLetter(letter) => self.dead_letter(letter),

@@ -216,6 +216,12 @@ impl Event {
         self.place().event_id(&self.record())
     }
 
+    /// The event's type, from where the topic's `event_type` says; `None` when it says none, or its value can't be read.
+    #[must_use]
+    pub fn event_type(&self) -> Option<String> {
+        self.place().identifier.event_type(&self.record()).ok().flatten().map(Cow::into_owned)
+    }
+
     /// The id of the business flow: from the headers, else from `traceparent`, else made from the record's place.
     #[must_use]
     pub fn correlation_id(&self) -> String {

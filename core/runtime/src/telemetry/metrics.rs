@@ -23,12 +23,14 @@ use crate::letter::reason_text;
 pub struct Metrics {
     handled: AtomicU64,
     duplicates: AtomicU64,
+    ignored: AtomicU64,
     dead_letters: AtomicU64,
     letters: Mutex<BTreeMap<(Arc<str>, &'static str), u64>>,
     paused_by_inbox: AtomicBool,
     paused_by_producer: AtomicBool,
     paused_by_breaker: AtomicBool,
     paused_by_outbox: AtomicBool,
+    paused_by_request: AtomicBool,
     abandoned: AtomicU64,
     failed_attempts: AtomicU64,
     identity_conflicts: AtomicU64,
@@ -57,6 +59,7 @@ impl Metrics {
             Fate::Handled => &self.handled,
             Fate::Duplicate => &self.duplicates,
             Fate::Lettered => &self.dead_letters,
+            Fate::Ignored => &self.ignored,
             Fate::Abandoned => &self.abandoned,
         };
         add(counter, 1);
@@ -90,6 +93,11 @@ impl Metrics {
     /// A breaker is open, or none any more.
     pub(crate) fn paused_by_breaker(&self, paused: bool) {
         self.paused_by_breaker.store(paused, Ordering::Relaxed);
+    }
+
+    /// A person paused a topic, or none is paused any more.
+    pub(crate) fn paused_by_request(&self, paused: bool) {
+        self.paused_by_request.store(paused, Ordering::Relaxed);
     }
 
     fn pause(&self, dependency: Dependency) -> &AtomicBool {
@@ -147,6 +155,7 @@ impl Metrics {
         Summary {
             handled: get(&self.handled),
             duplicates: get(&self.duplicates),
+            ignored: get(&self.ignored),
             failed_attempts: get(&self.failed_attempts),
             dead_letters: get(&self.dead_letters),
             identity_conflicts: get(&self.identity_conflicts),
@@ -162,6 +171,7 @@ impl Metrics {
         let counters = [
             ("events_handled", "Events handled and durably marked", &self.handled),
             ("duplicates", "Copies of handled events that were dropped", &self.duplicates),
+            ("events_ignored", "Events that no handler wanted", &self.ignored),
             ("events_abandoned", "Events given back unresolved with their partition", &self.abandoned),
             ("failed_attempts", "Handler calls that failed", &self.failed_attempts),
             ("identity_conflicts", "Ids that came again with other bytes", &self.identity_conflicts),
@@ -182,8 +192,9 @@ impl Metrics {
             let value = self.pause(dependency).load(Ordering::Relaxed);
             paused.get_or_create(&vec![("reason", reason.to_owned())]).set(i64::from(value));
         }
-        let open = self.paused_by_breaker.load(Ordering::Relaxed);
-        paused.get_or_create(&vec![("reason", "breaker".to_owned())]).set(i64::from(open));
+        for (reason, flag) in [("breaker", &self.paused_by_breaker), ("request", &self.paused_by_request)] {
+            paused.get_or_create(&vec![("reason", reason.to_owned())]).set(i64::from(flag.load(Ordering::Relaxed)));
+        }
         registry.register("paused", "1 while nothing new is handled because this is down", paused);
         let lag: Family<Labels, Gauge> = Family::default();
         for (topic, records) in self.lag.lock().unwrap_or_else(PoisonError::into_inner).iter() {
