@@ -236,7 +236,7 @@ impl Engine {
     /// failed joins its end: so probes rotate.
     pub(crate) fn probe(&mut self, index: usize, runs: &mut Runs) {
         let idle = self.breakers[index].open.is_some_and(|open| open.probe.is_none() && open.next_probe <= self.now);
-        if !idle || self.totals.runs >= self.settings.concurrency.max(1) || self.starts(index) == 0 {
+        if !idle || !self.may_start(index) {
             return;
         }
         let Some(lane) = self.lanes.pop_held(index) else { return };

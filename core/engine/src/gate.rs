@@ -166,7 +166,7 @@ impl Engine {
             if self.breakers[index].is_open() {
                 self.probe(index, runs);
             } else if let Some(batch) = self.settings.policies[index].batch {
-                while self.gates[index].batches < batch.parallel.max(1) && self.may_start(index) {
+                while self.may_start(index) {
                     self.start_batch(index, batch.most.max(1));
                 }
             } else {
@@ -180,8 +180,10 @@ impl Engine {
         }
     }
 
-    fn may_start(&mut self, index: usize) -> bool {
-        self.totals.runs < self.settings.concurrency.max(1) && self.lanes.holds(index) && self.starts(index) > 0
+    /// Whether a lane waits at the gate and nothing but the gate is in its way, and that is open.
+    pub(crate) fn may_start(&mut self, index: usize) -> bool {
+        let free = self.settings.policies[index].batch.is_none_or(|batch| self.gates[index].batches < batch.parallel.max(1));
+        free && self.totals.runs < self.settings.concurrency.max(1) && self.lanes.holds(index) && self.starts(index) > 0
     }
 
     /// One event of a lane, to find out whether the outage is over.
