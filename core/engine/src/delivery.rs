@@ -164,7 +164,9 @@ impl Delivery {
         match self.stage {
             Stage::Running | Stage::Held | Stage::Marking | Stage::Marked | Stage::Lettering | Stage::Lettered => true,
             Stage::Doomed => self.attempts > 0,
-            Stage::Free | Stage::Queued | Stage::LookingUp | Stage::Twin | Stage::Fresh | Stage::Copy | Stage::Ignored | Stage::Waiting => false,
+            Stage::Free | Stage::Queued | Stage::LookingUp | Stage::Twin | Stage::Fresh | Stage::Copy | Stage::Ignored | Stage::Waiting => {
+                false
+            }
         }
     }
 

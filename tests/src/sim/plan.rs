@@ -1,6 +1,8 @@
 //! What a seed stands for: settings, sizes, chances and the list of troubles. Troubles are numbered: when they are used up, the world heals.
 
-use onceward_engine::{Backoff, Batching, BreakerRules, Credit, Dependency, EngineSettings, NullKeys, OnConflict, OnGap, OnRewind, Order, Policy};
+use onceward_engine::{
+    Backoff, Batching, BreakerRules, Credit, Dependency, EngineSettings, NullKeys, OnConflict, OnGap, OnRewind, Order, Policy,
+};
 
 use super::kinds::EFFECTS;
 use super::rng::Rng;
@@ -171,10 +173,8 @@ impl Plan {
         self.failing_batches = r.pick(&[0, 10, 40]);
         for (index, policy) in self.settings.policies.iter_mut().enumerate() {
             policy.max_rate = r.pick(&[None, None, None, Some(20_000), Some(500_000)]);
-            let batching = Batching {
-                most: u32::try_from(r.pick(&[1, 3, 100])).unwrap_or(1),
-                parallel: u32::try_from(r.within(1, 2)).unwrap_or(1),
-            };
+            let batching =
+                Batching { most: u32::try_from(r.pick(&[1, 3, 100])).unwrap_or(1), parallel: u32::try_from(r.within(1, 2)).unwrap_or(1) };
             policy.batch = r.percent(35).then_some(batching);
             for _ in 0..r.pick(&[0, 0, 1, 3]) {
                 let trouble = Trouble::Suspend(u16::try_from(index).unwrap_or(0), r.pick(&[1, 50, 2_000]));

@@ -17,10 +17,7 @@ pub(crate) enum Fact {
     /// From the producer.
     Producer(ProducerFact),
     /// A person pauses a topic, or lets it go on.
-    Suspend {
-        topic: String,
-        suspended: bool,
-    },
+    Suspend { topic: String, suspended: bool },
     /// Somebody asks whether the loop still turns.
     Pulse,
     /// Drain, commit, close.

@@ -108,7 +108,8 @@ impl Driver {
 /// What a letter says of an event for whose type there is no handler.
 fn nobody_handles(place: &Place, record: &Record<'_>) -> Report {
     let kind = place.identifier.event_type(record).ok().flatten();
-    let kind = kind.map_or_else(|| "an event without a type".to_owned(), |kind| format!("events of the type {:?}", one_line(&kind).to_string()));
+    let kind =
+        kind.map_or_else(|| "an event without a type".to_owned(), |kind| format!("events of the type {:?}", one_line(&kind).to_string()));
     let message = format!("no handler is registered for {kind}; register one and replay, or set unrouted_type");
     Report { kind: "UnroutedType".to_owned(), message, chain: String::new() }
 }

@@ -14,10 +14,10 @@ use super::fault::{self, Fault};
 use super::flow::Waker;
 use super::identity::Identifier;
 use super::rebalance::Rebalance;
+use super::routing::{Routed, Unrouted};
 use super::start::{Answer, Asker, Question};
 use super::sys::{self, Event, EventKind, Queue, RawRecord};
 use super::table::{State, Table};
-use super::routing::{Routed, Unrouted};
 use super::{BatchBuilder, RecordMeta, SourceFact, SourceOrder, SourceSettings, SourceSink};
 use crate::Error;
 

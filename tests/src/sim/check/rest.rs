@@ -128,7 +128,13 @@ impl Watch {
             let alone = self.copies.get(&delivery.event).is_none_or(|copies| copies.len() < 2);
             let alone = alone && self.digests.get(&delivery.event).is_none_or(|digests| digests.len() < 2);
             let alone = alone && self.known.get(&delivery.event).is_none_or(|&digest| digest == delivery.digest);
-            if delivery.stage == Stage::Idle && delivery.refused.is_none() && !delivery.ignored && delivery.look_up == LookUp::Never && alone && !delivery.safe {
+            if delivery.stage == Stage::Idle
+                && delivery.refused.is_none()
+                && !delivery.ignored
+                && delivery.look_up == LookUp::Never
+                && alone
+                && !delivery.safe
+            {
                 return broken("I3", format!("{at} is not looked up"));
             }
             // The marks of a run with effects are written together, when the whole run is answered.
@@ -143,7 +149,15 @@ impl Watch {
             let breaker = self.breakers.get(delivery.policy).filter(|breaker| breaker.is_open());
             let barred = breaker.is_some_and(|breaker| breaker.bars(self.now) || due);
             let shut = self.shut(delivery.policy, due);
-            if open && ready && room && !waits && !barred && !shut && delivery.given_up.is_none() && !self.known.contains_key(&delivery.event) {
+            if open
+                && ready
+                && room
+                && !waits
+                && !barred
+                && !shut
+                && delivery.given_up.is_none()
+                && !self.known.contains_key(&delivery.event)
+            {
                 let invariant = if breaker.is_some() { "I12" } else { "I3" };
                 return broken(invariant, format!("{at} is ready and there is room, but it is not dispatched"));
             }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use onceward_engine::{DeliveryId, Dependency, EngineSettings, Epoch, EventHash, PartitionId, Policy, Timestamp};
 
 use super::breaker::Breaker;
-use super::gate::Gate;
 use super::delivery::{Delivery, LookUp, Stage};
+use super::gate::Gate;
 use super::partition::{Partition, State};
 use super::timeout::Run;
 
