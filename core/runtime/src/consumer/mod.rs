@@ -3,9 +3,12 @@
 mod builder;
 mod run;
 mod start;
+mod surroundings;
 mod topics;
 
 pub use builder::{AutoOffsetReset, Builder};
+pub(crate) use start::{OUTBOX_BYTES, Plan, sqlite_settings};
+pub(crate) use surroundings::Surroundings;
 
 use std::sync::Arc;
 
@@ -55,10 +58,11 @@ pub struct Consumer {
 }
 
 /// One handler, before it knows its runtime.
-struct Registration {
+pub(crate) struct Registration {
     topics: Vec<String>,
     options: HandlerOptions,
-    make: Box<dyn FnOnce(start::Parts) -> Arc<dyn crate::executor::Runner> + Send>,
+    /// May be called again: a test's consumer starts anew after a crash.
+    make: Box<dyn Fn(start::Parts) -> Arc<dyn crate::executor::Runner> + Send>,
 }
 
 impl Consumer {
@@ -105,7 +109,8 @@ impl Consumer {
     }
 
     fn register(mut self, topics: Vec<String>, options: HandlerOptions, handler: impl Handler) -> Self {
-        let make = Box::new(move |parts: start::Parts| parts.runner(handler));
+        let handler = Arc::new(handler);
+        let make = Box::new(move |parts: start::Parts| parts.runner(Arc::clone(&handler)));
         self.handlers.push(Registration { topics, options, make });
         self
     }

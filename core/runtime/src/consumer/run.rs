@@ -29,18 +29,23 @@ impl Consumer {
         self.start(true, shutdown).await
     }
 
-    async fn start(self, until_end: bool, shutdown: impl Future<Output = ()> + Send) -> Result<Summary, Error> {
+    /// What is to be run, validated.
+    pub(crate) fn plan(self, until_end: bool) -> Result<(Plan, Vec<Registration>), Error> {
         let Self { mut config, handlers, metrics, progress, route } = self;
         let topics = subscribed(&mut config, &handlers)?;
         let settings = Settings::from_raw(&config)?;
         settings.check_subscribed(&topics)?;
-        let plan = Plan { settings, topics, until_end, metrics, progress, route };
+        Ok((Plan { settings, topics, until_end, metrics, progress, route }, handlers))
+    }
+
+    async fn start(self, until_end: bool, shutdown: impl Future<Output = ()> + Send) -> Result<Summary, Error> {
+        let (plan, handlers) = self.plan(until_end)?;
         let (sender, receiver) = crossbeam_channel::unbounded();
         let stop = StopOnDrop(sender.clone());
         let (ended, end) = oneshot::channel();
         let runtime = tokio::runtime::Handle::current();
         let thread = std::thread::Builder::new().name("onceward-driver".to_owned()).spawn(move || {
-            let result = plan.run(handlers, &runtime, (sender, receiver));
+            let result = plan.run(&handlers, &runtime, (sender, receiver));
             // The caller may have dropped the run; the loop has drained all the same.
             drop(ended.send(result));
         });
