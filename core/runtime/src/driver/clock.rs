@@ -48,9 +48,7 @@ impl Clock {
     /// An instant as milliseconds since 1970. A wall clock that was set while we ran does not change it.
     pub(crate) fn wall_millis(&self, at: Timestamp) -> i64 {
         let start = match self {
-            Self::System { wall, .. } => {
-                i64::try_from(wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
-            }
+            Self::System { wall, .. } => i64::try_from(wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(i64::MAX),
             Self::Simulated { wall, .. } => *wall,
         };
         start.saturating_add(i64::try_from(at.0).unwrap_or(i64::MAX))
