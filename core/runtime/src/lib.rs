@@ -21,6 +21,7 @@ pub mod outbox;
 mod publisher;
 mod signal;
 mod telemetry;
+pub mod testing;
 pub mod wire;
 
 pub use consumer::{AutoOffsetReset, Builder, Consumer, Control};

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
+use crate::driver::Downstream;
 use crate::event::{Event, Failure, Publish, correlation};
-use crate::letter::{HeaderBytes, Producer, PublishRequest};
+use crate::letter::{HeaderBytes, PublishRequest};
 use crate::outbox::{Encoded, Encoder};
 use crate::wire;
 
@@ -20,7 +21,7 @@ pub(crate) use outside::Route;
 /// Sends what handlers publish and waits until all in-sync replicas have it.
 #[derive(Clone)]
 pub(crate) struct Publisher {
-    producer: Arc<Producer>,
+    producer: Arc<dyn Downstream>,
     waiting: Arc<Waiting>,
     correlation_header: Arc<str>,
     outbox: bool,
@@ -52,7 +53,7 @@ impl Waiting {
 }
 
 impl Publisher {
-    pub(crate) fn new(producer: Arc<Producer>, waiting: Arc<Waiting>, correlation_header: &str, outbox: bool) -> Self {
+    pub(crate) fn new(producer: Arc<dyn Downstream>, waiting: Arc<Waiting>, correlation_header: &str, outbox: bool) -> Self {
         Self { producer, waiting, correlation_header: correlation_header.into(), outbox }
     }
 

@@ -99,7 +99,7 @@ fn say(facts: &Sender<Fact>, topic: &str, paused: bool) {
 }
 
 /// The way to the loop, as long as it runs.
-pub(super) struct Connected(Control);
+pub(crate) struct Connected(Control);
 
 impl Drop for Connected {
     fn drop(&mut self) {

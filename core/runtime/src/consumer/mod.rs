@@ -5,11 +5,15 @@ mod control;
 mod routes;
 mod run;
 mod start;
+mod surroundings;
 mod topics;
 
 pub use builder::{AutoOffsetReset, Builder};
+pub(crate) use control::Connected;
 pub use control::Control;
 pub(crate) use routes::{Route, Routes};
+pub(crate) use start::{OUTBOX_BYTES, Plan, sqlite_settings};
+pub(crate) use surroundings::Surroundings;
 
 use std::sync::Arc;
 
@@ -60,12 +64,13 @@ pub struct Consumer {
 }
 
 /// One handler, before it knows its runtime.
-struct Registration {
+pub(crate) struct Registration {
     topics: Vec<String>,
     options: HandlerOptions,
     /// Whether it takes several events at once.
     batch: bool,
-    make: Box<dyn FnOnce(start::Parts) -> Arc<dyn crate::executor::Runner> + Send>,
+    /// May be called again: a test's consumer starts anew after a crash.
+    make: Box<dyn Fn(start::Parts) -> Arc<dyn crate::executor::Runner> + Send>,
 }
 
 impl Consumer {
@@ -139,13 +144,15 @@ impl Consumer {
     /// Handles the events of a topic several at a time, with options of its own.
     #[must_use]
     pub fn on_batch_with(mut self, topic: impl Into<String>, options: HandlerOptions, handler: impl BatchHandler) -> Self {
-        let make = Box::new(move |parts: start::Parts| parts.batch_runner(handler));
+        let handler = Arc::new(handler);
+        let make = Box::new(move |parts: start::Parts| parts.batch_runner(Arc::clone(&handler)));
         self.add(Registration { topics: vec![topic.into()], options, batch: true, make });
         self
     }
 
     fn register(mut self, topics: Vec<String>, options: HandlerOptions, handler: impl Handler) -> Self {
-        let make = Box::new(move |parts: start::Parts| parts.runner(handler));
+        let handler = Arc::new(handler);
+        let make = Box::new(move |parts: start::Parts| parts.runner(Arc::clone(&handler)));
         self.add(Registration { topics, options, batch: false, make });
         self
     }

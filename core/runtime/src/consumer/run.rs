@@ -7,7 +7,7 @@ use futures_util::future::{Either, select};
 use tokio::sync::oneshot;
 
 use super::start::Plan;
-use super::{Consumer, Routes};
+use super::{Consumer, Registration, Routes};
 use crate::Error;
 use crate::driver::{Fact, Summary};
 
@@ -28,17 +28,21 @@ impl Consumer {
         self.start(true, shutdown).await
     }
 
-    async fn start(self, until_end: bool, shutdown: impl Future<Output = ()> + Send) -> Result<Summary, Error> {
+    /// What is to be run, validated.
+    pub(crate) fn plan(self, until_end: bool) -> Result<(Plan, Vec<Registration>), Error> {
         let Self { config, handlers, metrics, progress, route, control } = self;
         let (routes, settings) = Routes::new(&config, &handlers)?;
-        let plan = Plan { settings, routes, until_end, metrics, progress, route };
+        Ok((Plan { settings, routes, until_end, metrics, progress, route, control }, handlers))
+    }
+
+    async fn start(self, until_end: bool, shutdown: impl Future<Output = ()> + Send) -> Result<Summary, Error> {
+        let (plan, handlers) = self.plan(until_end)?;
         let (sender, receiver) = crossbeam_channel::unbounded();
-        let _connected = control.connect(&sender);
         let stop = StopOnDrop(sender.clone());
         let (ended, end) = oneshot::channel();
         let runtime = tokio::runtime::Handle::current();
         let thread = std::thread::Builder::new().name("onceward-driver".to_owned()).spawn(move || {
-            let result = plan.run(handlers, &runtime, (sender, receiver));
+            let result = plan.run(&handlers, &runtime, (sender, receiver));
             // The caller may have dropped the run; the loop has drained all the same.
             drop(ended.send(result));
         });

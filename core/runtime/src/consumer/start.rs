@@ -7,22 +7,23 @@ use crossbeam_channel::{Receiver, Sender};
 use onceward_engine::Engine;
 use tokio::sync::watch;
 
-use super::{Registration, Routes};
+use super::surroundings::{Cluster, Surroundings};
+use super::{Control, Registration, Routes};
 use crate::Error;
 use crate::config::{ConfigError, InboxPlace, Problem, Settings};
-use crate::driver::{Clock, Driver, Ending, Fact, InFlight, Letters, Partitions, Payloads, Progress, Summary};
+use crate::driver::{Driver, Ending, Fact, InFlight, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
 use crate::executor::{Batches, Done, Executor, Runner};
 use crate::handler::{BatchHandler, Fatal, Handler};
 use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox, SqliteSettings};
-use crate::kafka::{self, Source, SourceFact, SourceSettings};
-use crate::letter::{Producer, ProducerFact};
+use crate::kafka::{self, SourceFact};
+use crate::letter::ProducerFact;
 use crate::outbox::{Outlet, Relay, outlet};
 use crate::publisher::{Publisher, Route, Waiting};
 use crate::telemetry::{Health, Listener, Metrics};
 
 /// Bytes that may wait in the outbox. Past it consumption pauses; below half of it, it goes on.
-const OUTBOX_BYTES: u64 = 32 << 20;
+pub(crate) const OUTBOX_BYTES: u64 = 32 << 20;
 
 /// What a handler needs to become a runner.
 #[derive(Clone)]
@@ -35,15 +36,15 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn runner<H: Handler>(self, handler: H) -> Arc<dyn Runner> {
+    pub(super) fn runner<H: Handler>(self, handler: Arc<H>) -> Arc<dyn Runner> {
         Arc::new(self.executor(handler))
     }
 
-    pub(super) fn batch_runner<H: BatchHandler>(self, handler: H) -> Arc<dyn Runner> {
+    pub(super) fn batch_runner<H: BatchHandler>(self, handler: Arc<H>) -> Arc<dyn Runner> {
         Arc::new(Batches(self.executor(handler)))
     }
 
-    fn executor<H>(self, handler: H) -> Executor<H> {
+    fn executor<H>(self, handler: Arc<H>) -> Executor<H> {
         let Self { fatal, runtime, publisher, done, keeps_effects } = self;
         Executor { handler, fatal, runtime, publisher, done, keeps_effects }
     }
@@ -60,28 +61,43 @@ pub(crate) struct Plan {
     pub(crate) progress: bool,
     /// Tells those who publish from outside of handlers where to.
     pub(crate) route: watch::Sender<Route>,
+    pub(crate) control: Control,
 }
 
 impl Plan {
     /// Opens everything and runs the loop on this thread until it ends. Blocking: has a thread of its own.
     pub(super) fn run(
         self,
-        registrations: Vec<Registration>,
+        registrations: &[Registration],
         runtime: &tokio::runtime::Handle,
         facts: (Sender<Fact>, Receiver<Fact>),
     ) -> Result<Summary, Error> {
-        let (sender, receiver) = facts;
         let settings = &self.settings;
         // First of all: whoever supervises the process wants answers while it starts, and a port that is taken is told before work is done.
         let health = Arc::new(Health::new(Arc::clone(&self.metrics)));
-        let _listener = listen(settings, &health, &sender)?;
+        let _listener = listen(settings, &health, &facts.0)?;
         let user = settings.client_properties()?;
         let client = kafka::producer_properties(&settings.brokers, &user);
         // Before the producer: without rights it would fail again and again, and say less.
         super::topics::check(settings, &self.routes.topics, &client)?;
+        let driver = self.assemble(registrations, runtime, facts, &health, &mut Cluster { health: &health, user, client })?;
+        health.running();
+        driver.run()
+    }
+
+    /// Opens what the loop is connected to, and puts the loop together.
+    pub(crate) fn assemble(
+        self,
+        registrations: &[Registration],
+        runtime: &tokio::runtime::Handle,
+        (sender, receiver): (Sender<Fact>, Receiver<Fact>),
+        health: &Arc<Health>,
+        surroundings: &mut dyn Surroundings,
+    ) -> Result<Driver, Error> {
+        let settings = &self.settings;
         let waiting = Arc::new(Waiting::default());
-        let producer = Arc::new(Producer::start(&client, producer_sink(&sender, &waiting))?);
-        let mut inbox = open_inbox(settings, &client, &sender)?;
+        let producer = surroundings.producer(producer_sink(&sender, &waiting))?;
+        let mut inbox = surroundings.inbox(settings, inbox_sink(&sender))?;
         let keeps_effects = inbox.keeps_effects();
         let door = inbox.outbox();
         let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header, door.is_some());
@@ -91,18 +107,18 @@ impl Plan {
         });
         let done: Done = {
             let sender = sender.clone();
-            Arc::new(move |completions| forward(&sender, Fact::Completed(completions)))
+            surroundings.heard(Arc::new(move |completions| forward(&sender, Fact::Completed(completions))))
         };
         let mut reading: Vec<String> = Vec::new();
         let mut runners: Vec<Option<Arc<dyn Runner>>> = vec![None; self.routes.routes.len()];
-        for (handler, registration) in registrations.into_iter().enumerate() {
+        for (handler, registration) in registrations.iter().enumerate() {
             if registration.options.reads {
                 reading.extend(registration.topics.iter().cloned());
             }
             let mut fatal = registration.options.fatal.clone();
             fatal.configured = registration.topics.iter().map(|topic| (topic.clone(), settings.rules(topic).fatal.clone())).collect();
             let parts = Parts { fatal, runtime: runtime.clone(), publisher: publisher.clone(), done: Arc::clone(&done), keeps_effects };
-            let runner = (registration.make)(parts);
+            let runner = surroundings.watched((registration.make)(parts));
             for (index, _) in self.routes.routes.iter().enumerate().filter(|(_, route)| route.handler == handler) {
                 runners[index] = Some(Arc::clone(&runner));
             }
@@ -110,7 +126,8 @@ impl Plan {
         let runners: Vec<Arc<dyn Runner>> = runners.into_iter().flatten().collect();
         let topics = self.routes.topic_settings(settings);
         say_guarantee(settings, &self.routes.topics, keeps_effects);
-        let source = match self.source(topics.clone(), &user, &health, &sender) {
+        let connected = self.control.connect(&sender);
+        let source = match surroundings.source(settings, topics.clone(), source_sink(&sender)) {
             Ok(source) => source,
             Err(error) => {
                 // Nothing was marked yet; the error that matters is the client's.
@@ -120,11 +137,11 @@ impl Plan {
         };
         drop(sender);
         let mut letters = Letters::new(settings, topics);
-        let engine = settings.engine_settings(self.routes.policies(), seed(), self.until_end);
+        let engine = settings.engine_settings(self.routes.policies(), surroundings.seed(), self.until_end);
         if let Some(queries) = inbox.queries() {
             reading.iter().for_each(|topic| letters.reads(topic, &queries));
         }
-        let driver = Driver {
+        Ok(Driver {
             engine: Engine::new(engine),
             facts: receiver,
             source,
@@ -135,8 +152,8 @@ impl Plan {
             runners,
             letters,
             metrics: self.metrics,
-            health: Arc::clone(&health),
-            clock: Clock::start(),
+            health: Arc::clone(health),
+            clock: surroundings.clock(),
             drain: settings.drain_deadline,
             payloads: Payloads::new(settings.credit.bytes / 4),
             partitions: Partitions::default(),
@@ -147,38 +164,12 @@ impl Plan {
             in_flight: InFlight::default(),
             routes: self.routes,
             suspended: std::collections::BTreeSet::new(),
+            _connected: connected,
             breakers_open: 0,
             last_failure: None,
             ending: Ending::new(self.until_end),
             progress: Progress::new(self.until_end && self.progress),
-        };
-        health.running();
-        driver.run()
-    }
-
-    fn source(
-        &self,
-        topics: Vec<kafka::TopicSettings>,
-        user: &[(String, String)],
-        health: &Health,
-        sender: &Sender<Fact>,
-    ) -> Result<Source, Error> {
-        let settings = &self.settings;
-        let sender = sender.clone();
-        Source::start_watched(
-            SourceSettings {
-                client: kafka::consumer_properties(&settings.brokers, &settings.group, user),
-                group: settings.group.clone(),
-                topics,
-                reset: settings.auto_offset_reset,
-                drain: settings.drain_deadline,
-                batch_records: 1_000,
-                batch_bytes: 512 << 10,
-                batches_ahead: 3,
-            },
-            Box::new(move |fact: SourceFact| forward(&sender, Fact::Source(fact))),
-            settings.telemetry.listen.map(|_| Arc::clone(&health.poll)),
-        )
+        })
     }
 }
 
@@ -206,9 +197,17 @@ fn producer_sink(sender: &Sender<Fact>, waiting: &Arc<Waiting>) -> Box<dyn Fn(Pr
     })
 }
 
-fn open_inbox(settings: &Settings, client: &[(String, String)], sender: &Sender<Fact>) -> Result<Box<dyn Inbox>, Error> {
+fn inbox_sink(sender: &Sender<Fact>) -> InboxSink {
     let sender = sender.clone();
-    let sink: InboxSink = Arc::new(move |fact| forward(&sender, Fact::Inbox(fact)));
+    Arc::new(move |fact| forward(&sender, Fact::Inbox(fact)))
+}
+
+fn source_sink(sender: &Sender<Fact>) -> kafka::SourceSink {
+    let sender = sender.clone();
+    Box::new(move |fact: SourceFact| forward(&sender, Fact::Source(fact)))
+}
+
+pub(super) fn open_inbox(settings: &Settings, client: &[(String, String)], sink: InboxSink) -> Result<Box<dyn Inbox>, Error> {
     Ok(match &settings.inbox {
         InboxPlace::Memory => Box::new(MemoryInbox::open(sink)),
         InboxPlace::Sqlite(path) => Box::new(SqliteInbox::open_with(sqlite_settings(settings, path.clone()), sink, Some(relay(client)?))?),
@@ -222,7 +221,7 @@ fn relay(client: &[(String, String)]) -> Result<Outlet, Error> {
     Ok(outlet)
 }
 
-fn sqlite_settings(settings: &Settings, path: PathBuf) -> SqliteSettings {
+pub(crate) fn sqlite_settings(settings: &Settings, path: PathBuf) -> SqliteSettings {
     let mut sqlite = SqliteSettings::new(path, settings.group.clone());
     sqlite.retention = settings.retention;
     sqlite.migrations.clone_from(&settings.migrations);
@@ -234,7 +233,7 @@ fn sqlite_settings(settings: &Settings, path: PathBuf) -> SqliteSettings {
 }
 
 /// Jitter should differ between processes: otherwise a fleet retries in step.
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
     high ^ low
 }

@@ -72,7 +72,7 @@ pub(crate) trait Runner: Send + Sync {
 
 /// One handler with everything that its events need.
 pub(crate) struct Executor<H> {
-    pub(crate) handler: H,
+    pub(crate) handler: Arc<H>,
     pub(crate) fatal: Fatal,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) publisher: Publisher,

@@ -32,8 +32,10 @@ pub use connect::{Unanswered, admin, metadata};
 pub use identity::{Identified, Identifier};
 pub use properties::{consumer as consumer_properties, producer as producer_properties};
 pub use property::{Client, Property, defaults, owned};
+pub(crate) use rebalance::begin;
 pub use routing::{Routing, TypeSource, Unrouted};
 pub use source::Source;
+pub(crate) use start::Start;
 
 use std::time::Duration;
 

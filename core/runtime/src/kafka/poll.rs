@@ -14,11 +14,10 @@ use super::fault::{self, Fault};
 use super::flow::Waker;
 use super::identity::Identifier;
 use super::rebalance::Rebalance;
-use super::routing::{Routed, Unrouted};
 use super::start::{Answer, Asker, Question};
 use super::sys::{self, Event, EventKind, Queue, RawRecord};
 use super::table::{State, Table};
-use super::{BatchBuilder, RecordMeta, SourceFact, SourceOrder, SourceSettings, SourceSink};
+use super::{BatchBuilder, SourceFact, SourceOrder, SourceSettings, SourceSink};
 use crate::Error;
 
 /// How long a poll may block: timers are looked at this often.
@@ -214,27 +213,17 @@ impl Poll {
         builder.begin(record.key(), record.value());
         let whole = record.headers(|name, value| builder.header(name, value));
         let offset = Offset(record.offset());
-        let identifier = &self.identifiers[slot.topic];
-        let known = identifier.identify(&builder.begun(), slot.id, offset);
-        let (mut policy, mut refused, mut ignored) = (self.settings.topics[slot.topic].policy, known.refused, false);
-        match identifier.route(&builder.begun()) {
-            None => {}
-            Some(Routed::To(chosen)) => policy = chosen,
-            Some(Routed::Unreadable) => refused = Some(Rejection::Undecodable),
-            Some(Routed::Nowhere(Unrouted::DeadLetter)) => refused = refused.or(Some(Rejection::Rejected)),
-            Some(Routed::Nowhere(Unrouted::Ignore)) => ignored = true,
-            Some(Routed::Nowhere(Unrouted::Stop)) => {
-                let kind = identifier.event_type(&builder.begun()).ok().flatten().map(std::borrow::Cow::into_owned);
-                let error = unrouted(&slot.place, offset, kind);
-                // Not taken in: it is read again after the next start.
-                return self.fail(error);
-            }
-        }
-        let mut meta = RecordMeta::new(slot.id, slot.epoch, offset, known.identity, known.event, known.digest, policy);
+        let policy = self.settings.topics[slot.topic].policy;
+        let (identifier, place) = (&self.identifiers[slot.topic], (&*slot.place.0, slot.place.1));
+        let mut meta = match identifier.meta(&builder.begun(), (slot.id, slot.epoch, offset), policy, place) {
+            Ok(meta) => meta,
+            // Not taken in: it is read again after the next start.
+            Err(error) => return self.fail(error),
+        };
         (meta.timestamp, meta.append_time) = record.timestamp();
-        meta.order_key = known.order_key;
-        meta.refused = if whole { refused } else { Some(Rejection::Undecodable) };
-        meta.ignored = ignored;
+        if !whole {
+            meta.refused = Some(Rejection::Undecodable);
+        }
         builder.finish(meta);
     }
 
@@ -356,14 +345,4 @@ impl Poll {
             self.probe_at = Some(Instant::now() + PROBE);
         }
     }
-}
-
-/// Why a run ends at an event that nobody handles.
-fn unrouted(place: &(Arc<str>, i32), offset: Offset, kind: Option<String>) -> Error {
-    let kind = kind.map_or_else(|| "no type".to_owned(), |kind| format!("the type {:?}", crate::event::one_line(&kind).to_string()));
-    Error::Halted(format!(
-        "{}/{} offset {}: the event has {kind}, for which there is no handler, and unrouted_type = \"stop\". Register a handler for it, or \
-         choose \"dead_letter\" or \"ignore\"; it is read again after the next start",
-        place.0, place.1, offset.0
-    ))
 }

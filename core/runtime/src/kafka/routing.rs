@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use onceward_engine::PolicyId;
+use onceward_engine::{Epoch, Offset, PartitionId, PolicyId, Rejection};
 
-use super::Fields;
 use super::identity::is_structured_cloud_event;
 use super::json::{Found, NotJson, Pointer};
+use super::{Fields, Identifier, RecordMeta};
+use crate::Error;
+use crate::event::one_line;
 
 /// Where an event's type is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,4 +95,42 @@ impl Routing {
         let found = kind.and_then(|kind| self.by_type.get(&*kind)).or(self.others.as_ref());
         found.map_or(Routed::Nowhere(self.unrouted), |policy| Routed::To(*policy))
     }
+}
+
+impl Identifier {
+    /// What is known of a record from its bytes and its place, and which handler is for it: `policy` unless its type says more.
+    ///
+    /// # Errors
+    /// Nobody handles its type, and that ends the run.
+    pub(crate) fn meta<'a>(
+        &self,
+        record: &impl Fields<'a>,
+        (partition, epoch, offset): (PartitionId, Epoch, Offset),
+        policy: PolicyId,
+        place: (&str, i32),
+    ) -> Result<RecordMeta, Error> {
+        let known = self.identify(record, partition, offset);
+        let mut meta = RecordMeta::new(partition, epoch, offset, known.identity, known.event, known.digest, policy);
+        meta.order_key = known.order_key;
+        meta.refused = known.refused;
+        match self.route(record) {
+            None => {}
+            Some(Routed::To(chosen)) => meta.policy = chosen,
+            Some(Routed::Unreadable) => meta.refused = Some(Rejection::Undecodable),
+            Some(Routed::Nowhere(Unrouted::DeadLetter)) => meta.refused = known.refused.or(Some(Rejection::Rejected)),
+            Some(Routed::Nowhere(Unrouted::Ignore)) => meta.ignored = true,
+            Some(Routed::Nowhere(Unrouted::Stop)) => return Err(nobody(place, offset, self.event_type(record).ok().flatten().as_deref())),
+        }
+        Ok(meta)
+    }
+}
+
+/// Why a run ends at an event that nobody handles.
+fn nobody((topic, partition): (&str, i32), offset: Offset, kind: Option<&str>) -> Error {
+    let kind = kind.map_or_else(|| "no type".to_owned(), |kind| format!("the type {:?}", one_line(kind).to_string()));
+    Error::Halted(format!(
+        "{topic}/{partition} offset {}: the event has {kind}, for which there is no handler, and unrouted_type = \"stop\". Register a \
+         handler for it, or choose \"dead_letter\" or \"ignore\"; it is read again after the next start",
+        offset.0
+    ))
 }
