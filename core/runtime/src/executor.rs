@@ -191,6 +191,7 @@ impl<H: Handler> Executor<H> {
         let item = &chunk.items[index];
         let event = Event::new(Arc::clone(chunk), index);
         let span = span(&event);
+        let traced = self.publisher.tracer().attempt(&event);
         let result = async {
             // The call is inside as well: a handler may panic before there is a future, and its lane would wait for ever.
             let call = async { self.handler.call(event).await };
@@ -202,7 +203,7 @@ impl<H: Handler> Executor<H> {
         }
         .instrument(span)
         .await;
-        match result {
+        let completion = match result {
             Ok((statements, publishes)) => Completion {
                 delivery: item.delivery,
                 outcome: Some(Outcome::Done { effects: !statements.is_empty() || publishes.is_some() }),
@@ -225,7 +226,11 @@ impl<H: Handler> Executor<H> {
                 let failure = Some(Box::new(failure.report));
                 Completion { delivery: item.delivery, outcome: Some(outcome), run, statements: Vec::new(), publishes: None, failure }
             }
+        };
+        if let Some(traced) = traced {
+            traced.end(completion.outcome, completion.failure.as_deref());
         }
+        completion
     }
 
     /// What a successful handler recorded takes effect; what a failed one recorded is dropped.
@@ -245,7 +250,8 @@ impl<H: Handler> Executor<H> {
             if chunk.place(&chunk.items[index]).is_over() {
                 return Err(Failure::retry("PartitionLost", "the partition went to another member, which handles this event".to_owned()));
             }
-            publishes = self.publisher.publish(&Event::new(Arc::clone(chunk), index), recorded.publishes).await?;
+            publishes =
+                self.publisher.publish(&Event::new(Arc::clone(chunk), index), recorded.publishes, recorded.traceparent.as_deref()).await?;
         }
         tracing::debug!(target: "onceward", "handled");
         Ok((recorded.statements, publishes))

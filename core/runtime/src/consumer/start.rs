@@ -19,7 +19,7 @@ use crate::kafka::{self, Source, SourceFact, SourceSettings};
 use crate::letter::{Producer, ProducerFact};
 use crate::outbox::{Outlet, Relay, outlet};
 use crate::publisher::{Publisher, Route, Waiting};
-use crate::telemetry::{Health, Listener, Metrics};
+use crate::telemetry::{Health, Limits, Listener, Metrics, Otlp};
 
 /// Bytes that may wait in the outbox. Past it consumption pauses; below half of it, it goes on.
 const OUTBOX_BYTES: u64 = 32 << 20;
@@ -65,8 +65,11 @@ impl Plan {
         let (sender, receiver) = facts;
         let settings = &self.settings;
         // First of all: whoever supervises the process wants answers while it starts, and a port that is taken is told before work is done.
-        let health = Arc::new(Health::new(Arc::clone(&self.metrics)));
+        let health = Arc::new(Health::new(Arc::clone(&self.metrics), self.limits()));
         let _listener = listen(settings, &health, &sender)?;
+        // Dropped last: then what was still to be sent is sent, or given up after a few seconds.
+        let otlp = Otlp::start(&settings.telemetry, &settings.group, &self.metrics)?;
+        let tracer = otlp.tracer();
         let user = settings.client_properties()?;
         let client = kafka::producer_properties(&settings.brokers, &user);
         // Before the producer: without rights it would fail again and again, and say less.
@@ -76,7 +79,7 @@ impl Plan {
         let mut inbox = open_inbox(settings, &client, &sender)?;
         let keeps_effects = inbox.keeps_effects();
         let door = inbox.outbox();
-        let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header, door.is_some());
+        let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header, door.is_some(), tracer.clone());
         self.route.send_replace(match door {
             Some(door) => Route::Outbox { door, correlation_header: settings.correlation_header.clone() },
             None => Route::Direct(publisher.clone()),
@@ -132,6 +135,7 @@ impl Plan {
             chunks: runners.iter().map(|_| Chunk::default()).collect(),
             runners,
             letters,
+            tracer,
             metrics: self.metrics,
             health: Arc::clone(&health),
             clock: Clock::start(),
@@ -151,6 +155,13 @@ impl Plan {
         };
         health.running();
         driver.run()
+    }
+
+    /// What handlers may take, of all topics together.
+    fn limits(&self) -> Limits {
+        let timeouts = self.topics.iter().map(|topic| self.settings.rules(topic).policy.handler_timeout.unwrap_or(u64::MAX));
+        let seconds = timeouts.max().unwrap_or(0).div_ceil(1_000);
+        Limits { concurrency: self.settings.concurrency, timeout: u32::try_from(seconds).unwrap_or(u32::MAX) }
     }
 
     fn source(
