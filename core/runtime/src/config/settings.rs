@@ -94,6 +94,10 @@ pub struct CompanionTemplates {
 pub struct TelemetrySettings {
     /// Where health and metrics are served.
     pub listen: Option<std::net::SocketAddr>,
+    /// The base URL of the collector, without a slash at its end.
+    pub otlp: Option<String>,
+    /// Whether the producer's trace goes on.
+    pub traces: super::raw::Traces,
 }
 
 /// How the events of one topic are treated.

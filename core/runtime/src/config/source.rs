@@ -58,6 +58,23 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     numeric.parse().map_err(|_| format!("{text:?} is not IP:PORT, as \"127.0.0.1:9464\""))
 }
 
+/// The base URL of a collector.
+pub(super) fn collector(text: &str) -> Result<String, String> {
+    let url = text.trim().trim_end_matches('/');
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let Some(host) = rest.map(|rest| rest.split('/').next().unwrap_or_default()).filter(|host| !host.is_empty()) else {
+        return Err(format!("{text:?} is no URL of a collector, as \"http://localhost:4318\""));
+    };
+    if host.contains('@') {
+        // Not repeated: it holds a password.
+        return Err("holds credentials, and would be logged; put them into OTEL_EXPORTER_OTLP_HEADERS".to_owned());
+    }
+    if url.ends_with("/v1/traces") || url.ends_with("/v1/metrics") {
+        return Err(format!("{text:?} is the address of one signal; write the base, without /v1/…"));
+    }
+    Ok(url.to_owned())
+}
+
 fn place(text: &str, words: &[&str]) -> Result<Place, String> {
     if let Some(name) = text.strip_prefix("header:") {
         return if name.is_empty() {
@@ -153,6 +170,16 @@ mod tests {
         }
         let message = inbox("postgres://user:hunter2@db/billing").unwrap_err();
         assert!(message.contains("later version") && !message.contains("hunter2"), "{message}");
+    }
+
+    #[test]
+    fn a_collector_is_a_base_url_without_credentials() {
+        assert_eq!(collector("https://otel.example:4318/base/").unwrap(), "https://otel.example:4318/base");
+        assert!(collector("localhost:4317").unwrap_err().contains("http://localhost:4318"));
+        assert!(collector("http://").is_err());
+        assert!(collector("http://c:4318/v1/traces").unwrap_err().contains("base"));
+        let message = collector("http://me:hunter2@c:4318").unwrap_err();
+        assert!(message.contains("OTEL_EXPORTER_OTLP_HEADERS") && !message.contains("hunter2"), "{message}");
     }
 
     #[test]

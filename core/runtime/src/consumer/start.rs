@@ -20,7 +20,7 @@ use crate::kafka::{self, SourceFact};
 use crate::letter::ProducerFact;
 use crate::outbox::{Outlet, Relay, outlet};
 use crate::publisher::{Publisher, Route, Waiting};
-use crate::telemetry::{Health, Listener, Metrics};
+use crate::telemetry::{Health, Limits, Listener, Metrics, Otlp, Tracer};
 
 /// Bytes that may wait in the outbox. Past it consumption pauses; below half of it, it goes on.
 pub(crate) const OUTBOX_BYTES: u64 = 32 << 20;
@@ -74,13 +74,16 @@ impl Plan {
     ) -> Result<Summary, Error> {
         let settings = &self.settings;
         // First of all: whoever supervises the process wants answers while it starts, and a port that is taken is told before work is done.
-        let health = Arc::new(Health::new(Arc::clone(&self.metrics)));
+        let health = Arc::new(Health::new(Arc::clone(&self.metrics), self.limits()));
         let _listener = listen(settings, &health, &facts.0)?;
+        // Dropped last: then what was still to be sent is sent, or given up after a few seconds.
+        let otlp = Otlp::start(&settings.telemetry, &settings.group, &self.metrics)?;
+        let tracer = otlp.tracer();
         let user = settings.client_properties()?;
         let client = kafka::producer_properties(&settings.brokers, &user);
         // Before the producer: without rights it would fail again and again, and say less.
         super::topics::check(settings, &self.routes.topics, &client)?;
-        let driver = self.assemble(registrations, runtime, facts, &health, &mut Cluster { health: &health, user, client })?;
+        let driver = self.assemble(registrations, runtime, facts, (&health, tracer), &mut Cluster { health: &health, user, client })?;
         health.running();
         driver.run()
     }
@@ -91,7 +94,7 @@ impl Plan {
         registrations: &[Registration],
         runtime: &tokio::runtime::Handle,
         (sender, receiver): (Sender<Fact>, Receiver<Fact>),
-        health: &Arc<Health>,
+        (health, tracer): (&Arc<Health>, Tracer),
         surroundings: &mut dyn Surroundings,
     ) -> Result<Driver, Error> {
         let settings = &self.settings;
@@ -100,7 +103,7 @@ impl Plan {
         let mut inbox = surroundings.inbox(settings, inbox_sink(&sender))?;
         let keeps_effects = inbox.keeps_effects();
         let door = inbox.outbox();
-        let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header, door.is_some());
+        let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header, door.is_some(), tracer.clone());
         self.route.send_replace(match door {
             Some(door) => Route::Outbox { door, correlation_header: settings.correlation_header.clone() },
             None => Route::Direct(publisher.clone()),
@@ -151,6 +154,7 @@ impl Plan {
             chunks: runners.iter().map(|_| Chunk::default()).collect(),
             runners,
             letters,
+            tracer,
             metrics: self.metrics,
             health: Arc::clone(health),
             clock: surroundings.clock(),
@@ -170,6 +174,13 @@ impl Plan {
             ending: Ending::new(self.until_end),
             progress: Progress::new(self.until_end && self.progress),
         })
+    }
+
+    /// What handlers may take, of all routes together.
+    pub(crate) fn limits(&self) -> Limits {
+        let timeouts = self.routes.routes.iter().map(|route| route.policy.handler_timeout.unwrap_or(u64::MAX));
+        let seconds = timeouts.max().unwrap_or(0).div_ceil(1_000);
+        Limits { concurrency: self.settings.concurrency, timeout: u32::try_from(seconds).unwrap_or(u32::MAX) }
     }
 }
 

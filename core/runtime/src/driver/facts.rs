@@ -110,12 +110,12 @@ impl Driver {
             }
             SourceFact::BrokersDown { why } => {
                 tracing::warn!(target: "onceward", %why, "no broker answers; waiting, nothing is lost");
-                self.health.brokers(true);
+                self.metrics.brokers_down(true);
                 return;
             }
             SourceFact::BrokersUp => {
                 tracing::info!(target: "onceward", "a broker answers again");
-                self.health.brokers(false);
+                self.metrics.brokers_down(false);
                 return;
             }
             SourceFact::Notice { text } => {
@@ -149,6 +149,7 @@ impl Driver {
                 self.engine.handle(now, Input::NotStarted { delivery });
                 continue;
             };
+            self.metrics.attempt(payload.attempt > 1);
             if outcome == Outcome::Cancelled
                 && let Some(report) = &completion.failure
             {

@@ -11,6 +11,7 @@ use crate::event::{Place, Report, correlation, one_line};
 use crate::inbox::{PartitionName, Queries};
 use crate::kafka::{Identifier, Record, TopicSettings};
 use crate::letter::{Cause, LetterRequest, dead_letter_topic, fingerprint};
+use crate::wire;
 
 /// Names that letters need.
 pub(crate) struct Letters {
@@ -97,9 +98,16 @@ impl Driver {
             reason = ?letter.reason, attempts = letter.attempts, error_type = %report.kind, error = %one_line(&report.message), %fingerprint,
             dead_letter_topic = %topic.letters, "given up: the event goes to the dead-letter topic"
         );
-        let request = LetterRequest::new(letter.delivery, &topic.letters, &record, &cause);
+        let mut request = LetterRequest::new(letter.delivery, &topic.letters, &record, &cause);
+        // The producer's context is among the record's own headers. Without one, the trace that began here goes on with the letter.
+        if let Some(traceparent) = self.tracer.of_letter(&record, place) {
+            request.headers.push((wire::TRACEPARENT.into(), Some(traceparent.into_bytes())));
+        }
+        let began = self.tracer.now();
         if let Some(payload) = self.payloads.get_mut(letter.delivery) {
             payload.reason = Some(letter.reason);
+            // No handler saw it, and yet it is worth a span.
+            payload.begun = if payload.begun == 0 { began } else { payload.begun };
         }
         self.producer.send_letter(request);
     }

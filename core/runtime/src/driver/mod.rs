@@ -24,7 +24,7 @@ pub(crate) use letters::Letters;
 pub(crate) use outside::{Downstream, Upstream};
 pub(crate) use overdue::InFlight;
 pub(crate) use partitions::Partitions;
-pub(crate) use payloads::Payloads;
+pub(crate) use payloads::{Payload, Payloads};
 pub(crate) use progress::Progress;
 pub(crate) use stop::Ending;
 pub use summary::Summary;
@@ -42,7 +42,7 @@ use crate::event::Chunk;
 use crate::executor::Runner;
 use crate::inbox::Inbox;
 use crate::kafka::Batch;
-use crate::telemetry::{Health, Metrics};
+use crate::telemetry::{Health, Metrics, Tracer};
 
 /// Facts handled before effects are carried out: large enough to work in batches, small enough to answer quickly.
 const FACTS_PER_TURN: usize = 64;
@@ -56,6 +56,7 @@ pub(crate) struct Driver {
     pub(crate) producer: Arc<dyn Downstream>,
     pub(crate) runners: Vec<Arc<dyn Runner>>,
     pub(crate) letters: Letters,
+    pub(crate) tracer: Tracer,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Clock,
@@ -173,6 +174,7 @@ impl Driver {
                 let fetched = self.payloads.admit(&backlog.batch, backlog.next, bytes);
                 backlog.next += 1;
                 fed = true;
+                self.progress.consumed(fetched.policy);
                 self.engine.handle(now, Input::Fetched(fetched));
             }
             self.backlog = None;

@@ -1,5 +1,6 @@
 //! Runs batch handlers: one call for a whole chunk, whose outcomes are then told event by event.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,16 +12,17 @@ use tracing::Instrument;
 use super::{Completion, Executor, Runner, panicked, timed_out, unless_told};
 use crate::event::{Chunk, Event, EventBatch, Failure, Verdict, one_line};
 use crate::handler::BatchHandler;
+use crate::telemetry::Attempt;
 
 /// A batch handler with everything that its events need.
 pub(crate) struct Batches<H>(pub(crate) Executor<H>);
 
 /// One event of the call.
-#[derive(Clone, Copy)]
 struct Member {
     index: usize,
     /// The run that it is part of.
     run: u64,
+    traced: Option<Attempt>,
 }
 
 impl<H: BatchHandler> Runner for Batches<H> {
@@ -40,11 +42,14 @@ impl<H: BatchHandler> Runner for Batches<H> {
 
 impl<H: BatchHandler> Batches<H> {
     async fn handle(&self, chunk: &Arc<Chunk>, first_run: u64) {
-        let members = begin(chunk, first_run);
-        let Some(first) = members.first() else { return };
+        let mut members = begin(chunk, first_run);
+        let Some(first) = members.first().map(|member| member.index) else { return };
         let batch = EventBatch::new(members.iter().map(|member| Event::new(Arc::clone(chunk), member.index)).collect());
+        for (member, event) in members.iter_mut().zip(&batch) {
+            member.traced = self.0.publisher.tracer().attempt(event);
+        }
         // All of them started together, so the word to stop comes to the first one too.
-        let progress = &chunk.items[first.index].progress;
+        let progress = &chunk.items[first].progress;
         let span = self.span(&batch);
         let call = async { self.0.handler.call(batch.clone()).await };
         let call = pin!(AssertUnwindSafe(call).catch_unwind().instrument(span.clone()));
@@ -54,24 +59,20 @@ impl<H: BatchHandler> Batches<H> {
             None => Err(timed_out()),
         };
         match result {
-            Ok(()) => self.one_by_one(chunk, &members, &batch).instrument(span).await,
+            Ok(()) => self.one_by_one(chunk, members, batch.take_failures()).instrument(span).await,
             // Of one event alone, it is that event's failure.
-            Err(failure) if members.len() == 1 => {
-                let failed = self.0.conclude(chunk, first.index, Err(failure)).instrument(span).await;
-                chunk.ended(self.0.completed(chunk, first.index, first.run, failed));
-            }
-            Err(failure) => self.nobodys(chunk, &members, &failure),
+            Err(failure) if members.len() == 1 => self.one_by_one(chunk, members, BTreeMap::from([(0, failure)])).instrument(span).await,
+            Err(failure) => nobodys(chunk, members, &failure),
         }
     }
 
     /// Each event has an outcome of its own. Behind one that failed nothing of its run counts: it is handled again, after it.
-    async fn one_by_one(&self, chunk: &Arc<Chunk>, members: &[Member], batch: &EventBatch) {
-        let mut failures = batch.take_failures();
+    async fn one_by_one(&self, chunk: &Arc<Chunk>, members: Vec<Member>, mut failures: BTreeMap<usize, Failure>) {
         let mut stopped = None;
-        for (position, member) in members.iter().enumerate() {
+        for (position, member) in members.into_iter().enumerate() {
             if stopped == Some(member.run) {
                 drop(chunk.items[member.index].close());
-                chunk.ended(Completion::not_started(chunk, member.index, member.run));
+                end(chunk, member.traced, Completion::not_started(chunk, member.index, member.run));
                 continue;
             }
             let result = failures.remove(&position).map_or(Ok(()), Err);
@@ -80,25 +81,7 @@ impl<H: BatchHandler> Batches<H> {
             if !matches!(completion.outcome, Some(Outcome::Done { .. })) {
                 stopped = Some(member.run);
             }
-            chunk.ended(completion);
-        }
-    }
-
-    /// The call failed as a whole, which is no event's attempt: each is handled again in a call of its own.
-    fn nobodys(&self, chunk: &Chunk, members: &[Member], failure: &Failure) {
-        let outcome = if failure.verdict == Verdict::Misuse { Outcome::Cancelled } else { Outcome::BatchFailed };
-        tracing::warn!(
-            target: "onceward", events = members.len(), error_type = %failure.report.kind, error = %one_line(&failure.report.message),
-            "a batch failed as a whole: its events are handled one by one, which shows whose failure it is"
-        );
-        for member in members {
-            let item = &chunk.items[member.index];
-            drop(item.close());
-            chunk.ended(Completion {
-                outcome: Some(outcome),
-                failure: Some(Box::new(failure.report.clone())),
-                ..Completion::not_started(chunk, member.index, member.run)
-            });
+            end(chunk, member.traced, completion);
         }
     }
 
@@ -108,6 +91,27 @@ impl<H: BatchHandler> Batches<H> {
         };
         tracing::info_span!(target: "onceward", "process", topic = first.topic(), events = batch.len())
     }
+}
+
+/// The call failed as a whole, which is no event's attempt: each is handled again in a call of its own.
+fn nobodys(chunk: &Chunk, members: Vec<Member>, failure: &Failure) {
+    let outcome = if failure.verdict == Verdict::Misuse { Outcome::Cancelled } else { Outcome::BatchFailed };
+    tracing::warn!(
+        target: "onceward", events = members.len(), error_type = %failure.report.kind, error = %one_line(&failure.report.message),
+        "a batch failed as a whole: its events are handled one by one, which shows whose failure it is"
+    );
+    for member in members {
+        drop(chunk.items[member.index].close());
+        let started = Completion::not_started(chunk, member.index, member.run);
+        end(chunk, member.traced, Completion { outcome: Some(outcome), failure: Some(Box::new(failure.report.clone())), ..started });
+    }
+}
+
+fn end(chunk: &Chunk, traced: Option<Attempt>, completion: Completion) {
+    if let Some(traced) = traced {
+        traced.end(completion.outcome, completion.failure.as_deref());
+    }
+    chunk.ended(completion);
 }
 
 /// Claims the events of a chunk. Who was taken back, or belongs to a partition that is being given back, ends its run.
@@ -126,7 +130,7 @@ fn begin(chunk: &Chunk, first_run: u64) -> Vec<Member> {
                 stopped = true;
                 chunk.ended(Completion::not_started(chunk, index, run));
             } else {
-                members.push(Member { index, run });
+                members.push(Member { index, run, traced: None });
             }
         }
         from = end as usize;

@@ -195,6 +195,7 @@ impl<H: Handler> Executor<H> {
     async fn attempt(&self, chunk: &Arc<Chunk>, index: usize, run: u64) -> Completion {
         let event = Event::new(Arc::clone(chunk), index);
         let span = span(&event);
+        let traced = self.publisher.tracer().attempt(&event);
         let result = async {
             // The call is inside as well: a handler may panic before there is a future, and its lane would wait for ever.
             let call = async { self.handler.call(event).await };
@@ -206,7 +207,11 @@ impl<H: Handler> Executor<H> {
         }
         .instrument(span)
         .await;
-        self.completed(chunk, index, run, result)
+        let completion = self.completed(chunk, index, run, result);
+        if let Some(traced) = traced {
+            traced.end(completion.outcome, completion.failure.as_deref());
+        }
+        completion
     }
 }
 
@@ -257,7 +262,8 @@ impl<H> Executor<H> {
             if chunk.place(&chunk.items[index]).is_over() {
                 return Err(Failure::retry("PartitionLost", "the partition went to another member, which handles this event".to_owned()));
             }
-            publishes = self.publisher.publish(&Event::new(Arc::clone(chunk), index), recorded.publishes).await?;
+            publishes =
+                self.publisher.publish(&Event::new(Arc::clone(chunk), index), recorded.publishes, recorded.traceparent.as_deref()).await?;
         }
         tracing::debug!(target: "onceward", "handled");
         Ok((recorded.statements, publishes))

@@ -19,7 +19,7 @@ use crate::consumer::{Consumer, Control, Plan, Registration, Routes};
 use crate::driver::{Driver, Fact};
 use crate::inbox::Queries;
 use crate::publisher::Route;
-use crate::telemetry::{Health, Metrics};
+use crate::telemetry::{Health, Metrics, Tracer};
 
 /// Everything that a rig's thread owns.
 pub(super) struct Stage {
@@ -104,8 +104,9 @@ impl Stage {
             progress: false,
             route: self.route.clone(),
         };
-        let health = Arc::new(Health::new(Arc::clone(&self.metrics)));
-        let driver = plan.assemble(&self.registrations, runtime.handle(), (sender, facts.clone()), &health, &mut simulated)?;
+        let health = Arc::new(Health::new(Arc::clone(&self.metrics), plan.limits()));
+        let driver =
+            plan.assemble(&self.registrations, runtime.handle(), (sender, facts.clone()), (&health, Tracer::default()), &mut simulated)?;
         health.running();
         let (Some(store), Some(feed)) = (simulated.store, simulated.feed) else { return Err(Error::Closed) };
         let clock = runtime.block_on(async { tokio::time::Instant::now() });

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use breaker::Breaker;
 pub use kafka::{Kafka, Scalar};
-pub use telemetry::Telemetry;
+pub use telemetry::{Telemetry, Traces};
 pub use topic::{AfterDeadLetter, DedupScope, NullKeys, OnConflict, OnGap, OnRewind, Order, Retry, Topic, UnroutedType};
 pub use words::{BytesText, DurationText, OffsetReset};
 
