@@ -162,6 +162,7 @@ async fn publishes_and_metrics_are_the_same_in_every_release() {
         "duplicates",
         "events_abandoned",
         "events_handled",
+        "events_ignored",
         "failed_attempts",
         "gap_offsets",
         "identity_conflicts",
@@ -206,6 +207,7 @@ async fn publishes_and_metrics_are_the_same_in_every_release() {
         "onceward_paused{reason=\"brokers\"} 0",
         "onceward_paused{reason=\"inbox\"} 0",
         "onceward_paused{reason=\"producer\"} 0",
+        "onceward_paused{reason=\"request\"} 0",
         "onceward_in_flight 0",
         "# EOF",
     ] {
