@@ -6,7 +6,7 @@ use crate::run::{golden, onceward};
 fn help_is_as_committed_for_every_command() {
     let folder = tempfile::tempdir().unwrap();
     let mut text = String::new();
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 17] = [
         &[],
         &["demo"],
         &["doctor"],
@@ -17,6 +17,10 @@ fn help_is_as_committed_for_every_command() {
         &["dlt", "show"],
         &["dlt", "export"],
         &["inbox", "stats"],
+        &["inbox", "forget"],
+        &["inbox", "prune"],
+        &["inbox", "backup"],
+        &["inbox", "ddl"],
         &["config"],
         &["config", "check"],
         &["completions"],
