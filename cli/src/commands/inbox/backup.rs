@@ -18,7 +18,8 @@ Examples:
   onceward inbox backup /backup/billing-2026-11-17.db
   onceward inbox backup before-upgrade.db --inbox sqlite:billing.db
 
-The whole database is copied, your own tables too. Beside a busy consumer its write-ahead log grows until the copy is done.";
+The whole database is copied, your own tables too. Beside a busy consumer its write-ahead log
+grows until the copy is done.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

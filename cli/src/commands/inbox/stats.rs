@@ -12,7 +12,14 @@ use crate::exit::Failure;
 use crate::output::{self, Report, Table, rfc3339, visible};
 use crate::source::{Needs, Source};
 
+const EXAMPLES: &str = "\
+Examples:
+  onceward inbox stats                           with ./onceward.toml
+  onceward inbox stats --inbox sqlite:billing.db --json
+";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct StatsArgs {
     #[command(flatten)]
     source: Source,
