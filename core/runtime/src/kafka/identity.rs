@@ -137,6 +137,28 @@ impl Identifier {
         self.routing.as_ref().map(|routing| routing.route(&self.kind, record))
     }
 
+    /// What the inbox knows a record by, if its producer gave it an id.
+    #[must_use]
+    pub fn marked_as<'a>(&self, record: &impl Fields<'a>) -> Option<EventHash> {
+        self.hash(&self.id(record).0)
+    }
+
+    /// What an id as [`Identifier::text`] shows it may be known by: the text alone does not say whether it came from a header or from a
+    /// CloudEvent, nor which `#` stands between source and id. Empty when events are known by their coordinates.
+    #[must_use]
+    pub fn candidates(&self, text: &str) -> Vec<EventHash> {
+        let ids = match &self.source {
+            Source::Coordinates => Vec::new(),
+            Source::Header(_) => vec![Id::Header(text.as_bytes())],
+            Source::Json(_) => vec![Id::Text(text.to_owned())],
+            Source::Automatic { .. } => {
+                let clouds = text.match_indices('#').map(|(at, _)| Id::Cloud(&text.as_bytes()[..at], &text.as_bytes()[at + 1..]));
+                std::iter::once(Id::Header(text.as_bytes())).chain(clouds).collect()
+            }
+        };
+        ids.iter().filter_map(|id| self.hash(id)).collect()
+    }
+
     fn id<'a>(&self, record: &impl Fields<'a>) -> (Id<'a>, Option<Rejection>) {
         match &self.source {
             Source::Coordinates => (Id::None, None),
