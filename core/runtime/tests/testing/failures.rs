@@ -104,7 +104,10 @@ fn an_effect_that_fails_is_a_failed_attempt_and_leaves_nothing() {
     rig.send("orders", event("c1", "e1")).unwrap();
     rig.run().unwrap();
     assert_eq!((rig.attempts("e1"), seen(&rig)), (2, vec!["e1".to_owned()]));
-    let wrong = rig.history().iter().any(|happened| happened.what.starts_with("e1: ") && happened.what.contains("expected to change or return 5 rows"));
+    let wrong = rig
+        .history()
+        .iter()
+        .any(|happened| happened.what.starts_with("e1: ") && happened.what.contains("expected to change or return 5 rows"));
     assert!(wrong, "{:#?}", rig.history());
 }
 
