@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::options::SendOptions;
 use crate::inbox::Value;
 use crate::letter::{HeaderBytes, Letter};
 
@@ -86,6 +87,14 @@ pub struct Published {
     pub value: Option<Vec<u8>>,
     /// Its headers, ours included.
     pub headers: HeaderList,
+}
+
+/// The same event for the next service: what a rig published is what another one may be sent.
+impl From<Published> for SendOptions {
+    fn from(published: Published) -> Self {
+        let Published { key, value, headers, .. } = published;
+        Self { key, value, headers: headers.0, ..Self::default() }
+    }
 }
 
 impl Published {

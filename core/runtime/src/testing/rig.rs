@@ -1,8 +1,9 @@
 //! The face of a rig: calls that block until they are answered, from any thread.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use super::capture::Capture;
 use super::found::{DeadLetter, Happened, HeaderList, LogLine, Position, Published, Table};
@@ -50,9 +51,9 @@ impl Rig {
     /// As [`Rig::new`].
     pub fn with(app: Consumer, options: RigOptions) -> Result<Self, Error> {
         let world = World::new(&options);
-        let (calls, queue) = channel::<Call>();
-        let (started, start) = sync_channel(1);
-        let (lives, over) = sync_channel::<()>(0);
+        let (calls, queue) = unbounded::<Call>();
+        let (started, start) = bounded(1);
+        let (lives, over) = bounded::<()>(0);
         let (theirs, patience) = (world.clone(), options.patience);
         let thread = std::thread::Builder::new().name("onceward-rig".to_owned()).spawn(move || {
             let _lives = lives;
@@ -275,7 +276,7 @@ impl Rig {
     }
 
     fn call<R: Send + 'static>(&self, act: impl FnOnce(&mut Stage) -> R + Send + 'static) -> Result<R, Error> {
-        let (answer, answered) = sync_channel(1);
+        let (answer, answered) = bounded(1);
         let call: Call = Box::new(move |stage| answer.send(act(stage)).unwrap_or_default());
         self.calls.as_ref().and_then(|calls| calls.send(call).ok()).ok_or(Error::Closed)?;
         self.wait(&answered)

@@ -12,6 +12,9 @@ const MOST: u64 = 300_000;
 /// Time that is looked for handlers which wait without a timer of ours.
 const BLIND: u64 = 24 * 3_600_000;
 
+/// The longest time that can be asked for at once: clocks overflow.
+const CENTURY: u64 = 36_525 * 24 * 3_600_000;
+
 /// What a step came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -55,7 +58,8 @@ impl Stage {
 
     /// So far in time, with everything that happens until then.
     pub(super) fn advance(&mut self, by: Duration) -> Result<(), Error> {
-        let limit = self.world.now().saturating_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX));
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX).min(CENTURY);
+        let limit = self.world.now().saturating_add(by);
         loop {
             match self.step(limit)? {
                 Step::Moved => {}

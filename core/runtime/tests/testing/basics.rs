@@ -109,6 +109,22 @@ fn mistakes_of_a_test_are_named() {
     assert!(Rig::new(app).unwrap_err().to_string().contains("setup_sql[0]"));
 }
 
+#[test]
+fn a_rig_goes_where_it_is_needed() {
+    fn anywhere<T: Send + Sync + 'static>(_: &T) {}
+    let rig = std::sync::Arc::new(rig(builder().build().unwrap().on("orders", seeing)));
+    anywhere(&*rig);
+    let senders: Vec<_> = (0..4)
+        .map(|thread| {
+            let rig = std::sync::Arc::clone(&rig);
+            std::thread::spawn(move || rig.send("orders", event("c1", &format!("e{thread}"))).map(drop))
+        })
+        .collect();
+    senders.into_iter().for_each(|sender| sender.join().unwrap().unwrap());
+    rig.run().unwrap();
+    assert_eq!(rig.handled().len(), 4);
+}
+
 #[tokio::test]
 async fn calls_may_come_from_async_code() {
     let rig = rig(builder().build().unwrap().on("orders", seeing));

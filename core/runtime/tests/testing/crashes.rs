@@ -97,6 +97,30 @@ fn a_handler_in_flight_is_cut_off_and_called_again() {
 }
 
 #[test]
+fn a_chain_of_two_services_is_once_from_end_to_end() {
+    let invoicing = |event: Event| async move {
+        event.publish(Publish::to("invoices").key("k").value(event.id()));
+        Ok(())
+    };
+    // Without a durable inbox the first service handles again after a crash, and publishes again.
+    let first = rig(builder().inbox("memory").setup_sql([""; 0]).build().unwrap().on("orders", invoicing));
+    first.send("orders", event("c1", "e1")).unwrap();
+    while first.handled().is_empty() {
+        assert!(first.step().unwrap());
+    }
+    first.crash().unwrap();
+    first.run().unwrap();
+    let published = first.published();
+    assert_eq!((first.attempts("e1"), published.len()), (2, 2));
+    let second = rig(builder().group("mailing").build().unwrap().on("invoices", seeing));
+    for one in published.clone() {
+        second.send("invoices", one.into()).unwrap();
+    }
+    second.run().unwrap();
+    assert_eq!(seen(&second), [published[0].id.clone()], "the copy is known by its id");
+}
+
+#[test]
 fn the_memory_inbox_forgets_at_a_crash_what_was_not_committed() {
     let rig = rig(builder().inbox("memory").setup_sql([""; 0]).build().unwrap().on("orders", |_: Event| async { Ok(()) }));
     rig.send("orders", event("c1", "e1")).unwrap();

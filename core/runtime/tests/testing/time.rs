@@ -76,6 +76,16 @@ fn marks_expire_in_simulated_days() {
     assert_eq!(rig.attempts("e1"), 2, "after it nobody remembers");
 }
 
+#[test]
+fn a_time_beyond_all_clocks_is_a_century() {
+    let rig = rig(builder().build().unwrap().on("orders", seeing));
+    rig.advance(Duration::MAX).unwrap();
+    assert_eq!(rig.now(), Duration::from_secs(36_525 * 86_400));
+    rig.send("orders", event("c1", "e1")).unwrap();
+    rig.run().unwrap();
+    assert_eq!(rig.handled(), ["e1"]);
+}
+
 /// Retries, concurrency, a crash, an outage: whatever could make two runs differ.
 fn history(seed: u64) -> Vec<String> {
     let handler = |event: Event| async move {
