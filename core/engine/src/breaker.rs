@@ -112,7 +112,7 @@ impl Breaker {
 
 impl Engine {
     #[inline]
-    fn breaker_of(&self, policy: PolicyId) -> usize {
+    pub(crate) fn breaker_of(&self, policy: PolicyId) -> usize {
         let index = usize::from(policy.0);
         if index < self.breakers.len() { index } else { 0 }
     }
@@ -267,17 +267,28 @@ impl Engine {
             return;
         }
         for index in 0..self.breakers.len() {
-            let idle = self.breakers[index].open.is_some_and(|open| open.probe.is_none() && open.next_probe <= self.now);
-            if !idle || self.totals.runs >= self.settings.concurrency.max(1) {
+            if !self.may_probe(index) || self.totals.runs >= self.settings.concurrency.max(1) {
                 continue;
             }
             let Some(lane) = self.lanes.pop_held(index) else { continue };
-            let slot = self.lanes.get(lane).cursor;
-            let probe = self.deliveries[slot].id(slot);
-            self.start_run(lane, runs, 1);
-            if let Some(open) = self.breakers[index].open.as_mut() {
-                open.probe = Some(probe);
+            if !self.arrests(lane) {
+                self.start_probe(lane, index, runs);
             }
+        }
+    }
+
+    /// Whether a breaker is open, nobody finds out whether its outage is over, and somebody may.
+    pub(crate) fn may_probe(&self, index: usize) -> bool {
+        self.breakers[index].open.is_some_and(|open| open.probe.is_none() && open.next_probe <= self.now)
+    }
+
+    /// Starts a lane's next event alone; it is the probe, if the breaker is open.
+    pub(crate) fn start_probe(&mut self, lane: u32, index: usize, runs: &mut Runs) {
+        let slot = self.lanes.get(lane).cursor;
+        let probe = self.deliveries[slot].id(slot);
+        self.start_run(lane, runs, 1);
+        if let Some(open) = self.breakers[index].open.as_mut() {
+            open.probe = Some(probe);
         }
     }
 }

@@ -17,6 +17,7 @@ impl Engine {
         lane.running -= 1;
         self.totals.runs -= u32::from(lane.running == 0);
         self.time_next(at, policy);
+        self.no_longer_alone(slot);
         if self.open_breakers > 0 {
             self.probe_ended(slot);
         }
@@ -28,16 +29,34 @@ impl Engine {
             return None;
         }
         let mut runs = Runs::default();
-        // Probes come first: a busy topic must not keep another one from finding out that its outage is over.
-        self.probe(&mut runs);
-        while self.totals.runs < self.settings.concurrency.max(1) {
-            let Some(lane) = self.lanes.pop_ready() else { break };
-            if !self.holds_back(lane) {
-                self.start_run(lane, &mut runs, u32::MAX);
+        loop {
+            if self.awaits_quiet() {
+                self.confront(&mut runs);
+            }
+            if !runs.ends.is_empty() || self.awaits_quiet() {
+                return self.ordered(runs);
+            }
+            // Probes come first: a busy topic must not keep another one from finding out that its outage is over.
+            self.probe(&mut runs);
+            while self.totals.runs < self.settings.concurrency.max(1) && !self.awaits_quiet() {
+                let Some(lane) = self.lanes.pop_ready() else { break };
+                if !self.holds_back(lane) && !self.arrests(lane) {
+                    self.start_run(lane, &mut runs, u32::MAX);
+                }
+            }
+            if self.awaits_quiet() {
+                continue;
+            }
+            self.probe(&mut runs);
+            if !runs.ends.is_empty() || !self.awaits_quiet() {
+                return self.ordered(runs);
             }
         }
-        self.probe(&mut runs);
-        (!runs.ends.is_empty()).then_some(Effect::Dispatch(runs))
+    }
+
+    /// What was started; or what else was decided on the way: events are given up while it is looked for one to start.
+    fn ordered(&mut self, runs: Runs) -> Option<Effect> {
+        if runs.ends.is_empty() { self.out.pop() } else { Some(Effect::Dispatch(runs)) }
     }
 
     /// Starts the delivery at the cursor, which may be a retry, and those behind it that were never tried, `most` of them.
@@ -47,8 +66,7 @@ impl Engine {
         let policy = self.deliveries[slot].policy;
         let longest = self.policy(policy).run_length.clamp(1, most);
         let budget_clock = self.breaker(policy).budget_clock(self.now);
-        let lane = self.lanes.get_mut(at);
-        self.totals.runs += u32::from(lane.running == 0);
+        self.totals.runs += u32::from(self.lanes.get(at).running == 0);
         let mut length = 0;
         loop {
             let delivery = &mut self.deliveries[slot];
@@ -60,10 +78,11 @@ impl Engine {
             runs.deliveries.push((delivery.id(slot), delivery.attempts));
             length += 1;
             slot = delivery.lane_next;
-            if length == longest || !joins(&self.deliveries, slot, policy) {
+            if length == longest || !joins(&self.deliveries, slot, policy) || self.is_suspect(slot) {
                 break;
             }
         }
+        let lane = self.lanes.get_mut(at);
         lane.cursor = slot;
         lane.running += length;
         runs.ends.push(runs.deliveries.len() as u32);

@@ -82,6 +82,9 @@ pub struct Runs {
     pub deliveries: Vec<(DeliveryId, u32)>,
     /// Where each run ends in `deliveries`.
     pub ends: Vec<u32>,
+    /// It is one event that may kill the process: nothing else is running, and nothing else starts until it answers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
 }
 
 impl Runs {
@@ -124,6 +127,8 @@ pub enum Reason {
     Invalid,
     /// Its id was seen with other bytes.
     Conflict,
+    /// The process died too often while it ran alone.
+    Crashed,
 }
 
 /// How a delivery ended, for the counters and the history.

@@ -8,6 +8,7 @@ use crate::outbox::Outbox;
 use crate::partition::Partitions;
 use crate::policy::Policy;
 use crate::sabotage::{Bugs, Sabotage};
+use crate::suspect::Suspects;
 use crate::timeout::Timers;
 use crate::twin::Twins;
 use crate::{Dependency, Effect, EngineSettings, Input, PolicyId, Timestamp};
@@ -30,6 +31,7 @@ pub struct Engine {
     pub(crate) breakers: Vec<Breaker>,
     pub(crate) open_breakers: u32,
     pub(crate) timers: Timers,
+    pub(crate) suspects: Suspects,
     pub(crate) out: Outbox,
     pub(crate) totals: Totals,
     /// One bit per dependency that is down.
@@ -84,6 +86,7 @@ impl Engine {
             breakers: vec![Breaker::default(); settings.policies.len()],
             open_breakers: 0,
             timers: Timers::default(),
+            suspects: Suspects::default(),
             settings,
             bugs: Bugs::default(),
             now: Timestamp(0),
@@ -112,6 +115,7 @@ impl Engine {
             Input::NotStarted { delivery } => self.not_started(delivery),
             Input::Marked { delivery, result } => self.marked(delivery, result),
             Input::DeadLettered { delivery } => self.dead_lettered(delivery),
+            Input::Suspects(suspects) => self.suspects(&suspects),
             Input::Assigned(assignment) => self.assigned(assignment),
             Input::CaughtUp { partition, epoch, remembered } => self.caught_up(partition, epoch, remembered),
             Input::Committed { partition, epoch, next } => self.committed(partition, epoch, next),

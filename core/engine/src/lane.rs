@@ -93,7 +93,8 @@ struct Queue {
 
 const EMPTY: Queue = Queue { head: NIL, tail: NIL };
 
-/// Those that may start. Behind it in the table: one queue for each policy, of lanes that its breaker holds back.
+/// Those that may start. Behind it in the table: one queue for each policy, of lanes that its breaker holds back, and a last one for
+/// lanes whose next event has to run alone.
 const READY: u32 = 0;
 
 /// All lanes, and the queue of those that may start a run.
@@ -301,6 +302,11 @@ impl Lanes {
     /// The lane that was set aside first.
     pub(crate) fn pop_held(&mut self, policy: usize) -> Option<u32> {
         self.pop(behind_ready(policy))
+    }
+
+    /// Whether any lane is set aside there.
+    pub(crate) fn has_held(&self, policy: usize) -> bool {
+        self.queues.get(behind_ready(policy) as usize).is_some_and(|queue| queue.head != NIL)
     }
 
     /// Nothing is held back any more.

@@ -64,11 +64,19 @@ pub enum Sabotage {
     TimeoutForgotten,
     /// The lane of a stuck handler goes on.
     StuckReopensLane,
+    /// Suspects run beside others.
+    SuspectsInCompany,
+    /// Others start beside a suspect that runs alone.
+    SuspectsGetCompany,
+    /// Every suspect is given up.
+    SuspectsConvicted,
+    /// An event may kill the process once more.
+    CrashLimitOffByOne,
 }
 
 impl Sabotage {
     /// Every bug there is.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 34] = [
         Self::CommitPastGap,
         Self::TwoOfOneKey,
         Self::LateCompletionAccepted,
@@ -99,6 +107,10 @@ impl Sabotage {
         Self::TimeoutOfTheRun,
         Self::TimeoutForgotten,
         Self::StuckReopensLane,
+        Self::SuspectsInCompany,
+        Self::SuspectsGetCompany,
+        Self::SuspectsConvicted,
+        Self::CrashLimitOffByOne,
     ];
 }
 

@@ -13,7 +13,7 @@ use super::kinds::{self, ALERTS, EFFECTS, INPUTS};
 /// never assigned ones included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
-    inputs: [[u64; 6]; 17],
+    inputs: [[u64; 6]; INPUTS.len()],
     crashes: [u64; EFFECTS.len()],
     alerts: [u64; ALERTS.len()],
 }
@@ -41,7 +41,7 @@ impl Coverage {
                 Some(partition) => Some(partition),
                 None => return,
             },
-            Input::Down { .. } | Input::Up { .. } | Input::Tick => None,
+            Input::Down { .. } | Input::Up { .. } | Input::Tick | Input::Suspects(_) => None,
         };
         let all = (0..=partitions).map(PartitionId).filter(|p| place.is_none_or(|place| place == *p));
         for partition in all {

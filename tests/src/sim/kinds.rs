@@ -2,8 +2,8 @@
 
 use onceward_engine::{Alert, Effect, Input};
 
-/// Inputs, in the order of their declaration.
-pub(crate) const INPUTS: [&str; 17] = [
+/// Inputs.
+pub(crate) const INPUTS: [&str; 18] = [
     "Assigned",
     "CaughtUp",
     "Fetched",
@@ -21,6 +21,7 @@ pub(crate) const INPUTS: [&str; 17] = [
     "Down",
     "Up",
     "Tick",
+    "Suspects",
 ];
 
 /// Effects, in the order of their declaration.
@@ -60,6 +61,7 @@ pub(crate) fn of_input(input: &Input) -> usize {
         Input::Down { .. } => 14,
         Input::Up { .. } => 15,
         Input::Tick => 16,
+        Input::Suspects(_) => 17,
     }
 }
 

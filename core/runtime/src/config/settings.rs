@@ -195,6 +195,7 @@ impl Settings {
             concurrency: self.concurrency,
             credit: self.credit,
             commit_interval: millis(self.commit_interval),
+            crash_limit: EngineSettings::default().crash_limit,
             seed,
             until_end,
         }

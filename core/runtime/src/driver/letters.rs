@@ -111,6 +111,7 @@ fn explained(reason: engine::Reason) -> Report {
             "IdentityConflict",
             "this event id came before with other bytes; an event id must be new for each event, the id of an entity is none",
         ),
+        engine::Reason::Crashed => ("ProcessDied", "the process died again and again while nothing but this event was being handled"),
         engine::Reason::Undecodable => ("DecodeError", "the record's identity or order key can't be read from its value"),
         engine::Reason::Invalid => ("SchemaError", "the record does not fit its schema"),
         engine::Reason::Rejected | engine::Reason::Exhausted => ("Unknown", "the handler failed without an error"),

@@ -13,6 +13,7 @@ mod inputs;
 mod outcome;
 mod partition;
 mod rest;
+mod suspect;
 mod timeout;
 mod watch;
 

@@ -111,7 +111,8 @@ impl Watch {
         if home.resolved.len() > most {
             return broken("I4", format!("{id:?}: {} offsets wait behind the watermark", home.resolved.len()));
         }
-        let room = self.runs.len() < self.settings.concurrency as usize;
+        // A suspect waits until everything else has ended, and everything else waits for it.
+        let room = self.runs.len() < self.settings.concurrency as usize && !self.waits_for_quiet();
         for lane in home.lanes.values() {
             self.lane(lane.iter().filter_map(|other| self.deliveries.get(other).map(|d| (*other, d))), room, due)?;
         }
@@ -142,6 +143,8 @@ impl Watch {
             let waits = delivery.wait.is_some_and(|(_, latest)| self.now < latest || due || delivery.may_give_up);
             let breaker = self.breakers.get(delivery.policy).filter(|breaker| breaker.is_open());
             let barred = breaker.is_some_and(|breaker| breaker.bars(self.now) || due);
+            // Who is convicted is never started again, and its letter waits for the head of the lane.
+            let barred = barred || (!first && self.is_convicted(id));
             if open && ready && room && !waits && !barred && delivery.given_up.is_none() && !self.known.contains_key(&delivery.event) {
                 let invariant = if breaker.is_some() { "I12" } else { "I3" };
                 return broken(invariant, format!("{at} is ready and there is room, but it is not dispatched"));

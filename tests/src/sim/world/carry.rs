@@ -22,7 +22,7 @@ impl World {
             Effect::Dispatch(runs) => {
                 for run in runs.iter() {
                     let ids: Vec<_> = run.iter().map(|member| member.0).collect();
-                    self.start_run(life, &ids)?;
+                    self.start_run(life, &ids, runs.alone)?;
                 }
             }
             Effect::Cancel { delivery } => self.stop_handler(life, delivery),
@@ -35,6 +35,12 @@ impl World {
                 self.group_later(life);
             }
             Effect::DeadLetter(letter) => {
+                let place = self.lives[life].places.get(&letter.delivery);
+                let event = place.map(|place| self.logs[place.partition].records[place.index].event);
+                let charges = event.and_then(|event| self.suspects.get(&event)).copied().unwrap_or(0);
+                if letter.reason == Reason::Crashed && charges < self.plan.settings.crash_limit {
+                    return broken("I6", format!("{:?} did not kill a process often enough", letter.delivery)).map_err(|v| (life, v));
+                }
                 if letter.reason == Reason::Exhausted && matches!(self.plan.day, Day::Outage { strict: true, .. }) {
                     return broken("I12", format!("{:?} is dead-lettered because of an outage", letter.delivery)).map_err(|v| (life, v));
                 }
@@ -73,7 +79,7 @@ impl World {
         }
     }
 
-    fn start_run(&mut self, life: usize, ids: &[DeliveryId]) -> Step {
+    fn start_run(&mut self, life: usize, ids: &[DeliveryId], alone: bool) -> Step {
         let mut members = Vec::with_capacity(ids.len());
         for id in ids {
             let Some(&place) = self.lives[life].places.get(id) else { continue };
@@ -82,7 +88,7 @@ impl World {
         }
         self.next_run += 1;
         let run = self.next_run;
-        self.lives[life].runs.insert(run, Run { members, at: 0 });
+        self.lives[life].runs.insert(run, Run { members, at: 0, alone });
         self.schedule_handler(life, run);
         Ok(())
     }

@@ -25,9 +25,17 @@ impl World {
         }
         let Some(state) = self.lives[life].runs.get_mut(&run) else { return Ok(()) };
         let Some(&(delivery, place)) = state.members.get(state.at) else { return Ok(()) };
+        let record = self.logs[place.partition].records[place.index];
+        if record.behaviour.kills {
+            self.crash(life);
+            return Ok(());
+        }
         state.at += 1;
         let rest: Vec<_> = state.members[state.at..].iter().map(|member| member.0).collect();
         let outcome = self.outcome(place.partition, place.index);
+        if outcome != Outcome::Cancelled {
+            self.suspects.remove(&record.event);
+        }
         if let Outcome::Done { effects } = outcome
             && self.lives[life].places.contains_key(&delivery)
         {
@@ -56,6 +64,7 @@ impl World {
         if record.behaviour.stubborn {
             return;
         }
+        self.suspects.remove(&record.event);
         self.stopped.insert(record.event);
         self.lives[life].runs.remove(&number);
         let at = self.soon();

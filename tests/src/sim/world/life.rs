@@ -43,6 +43,8 @@ pub(super) struct Mark {
 pub(super) struct Run {
     pub(super) members: Vec<(DeliveryId, Place)>,
     pub(super) at: usize,
+    /// It is a suspect, and nothing else runs in this process.
+    pub(super) alone: bool,
 }
 
 #[derive(Debug)]
