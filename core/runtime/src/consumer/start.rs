@@ -15,6 +15,7 @@ use crate::event::Chunk;
 use crate::executor::{Done, Executor, Runner};
 use crate::handler::{Fatal, Handler};
 use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox, SqliteSettings};
+use crate::journal::{Journal, Running};
 use crate::kafka::{self, Source, SourceFact, SourceSettings};
 use crate::letter::{Producer, ProducerFact};
 use crate::outbox::{Outlet, Relay, outlet};
@@ -32,12 +33,13 @@ pub(crate) struct Parts {
     pub(crate) publisher: Publisher,
     pub(crate) done: Done,
     pub(crate) keeps_effects: bool,
+    pub(crate) running: Option<Arc<Running>>,
 }
 
 impl Parts {
     pub(super) fn runner<H: Handler>(self, handler: H) -> Arc<dyn Runner> {
-        let Self { fatal, runtime, publisher, done, keeps_effects } = self;
-        Arc::new(Executor { handler, fatal, runtime, publisher, done, keeps_effects })
+        let Self { fatal, runtime, publisher, done, keeps_effects, running } = self;
+        Arc::new(Executor { handler, fatal, runtime, publisher, done, keeps_effects, running })
     }
 }
 
@@ -74,6 +76,8 @@ impl Plan {
         let waiting = Arc::new(Waiting::default());
         let producer = Arc::new(Producer::start(&client, producer_sink(&sender, &waiting))?);
         let mut inbox = open_inbox(settings, &client, &sender)?;
+        let journal = open_journal(settings);
+        let running = journal.as_ref().map(Journal::running);
         let keeps_effects = inbox.keeps_effects();
         let door = inbox.outbox();
         let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header, door.is_some());
@@ -93,7 +97,8 @@ impl Plan {
             }
             let mut fatal = registration.options.fatal.clone();
             fatal.configured = registration.topics.iter().map(|topic| (topic.clone(), settings.rules(topic).fatal.clone())).collect();
-            let parts = Parts { fatal, runtime: runtime.clone(), publisher: publisher.clone(), done: Arc::clone(&done), keeps_effects };
+            let (runtime, publisher, done, running) = (runtime.clone(), publisher.clone(), Arc::clone(&done), running.clone());
+            let parts = Parts { fatal, runtime, publisher, done, keeps_effects, running };
             let runner = (registration.make)(parts);
             for (index, topic) in self.topics.iter().enumerate() {
                 if registration.topics.contains(topic) {
@@ -143,6 +148,7 @@ impl Plan {
             next_run: 1,
             next_chunk: 1,
             in_flight: InFlight::default(),
+            journal,
             topics: self.topics.clone(),
             breakers_open: 0,
             last_failure: None,
@@ -210,6 +216,19 @@ fn open_inbox(settings: &Settings, client: &[(String, String)], sender: &Sender<
         InboxPlace::Memory => Box::new(MemoryInbox::open(sink)),
         InboxPlace::Sqlite(path) => Box::new(SqliteInbox::open_with(sqlite_settings(settings, path.clone()), sink, Some(relay(client)?))?),
     })
+}
+
+/// The journal beside an inbox on disk. Without it a crash makes no suspects; everything else goes on.
+fn open_journal(settings: &Settings) -> Option<Journal> {
+    let InboxPlace::Sqlite(path) = &settings.inbox else { return None };
+    match Journal::open(path, settings.concurrency) {
+        Ok(journal) => Some(journal),
+        Err(error) => {
+            tracing::warn!(target: "onceward", inbox = %path.display(), %error,
+                "the journal of running events can't be kept beside the inbox: an event that kills the process will not be found out");
+            None
+        }
+    }
 }
 
 /// Starts the relay of the outbox; what it is given waits in the outlet.

@@ -46,6 +46,7 @@ impl Driver {
                 payload.chunk = chunk.number;
                 chunk.push(delivery, attempt, &entry.place, &payload.batch, payload.index);
             }
+            chunk.alone = runs.alone;
             chunk.ends.push(u32::try_from(chunk.items.len()).unwrap_or(u32::MAX));
             if chunk.items.len() >= CHUNK {
                 self.send_chunk(policy);
@@ -93,6 +94,9 @@ impl Driver {
     pub(crate) fn forget(&mut self, fates: &[(DeliveryId, Fate)]) {
         for &(delivery, fate) in fates {
             self.metrics.resolved(fate);
+            if fate != Fate::Abandoned {
+                self.acquit(delivery);
+            }
             let payload = self.payloads.remove(delivery);
             if fate == Fate::Lettered
                 && let Some(payload) = payload

@@ -7,6 +7,7 @@
 mod breaker;
 mod carry;
 mod clock;
+mod crash;
 mod fact;
 mod facts;
 mod letters;
@@ -37,6 +38,7 @@ use crate::Error;
 use crate::event::Chunk;
 use crate::executor::Runner;
 use crate::inbox::Inbox;
+use crate::journal::Journal;
 use crate::kafka::{Batch, Source};
 use crate::letter::Producer;
 use crate::telemetry::{Health, Metrics};
@@ -68,6 +70,8 @@ pub(crate) struct Driver {
     pub(crate) next_run: u64,
     pub(crate) next_chunk: u64,
     pub(crate) in_flight: InFlight,
+    /// What runs, for whoever comes after this process; with an inbox on disk.
+    pub(crate) journal: Option<Journal>,
     /// Subscribed topics; the index is the policy.
     pub(crate) topics: Vec<String>,
     pub(crate) breakers_open: u32,
