@@ -48,7 +48,7 @@ impl Engine {
     }
 
     /// Will never be handled. Its letter waits until it is the head of its lane, as everything that resolves.
-    fn refuse(&mut self, slot: u32, reason: Reason) {
+    pub(crate) fn refuse(&mut self, slot: u32, reason: Reason) {
         let delivery = &mut self.deliveries[slot];
         (delivery.stage, delivery.reason) = (Stage::Doomed, reason);
         delivery.note_failure(self.now);

@@ -235,14 +235,21 @@ impl Engine {
     /// Starts a probe of an open breaker if it has none and its pause is over. The lanes set aside form a queue, and a lane whose probe
     /// failed joins its end: so probes rotate.
     pub(crate) fn probe(&mut self, index: usize, runs: &mut Runs) {
-        let idle = self.breakers[index].open.is_some_and(|open| open.probe.is_none() && open.next_probe <= self.now);
-        if !idle || !self.may_start(index) {
-            return;
+        while self.may_probe(index) && self.may_start(index) {
+            let Some(lane) = self.lanes.pop_held(index) else { return };
+            if !self.arrests(lane) {
+                self.start_single(index, lane, runs, false);
+            }
         }
-        let Some(lane) = self.lanes.pop_held(index) else { return };
-        let slot = self.lanes.get(lane).cursor;
-        let probe = self.deliveries[slot].id(slot);
-        self.start_probe(index, lane, runs);
+    }
+
+    /// Whether a breaker is open, nobody finds out whether its outage is over, and somebody may.
+    pub(crate) fn may_probe(&self, index: usize) -> bool {
+        self.breakers[index].open.is_some_and(|open| open.probe.is_none() && open.next_probe <= self.now)
+    }
+
+    /// This delivery is the probe, if the breaker is open.
+    pub(crate) fn note_probe(&mut self, index: usize, probe: DeliveryId) {
         if let Some(open) = self.breakers[index].open.as_mut() {
             open.probe = Some(probe);
         }

@@ -18,9 +18,11 @@ impl Engine {
         let (over, batch) = (lane.running == 0, lane.batch);
         if over {
             lane.batch = NIL;
+            self.totals.lanes -= 1;
             self.totals.runs -= u32::from(batch == NIL || self.leave_batch(batch, policy));
         }
         self.time_next(at, policy);
+        self.no_longer_alone(slot);
         if self.open_breakers > 0 {
             self.probe_ended(slot);
         }
@@ -32,19 +34,39 @@ impl Engine {
             return None;
         }
         let mut runs = Runs::default();
-        // Those that wait come first: a busy topic must not keep another one from finding out that its outage is over.
-        if self.restraints > 0 {
-            self.open_gates(&mut runs);
-        }
-        while self.totals.runs < self.settings.concurrency.max(1) {
-            let Some(lane) = self.lanes.pop_ready() else { break };
-            if let Some(most) = self.passes(lane) {
-                self.start_run(lane, &mut runs, most, NIL);
+        loop {
+            if self.awaits_quiet() {
+                self.confront(&mut runs);
+            }
+            if !runs.ends.is_empty() || self.awaits_quiet() {
+                return self.ordered(runs);
+            }
+            // Those that wait come first: a busy topic must not keep another one from finding out that its outage is over.
+            if self.restraints > 0 {
+                self.open_gates(&mut runs);
+            }
+            while self.totals.runs < self.settings.concurrency.max(1) && !self.awaits_quiet() {
+                let Some(lane) = self.lanes.pop_ready() else { break };
+                if !self.arrests(lane)
+                    && let Some(most) = self.passes(lane)
+                {
+                    self.start_run(lane, &mut runs, most, NIL);
+                }
+            }
+            if self.awaits_quiet() {
+                continue;
+            }
+            if self.restraints > 0 {
+                self.open_gates(&mut runs);
+            }
+            if !runs.ends.is_empty() || !self.awaits_quiet() {
+                return self.ordered(runs);
             }
         }
-        if self.restraints > 0 {
-            self.open_gates(&mut runs);
-        }
+    }
+
+    /// What was started; or what else was decided on the way: events are given up while it is looked for one to start.
+    fn ordered(&mut self, runs: Runs) -> Option<Effect> {
         if runs.ends.is_empty() { self.out.pop() } else { Some(Effect::Dispatch(runs)) }
     }
 
@@ -57,11 +79,12 @@ impl Engine {
         let most = if self.deliveries[slot].alone { 1 } else { most.max(1) };
         let longest = self.policy(policy).run_length.clamp(1, most);
         let budget_clock = self.budget_clock(policy);
-        let lane = self.lanes.get_mut(at);
+        let opens = u32::from(self.lanes.get(at).running == 0);
+        self.totals.lanes += opens;
         if batch == NIL {
-            self.totals.runs += u32::from(lane.running == 0);
+            self.totals.runs += opens;
         } else {
-            lane.batch = batch;
+            self.lanes.get_mut(at).batch = batch;
             self.batches.join(batch);
         }
         let mut length = 0;
@@ -75,10 +98,11 @@ impl Engine {
             runs.deliveries.push((delivery.id(slot), delivery.attempts));
             length += 1;
             slot = delivery.lane_next;
-            if length == longest || !joins(&self.deliveries, slot, policy) {
+            if length == longest || !joins(&self.deliveries, slot, policy) || self.is_suspect(slot) {
                 break;
             }
         }
+        let lane = self.lanes.get_mut(at);
         lane.cursor = slot;
         lane.running += length;
         runs.ends.push(runs.deliveries.len() as u32);

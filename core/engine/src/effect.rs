@@ -84,12 +84,15 @@ pub struct Runs {
     pub deliveries: Vec<(DeliveryId, u32)>,
     /// Where each run ends in `deliveries`.
     pub ends: Vec<u32>,
+    /// It is one event that may kill the process: nothing else is running, and nothing else starts until it answers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
 }
 
 impl Runs {
     /// Keeps some of the deliveries, and the runs that still have one.
     pub(crate) fn retain(&mut self, keep: impl Fn(&DeliveryId) -> bool) {
-        let mut kept = Self::default();
+        let mut kept = Self { alone: self.alone, ..Self::default() };
         for run in self.iter() {
             kept.deliveries.extend(run.iter().filter(|member| keep(&member.0)));
             let end = kept.deliveries.len() as u32;
@@ -139,6 +142,8 @@ pub enum Reason {
     Invalid,
     /// Its id was seen with other bytes.
     Conflict,
+    /// The process died too often while it ran alone.
+    Crashed,
 }
 
 /// How a delivery ended, for the counters and the history.

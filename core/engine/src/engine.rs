@@ -9,6 +9,7 @@ use crate::outbox::Outbox;
 use crate::partition::Partitions;
 use crate::policy::Policy;
 use crate::sabotage::{Bugs, Sabotage};
+use crate::suspect::Suspects;
 use crate::timeout::Timers;
 use crate::twin::Twins;
 use crate::{Dependency, Effect, EngineSettings, Input, PolicyId, Timestamp};
@@ -36,6 +37,7 @@ pub struct Engine {
     /// How many reasons there are to look at gates at all: open breakers, suspended policies, and those with a rate or batches.
     pub(crate) restraints: u32,
     pub(crate) timers: Timers,
+    pub(crate) suspects: Suspects,
     pub(crate) out: Outbox,
     pub(crate) totals: Totals,
     /// One bit per dependency that is down.
@@ -49,8 +51,10 @@ pub struct Engine {
 pub(crate) struct Totals {
     pub(crate) records: u32,
     pub(crate) bytes: u64,
-    /// Lanes with a run in flight.
+    /// Handlers at work.
     pub(crate) runs: u32,
+    /// Lanes with a run in flight: those of one batch share a handler.
+    pub(crate) lanes: u32,
     pub(crate) waiting: u32,
 }
 
@@ -93,6 +97,7 @@ impl Engine {
             batches: Batches::default(),
             restraints: u32::try_from(settings.policies.iter().filter(|policy| Self::is_gated(policy)).count()).unwrap_or(u32::MAX),
             timers: Timers::default(),
+            suspects: Suspects::default(),
             settings,
             bugs: Bugs::default(),
             now: Timestamp(0),
@@ -121,6 +126,7 @@ impl Engine {
             Input::NotStarted { delivery } => self.not_started(delivery),
             Input::Marked { delivery, result } => self.marked(delivery, result),
             Input::DeadLettered { delivery } => self.dead_lettered(delivery),
+            Input::Suspects(suspects) => self.suspects(&suspects),
             Input::Assigned(assignment) => self.assigned(assignment),
             Input::CaughtUp { partition, epoch, remembered } => self.caught_up(partition, epoch, remembered),
             Input::Committed { partition, epoch, next } => self.committed(partition, epoch, next),

@@ -173,28 +173,46 @@ impl Engine {
                 while self.may_start(index) {
                     let most = self.starts(index);
                     let Some(lane) = self.lanes.pop_held(index) else { break };
-                    self.start_run(lane, runs, most, NIL);
+                    if !self.arrests(lane) {
+                        self.start_run(lane, runs, most, NIL);
+                    }
                 }
             }
             self.wait_for_rate(index);
         }
     }
 
-    /// Whether a lane waits at the gate and nothing but the gate is in its way, and that is open.
+    /// Whether a lane waits at the gate and nothing is in its way: no suspect, no lack of handlers, and not the rate.
     pub(crate) fn may_start(&mut self, index: usize) -> bool {
-        let free = self.settings.policies[index].batch.is_none_or(|batch| self.gates[index].batches < batch.parallel.max(1));
-        free && self.totals.runs < self.settings.concurrency.max(1) && self.lanes.holds(index) && self.starts(index) > 0
+        !self.awaits_quiet() && self.totals.runs < self.settings.concurrency.max(1) && self.lanes.holds(index) && self.has_call(index)
     }
 
-    /// One event of a lane, to find out whether the outage is over.
-    pub(crate) fn start_probe(&mut self, index: usize, lane: u32, runs: &mut Runs) {
+    /// Whether the rate and the batches in flight allow another call.
+    fn has_call(&mut self, index: usize) -> bool {
+        let free = self.settings.policies[index].batch.is_none_or(|batch| self.gates[index].batches < batch.parallel.max(1));
+        free && self.starts(index) > 0
+    }
+
+    /// Whether a single event may start: nobody suspended its policy, and if the breaker is open, it is a probe.
+    pub(crate) fn lets_single_pass(&mut self, index: usize) -> bool {
+        let open = self.breakers[index].is_open();
+        !self.gates[index].suspended && (!open || self.may_probe(index)) && self.has_call(index)
+    }
+
+    /// One event of a lane, to find out whether an outage is over, or who kills the process.
+    pub(crate) fn start_single(&mut self, index: usize, lane: u32, runs: &mut Runs, suspect: bool) {
+        let slot = self.lanes.get(lane).cursor;
+        let id = self.deliveries[slot].id(slot);
         if self.settings.policies[index].batch.is_none() {
-            return self.start_run(lane, runs, 1, NIL);
+            self.start_run(lane, runs, 1, NIL);
+            runs.alone |= suspect;
+        } else {
+            let mut single = Runs { alone: suspect, ..Runs::default() };
+            let batch = self.open_batch(index);
+            self.start_run(lane, &mut single, 1, batch);
+            self.out.push(crate::Effect::DispatchBatch(single));
         }
-        let mut alone = Runs::default();
-        let batch = self.open_batch(index);
-        self.start_run(lane, &mut alone, 1, batch);
-        self.out.push(crate::Effect::DispatchBatch(alone));
+        self.note_probe(index, id);
     }
 
     fn open_batch(&mut self, index: usize) -> u32 {
@@ -206,15 +224,23 @@ impl Engine {
     /// Events of as many lanes as there are, in one call. An event whose batch failed comes alone.
     fn start_batch(&mut self, index: usize, most: u32) {
         let mut runs = Runs::default();
-        let mut left = most.min(self.starts(index));
-        let batch = self.open_batch(index);
+        let (mut left, mut batch) = (most.min(self.starts(index)), NIL);
         while left > 0 {
             let Some(lane) = self.lanes.first_held(index) else { break };
             let alone = self.deliveries[self.lanes.get(lane).cursor].alone && !self.bugs.has(Sabotage::BatchAgain);
-            if alone && !runs.ends.is_empty() {
+            if alone && batch != NIL {
                 break;
             }
             self.lanes.set_ready(lane, false);
+            if self.arrests(lane) {
+                if self.awaits_quiet() {
+                    break;
+                }
+                continue;
+            }
+            if batch == NIL {
+                batch = self.open_batch(index);
+            }
             let before = runs.deliveries.len();
             self.start_run(lane, &mut runs, left, batch);
             left = left.saturating_sub(u32::try_from(runs.deliveries.len() - before).unwrap_or(u32::MAX));
@@ -222,11 +248,13 @@ impl Engine {
                 break;
             }
         }
-        self.out.push(crate::Effect::DispatchBatch(runs));
+        if batch != NIL {
+            self.out.push(crate::Effect::DispatchBatch(runs));
+        }
     }
 
     /// Whoever waits for nothing but the rate is looked at when the next start is possible.
-    fn wait_for_rate(&mut self, index: usize) {
+    pub(crate) fn wait_for_rate(&mut self, index: usize) {
         let Some(rate) = self.settings.policies[index].max_rate else { return };
         if self.gates[index].due.is_some() || !self.lanes.holds(index) || self.starts(index) > 0 {
             return;

@@ -7,6 +7,8 @@ use crate::ids::{DeliveryId, Digest, Epoch, EventHash, KeyHash, Offset, Partitio
 /// One fact. Facts about an epoch that is over, or a delivery that was forgotten, change nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Input {
+    /// These events were running when a process died: they run alone. Told before their records arrive.
+    Suspects(Vec<Suspect>),
     /// The group gave us a partition. Nothing of it is looked up or dispatched before [`Input::CaughtUp`].
     Assigned(Assignment),
     /// The inbox has seen everything that other processes marked before this assignment.
@@ -125,6 +127,15 @@ pub enum Input {
     },
     /// Time passed.
     Tick,
+}
+
+/// An event that may have killed the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspect {
+    /// Which event.
+    pub event: EventHash,
+    /// How often the process died while nothing but this event was running.
+    pub charges: u32,
 }
 
 /// A partition given to this process.

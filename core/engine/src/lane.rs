@@ -95,7 +95,8 @@ struct Queue {
 
 const EMPTY: Queue = Queue { head: NIL, tail: NIL };
 
-/// Those that may start. Behind it in the table: one queue for each policy, of lanes that its gate holds back.
+/// Those that may start. Behind it in the table: one queue for each policy, of lanes that its gate holds back, and a last one for lanes
+/// whose next event has to run alone.
 const READY: u32 = 0;
 
 /// All lanes, and the queue of those that may start a run.

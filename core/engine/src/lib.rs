@@ -8,7 +8,7 @@
 //!
 //! The code map follows the life of a record, one decision per file: `partition` and `assign` (epochs, catching up), `gap` (rewinds and
 //! deleted offsets), `arrive`, `twin` and `ring` (copies in flight), `lane`, `settle` and `dispatch` (order, runs), `outcome` and
-//! `attempt` (retries), `breaker` (outages), `timeout`, `mark`, `dead_letter`, `resolve` and `watermark` (the end of a delivery), `commit`, `drain`, `credit`, `finish`.
+//! `attempt` (retries), `breaker` (outages), `timeout`, `suspect` (crashes), `mark`, `dead_letter`, `resolve` and `watermark` (the end of a delivery), `commit`, `drain`, `credit`, `finish`.
 //! `engine` only wires; `outbox` and `deadline` hold what is decided and what is due. A delivery's life is `delivery::Stage`.
 
 mod arrive;
@@ -41,6 +41,7 @@ mod sabotage;
 mod settle;
 mod slots;
 mod standing;
+mod suspect;
 mod timeout;
 mod twin;
 mod watermark;
@@ -48,7 +49,7 @@ mod watermark;
 pub use effect::{Alert, DeadLetter, Effect, Fate, Reason, Runs};
 pub use engine::{Engine, Snapshot};
 pub use ids::{DeliveryId, Digest, Epoch, EventHash, KeyHash, Offset, PartitionId, PolicyId, Timestamp};
-pub use input::{Assignment, Dependency, Fetched, Input, MarkResult, Outcome, Rejection};
+pub use input::{Assignment, Dependency, Fetched, Input, MarkResult, Outcome, Rejection, Suspect};
 pub use policy::{Backoff, Batching, BreakerRules, Credit, EngineSettings, NullKeys, OnConflict, OnGap, OnRewind, Order, Policy};
 #[doc(hidden)]
 pub use sabotage::Sabotage;

@@ -21,6 +21,9 @@ impl Engine {
         if matches!(outcome, Outcome::Retry { .. } | Outcome::Reject(_)) && self.lanes.get(lane).held > 0 {
             self.lanes.get_mut(lane).stopped_at = slot;
         }
+        if outcome != Outcome::Cancelled {
+            self.acquit(slot);
+        }
         match outcome {
             Outcome::Done { effects } => {
                 self.breaker_succeeded(self.deliveries[slot].policy);

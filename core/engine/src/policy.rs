@@ -13,6 +13,9 @@ pub struct EngineSettings {
     pub credit: Credit,
     /// Milliseconds between two commits of a partition. Default 1,000.
     pub commit_interval: u64,
+    /// An event is given up when the process died so often while it ran alone. Default 3.
+    #[serde(default = "three")]
+    pub crash_limit: u32,
     /// Seed of the jitter.
     pub seed: u64,
     /// Emit [`crate::Effect::Finished`] once every assigned partition is read to its end and resolved.
@@ -197,8 +200,13 @@ impl Default for EngineSettings {
             concurrency: 64,
             credit: Credit { records: 10_000, bytes: 64 << 20 },
             commit_interval: 1_000,
+            crash_limit: three(),
             seed: 0,
             until_end: false,
         }
     }
+}
+
+fn three() -> u32 {
+    3
 }

@@ -74,11 +74,19 @@ pub enum Sabotage {
     BatchCounts,
     /// What nobody wants is never resolved.
     IgnoredNotResolved,
+    /// Suspects run beside others.
+    SuspectsInCompany,
+    /// Others start beside a suspect that runs alone.
+    SuspectsGetCompany,
+    /// Every suspect is given up.
+    SuspectsConvicted,
+    /// An event may kill the process once more.
+    CrashLimitOffByOne,
 }
 
 impl Sabotage {
     /// Every bug there is.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 39] = [
         Self::CommitPastGap,
         Self::TwoOfOneKey,
         Self::LateCompletionAccepted,
@@ -114,6 +122,10 @@ impl Sabotage {
         Self::BatchAgain,
         Self::BatchCounts,
         Self::IgnoredNotResolved,
+        Self::SuspectsInCompany,
+        Self::SuspectsGetCompany,
+        Self::SuspectsConvicted,
+        Self::CrashLimitOffByOne,
     ];
 }
 

@@ -139,6 +139,8 @@ impl Engine {
         self.timers.links[lane as usize].list = STUCK;
         self.timers.stuck += 1;
         let Some(slot) = self.in_hands(lane) else { return };
+        // Whatever may come of it, it can't keep everybody else waiting.
+        self.no_longer_alone(slot);
         let millis = self.now.0.saturating_sub(started.0);
         self.out.push(Effect::Alert(Alert::Stuck { delivery: self.deliveries[slot].id(slot), millis }));
         if self.bugs.has(Sabotage::StuckReopensLane) {

@@ -15,6 +15,7 @@ mod event;
 mod executor;
 mod handler;
 pub mod inbox;
+mod journal;
 pub mod kafka;
 pub mod letter;
 pub mod outbox;

@@ -2,8 +2,8 @@
 
 use onceward_engine::{Alert, Effect, Input};
 
-/// Inputs, in the order of their declaration.
-pub(crate) const INPUTS: [&str; 19] = [
+/// Inputs.
+pub(crate) const INPUTS: [&str; 20] = [
     "Assigned",
     "CaughtUp",
     "Fetched",
@@ -23,6 +23,7 @@ pub(crate) const INPUTS: [&str; 19] = [
     "Suspended",
     "Resumed",
     "Tick",
+    "Suspects",
 ];
 
 /// Effects, in the order of their declaration.
@@ -65,6 +66,7 @@ pub(crate) fn of_input(input: &Input) -> usize {
         Input::Suspended { .. } => 16,
         Input::Resumed { .. } => 17,
         Input::Tick => 18,
+        Input::Suspects(_) => 19,
     }
 }
 

@@ -58,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) no_key: u64,
     pub(crate) refused: u64,
     pub(crate) failing: u64,
+    /// Events of which the process dies.
+    pub(crate) killers: u64,
     pub(crate) poison: u64,
     /// So many poison events are refused at once.
     pub(crate) rejecting: u64,
@@ -87,6 +89,7 @@ impl Plan {
             concurrency: u32::try_from(r.pick(&[1, 2, 3, 8, 64])).unwrap_or(1),
             credit: Credit { records: u32::try_from(r.pick(&[4, 8, 16, 64, 1_000])).unwrap_or(4), bytes: r.pick(&[400, 1_000, 100_000]) },
             commit_interval: r.pick(&[1, 50, 1_000]),
+            crash_limit: 3,
             seed: r.next(),
             until_end,
         };
@@ -105,6 +108,7 @@ impl Plan {
             conflicts: r.pick(&[0, 5, 30]),
             no_key: r.pick(&[0, 10]),
             refused: r.pick(&[0, 3]),
+            killers: 0,
             failing: r.pick(&[0, 10, 25]),
             poison: r.pick(&[0, 2, 8]),
             rejecting: 40,
@@ -136,7 +140,11 @@ impl Plan {
             _ => Day::Usual,
         };
         let rules = match self.day {
-            Day::Usual => return self,
+            Day::Usual => {
+                self.killers = r.pick(&[0, 0, 2, 4]);
+                self.settings.crash_limit = u32::try_from(r.within(1, 3)).unwrap_or(1);
+                return self;
+            }
             // Nobody else's failure muddles the picture, so the first one is evidence enough.
             Day::Outage { strict: true, .. } => {
                 (self.slow, self.failing, self.failing_effects, self.rejecting) = (0, 0, 0, 100);

@@ -10,5 +10,6 @@ mod partitions;
 mod retries;
 mod script;
 mod starts;
+mod suspects;
 mod twins;
 mod world;

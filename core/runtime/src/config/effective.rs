@@ -18,6 +18,7 @@ pub(super) fn effective(settings: &Settings) -> Config {
         migrations: settings.migrations.as_ref().map(|folder| folder.display().to_string()),
         setup_sql: Some(settings.setup_sql.clone()),
         concurrency: Some(settings.concurrency),
+        crash_limit: Some(settings.crash_limit),
         credit: Some(Credit { records: Some(settings.credit.records), bytes: Some(settings.credit.bytes.into()) }),
         group_commit: Some(GroupCommit {
             wait: Some(settings.group_commit.wait.into()),

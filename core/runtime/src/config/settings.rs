@@ -32,6 +32,8 @@ pub struct Settings {
     pub concurrency: u32,
     /// Records and bytes in flight.
     pub credit: Credit,
+    /// Deaths of the process that are charged to one event before it is given up.
+    pub crash_limit: u32,
     /// How marks are grouped into transactions.
     pub group_commit: GroupCommit,
     /// Time between two offset commits of a partition.
@@ -204,6 +206,7 @@ impl Settings {
             concurrency: self.concurrency,
             credit: self.credit,
             commit_interval: millis(self.commit_interval),
+            crash_limit: self.crash_limit,
             seed,
             until_end,
         }

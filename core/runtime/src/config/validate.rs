@@ -47,6 +47,7 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
         migrations: config.migrations.as_ref().map(std::path::PathBuf::from),
         setup_sql: config.setup_sql.clone().unwrap_or_default(),
         concurrency: 64,
+        crash_limit: 3,
         credit: Credit { records: 10_000, bytes: 64 << 20 },
         group_commit: GroupCommit { wait: Duration::from_millis(5), size: 8_192 },
         commit_interval: SECOND,
@@ -73,6 +74,7 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
         check.refuse(index("setup_sql", number), format!("{statement:?} is no statement; remove it"));
     }
     check.number("", "concurrency", config.concurrency, 1..=65_536, &mut settings.concurrency);
+    check.number("", "crash_limit", config.crash_limit, 1..=100, &mut settings.crash_limit);
     check.number("credit", "records", credit.records, 1..=10_000_000, &mut settings.credit.records);
     check.bytes("credit", "bytes", credit.bytes.as_ref(), 1 << 20, &mut settings.credit.bytes);
     check.duration("group_commit", "wait", commit.wait.as_ref(), Duration::ZERO..=SECOND, &mut settings.group_commit.wait);

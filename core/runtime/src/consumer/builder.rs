@@ -69,6 +69,14 @@ impl Builder {
         self
     }
 
+    /// An event is dead-lettered when the process died so often while nothing but that event was being handled (default 3). Needs an inbox
+    /// on disk.
+    #[must_use]
+    pub fn crash_limit(mut self, deaths: u32) -> Self {
+        self.config.crash_limit = Some(deaths);
+        self
+    }
+
     /// Records and bytes that may be in memory. Default 10,000 and 64 MiB.
     #[must_use]
     pub fn credit(mut self, records: u32, bytes: u64) -> Self {

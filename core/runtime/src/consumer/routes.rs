@@ -107,6 +107,12 @@ impl Routes {
         self.routes.iter().map(|route| route.policy.clone()).collect()
     }
 
+    /// How many events handlers may have in hands at once.
+    pub(crate) fn in_hands(&self, concurrency: u32) -> u32 {
+        let batches = self.routes.iter().filter_map(|route| route.policy.batch);
+        batches.fold(concurrency, |sum, batch| sum.saturating_add(batch.most.saturating_mul(batch.parallel)))
+    }
+
     /// The policies of a topic.
     pub(crate) fn of_topic<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = PolicyId> + 'a {
         self.numbered().filter(move |(_, route)| route.topic == topic).map(|(policy, _)| policy)

@@ -16,6 +16,7 @@ use crate::event::Chunk;
 use crate::executor::{Batches, Done, Executor, Runner};
 use crate::handler::{BatchHandler, Fatal, Handler};
 use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox, SqliteSettings};
+use crate::journal::{Journal, Running};
 use crate::kafka::{self, SourceFact};
 use crate::letter::ProducerFact;
 use crate::outbox::{Outlet, Relay, outlet};
@@ -33,6 +34,7 @@ pub(crate) struct Parts {
     pub(crate) publisher: Publisher,
     pub(crate) done: Done,
     pub(crate) keeps_effects: bool,
+    pub(crate) running: Option<Arc<Running>>,
 }
 
 impl Parts {
@@ -45,8 +47,8 @@ impl Parts {
     }
 
     fn executor<H>(self, handler: Arc<H>) -> Executor<H> {
-        let Self { fatal, runtime, publisher, done, keeps_effects } = self;
-        Executor { handler, fatal, runtime, publisher, done, keeps_effects }
+        let Self { fatal, runtime, publisher, done, keeps_effects, running } = self;
+        Executor { handler, fatal, runtime, publisher, done, keeps_effects, running }
     }
 }
 
@@ -101,6 +103,8 @@ impl Plan {
         let waiting = Arc::new(Waiting::default());
         let producer = surroundings.producer(producer_sink(&sender, &waiting))?;
         let mut inbox = surroundings.inbox(settings, inbox_sink(&sender))?;
+        let journal = surroundings.journal(settings, self.routes.in_hands(settings.concurrency));
+        let running = journal.as_ref().map(Journal::running);
         let keeps_effects = inbox.keeps_effects();
         let door = inbox.outbox();
         let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header, door.is_some(), tracer.clone());
@@ -120,7 +124,8 @@ impl Plan {
             }
             let mut fatal = registration.options.fatal.clone();
             fatal.configured = registration.topics.iter().map(|topic| (topic.clone(), settings.rules(topic).fatal.clone())).collect();
-            let parts = Parts { fatal, runtime: runtime.clone(), publisher: publisher.clone(), done: Arc::clone(&done), keeps_effects };
+            let (runtime, publisher, done, running) = (runtime.clone(), publisher.clone(), Arc::clone(&done), running.clone());
+            let parts = Parts { fatal, runtime, publisher, done, keeps_effects, running };
             let runner = surroundings.watched((registration.make)(parts));
             for (index, _) in self.routes.routes.iter().enumerate().filter(|(_, route)| route.handler == handler) {
                 runners[index] = Some(Arc::clone(&runner));
@@ -166,6 +171,7 @@ impl Plan {
             next_run: 1,
             next_chunk: 1,
             in_flight: InFlight::default(),
+            journal,
             routes: self.routes,
             suspended: std::collections::BTreeSet::new(),
             _connected: connected,
@@ -223,6 +229,19 @@ pub(super) fn open_inbox(settings: &Settings, client: &[(String, String)], sink:
         InboxPlace::Memory => Box::new(MemoryInbox::open(sink)),
         InboxPlace::Sqlite(path) => Box::new(SqliteInbox::open_with(sqlite_settings(settings, path.clone()), sink, Some(relay(client)?))?),
     })
+}
+
+/// The journal beside an inbox on disk. Without it a crash makes no suspects; everything else goes on.
+pub(super) fn open_journal(settings: &Settings, in_hands: u32) -> Option<Journal> {
+    let InboxPlace::Sqlite(path) = &settings.inbox else { return None };
+    match Journal::open(path, in_hands) {
+        Ok(journal) => Some(journal),
+        Err(error) => {
+            tracing::warn!(target: "onceward", inbox = %path.display(), %error,
+                "the journal of running events can't be kept beside the inbox: an event that kills the process will not be found out");
+            None
+        }
+    }
 }
 
 /// Starts the relay of the outbox; what it is given waits in the outlet.

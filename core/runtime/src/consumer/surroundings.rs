@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::start::{open_inbox, seed};
+use super::start::{open_inbox, open_journal, seed};
 use crate::Error;
 use crate::config::Settings;
 use crate::driver::{Clock, Downstream, Upstream};
 use crate::executor::{Done, Runner};
 use crate::inbox::{Inbox, InboxSink};
+use crate::journal::Journal;
 use crate::kafka::{self, Source, SourceSettings, SourceSink, TopicSettings};
 use crate::letter::{Producer, ProducerSink};
 use crate::telemetry::Health;
@@ -19,6 +20,11 @@ pub(crate) trait Surroundings {
     fn inbox(&mut self, settings: &Settings, sink: InboxSink) -> Result<Box<dyn Inbox>, Error>;
 
     fn source(&mut self, settings: &Settings, topics: Vec<TopicSettings>, sink: SourceSink) -> Result<Box<dyn Upstream>, Error>;
+
+    /// What is running, written so that it outlives the process. `None`: nothing is.
+    fn journal(&mut self, _settings: &Settings, _in_hands: u32) -> Option<Journal> {
+        None
+    }
 
     fn clock(&self) -> Clock {
         Clock::start()
@@ -56,6 +62,10 @@ impl Surroundings for Cluster<'_> {
 
     fn inbox(&mut self, settings: &Settings, sink: InboxSink) -> Result<Box<dyn Inbox>, Error> {
         open_inbox(settings, &self.client, sink)
+    }
+
+    fn journal(&mut self, settings: &Settings, in_hands: u32) -> Option<Journal> {
+        open_journal(settings, in_hands)
     }
 
     fn source(&mut self, settings: &Settings, topics: Vec<TopicSettings>, sink: SourceSink) -> Result<Box<dyn Upstream>, Error> {

@@ -51,6 +51,7 @@ impl Driver {
                 payload.begun = if payload.begun == 0 { began } else { payload.begun };
                 chunk.push(delivery, attempt, &entry.place, &payload.batch, payload.index);
             }
+            chunk.alone = runs.alone;
             chunk.ends.push(u32::try_from(chunk.items.len()).unwrap_or(u32::MAX));
             last = Some(policy);
             if chunk.items.len() >= CHUNK && !together {
@@ -102,6 +103,9 @@ impl Driver {
     pub(crate) fn forget(&mut self, fates: &[(DeliveryId, Fate)]) {
         for &(delivery, fate) in fates {
             self.metrics.resolved(fate);
+            if fate != Fate::Abandoned {
+                self.acquit(delivery);
+            }
             let Some(payload) = self.payloads.remove(delivery) else { continue };
             if payload.begun > 0
                 && let Some(entry) = self.partitions.get(payload.partition)

@@ -66,6 +66,7 @@ impl Driver {
                     before.place.end();
                 }
                 self.health.assigned(partition, epoch);
+                self.tell_suspects(partition, &place);
                 self.partitions.assign(partition, Entry { place, name, epoch, from, newest, refused: None, live: true });
                 Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy })
             }
@@ -165,6 +166,9 @@ impl Driver {
                 self.last_failure.clone_from(&payload.failure);
                 self.payloads.detach(delivery);
                 self.metrics.failed_attempt();
+            }
+            if outcome != Outcome::Cancelled {
+                self.acquit(delivery);
             }
             self.engine.handle(now, Input::Handled { delivery, outcome });
         }

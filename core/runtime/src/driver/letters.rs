@@ -54,6 +54,7 @@ impl Letters {
             group: Arc::clone(&self.group),
             topic: Arc::clone(&topic.name),
             partition: name.number,
+            topic_hash: crate::journal::topic_hash(name),
             identifier: Arc::clone(&topic.identifier),
             queries: topic.queries.clone(),
             ours: true.into(),
@@ -70,8 +71,10 @@ impl Driver {
         let Some(entry) = self.partitions.get(record.meta.partition) else { return };
         let (place, name) = (&entry.place, &entry.name);
         let Some(topic) = self.letters.topics.get(&*name.topic) else { return };
+        let deaths = self.deaths(letter.delivery);
         let unrouted = letter.reason == engine::Reason::Rejected && letter.attempts == 0;
-        let why = if unrouted { nobody_handles(place, &record) } else { explained(letter.reason) };
+        let why = if unrouted { nobody_handles(place, &record) } else { explained(letter.reason, deaths) };
+        let attempts = if letter.reason == engine::Reason::Crashed { u32::try_from(deaths).unwrap_or(u32::MAX) } else { letter.attempts };
         let report = payload.failure.as_deref().unwrap_or(&why);
         let correlation_id = correlation::of(&record, &place.topic, place.partition);
         let event_id = place.identifier.text(&record);
@@ -81,7 +84,7 @@ impl Driver {
             topic: &place.topic,
             partition: place.partition,
             reason: letter.reason,
-            attempts: letter.attempts,
+            attempts,
             event_id: event_id.as_deref(),
             correlation_id: &correlation_id,
             first_failed_at: self.clock.wall_millis(letter.first_failed),
@@ -95,7 +98,7 @@ impl Driver {
         };
         tracing::error!(
             target: "onceward", topic = %place.topic, partition = place.partition, offset = record.meta.offset.0, %correlation_id,
-            reason = ?letter.reason, attempts = letter.attempts, error_type = %report.kind, error = %one_line(&report.message), %fingerprint,
+            reason = ?letter.reason, attempts, error_type = %report.kind, error = %one_line(&report.message), %fingerprint,
             dead_letter_topic = %topic.letters, "given up: the event goes to the dead-letter topic"
         );
         let mut request = LetterRequest::new(letter.delivery, &topic.letters, &record, &cause);
@@ -123,8 +126,13 @@ fn nobody_handles(place: &Place, record: &Record<'_>) -> Report {
 }
 
 /// What a letter says when no handler failed.
-fn explained(reason: engine::Reason) -> Report {
+fn explained(reason: engine::Reason, deaths: u64) -> Report {
+    let died;
     let (kind, message) = match reason {
+        engine::Reason::Crashed => {
+            died = format!("the process died {deaths} times while nothing but this event was being handled");
+            ("ProcessDied", died.as_str())
+        }
         engine::Reason::Conflict => (
             "IdentityConflict",
             "this event id came before with other bytes; an event id must be new for each event, the id of an entity is none",

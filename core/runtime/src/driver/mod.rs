@@ -7,6 +7,7 @@
 mod breaker;
 mod carry;
 mod clock;
+mod crash;
 mod fact;
 mod facts;
 mod letters;
@@ -41,6 +42,7 @@ use crate::consumer::{Connected, Routes};
 use crate::event::Chunk;
 use crate::executor::Runner;
 use crate::inbox::Inbox;
+use crate::journal::Journal;
 use crate::kafka::Batch;
 use crate::telemetry::{Health, Metrics, Tracer};
 
@@ -72,6 +74,8 @@ pub(crate) struct Driver {
     pub(crate) next_run: u64,
     pub(crate) next_chunk: u64,
     pub(crate) in_flight: InFlight,
+    /// What runs, for whoever comes after this process; with an inbox on disk.
+    pub(crate) journal: Option<Journal>,
     /// Handlers of subscribed topics; the index is the policy.
     pub(crate) routes: Routes,
     /// Topics that a person paused.

@@ -141,6 +141,9 @@ impl Driver {
 
     /// The result of the run.
     pub(crate) fn finish(mut self) -> Result<Summary, Error> {
+        if let Some(journal) = &self.journal {
+            journal.close();
+        }
         // It is closed before the source, unless that ended by itself.
         if let Err(error) = self.inbox.close(CLOSE) {
             tracing::error!(target: "onceward", %error, "the inbox did not close cleanly");

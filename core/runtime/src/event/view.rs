@@ -15,6 +15,7 @@ use super::publish::Publish;
 use super::rows::{FromRow, QueryError};
 use crate::executor::Completion;
 use crate::inbox::{Queries, Statement};
+use crate::journal::Name;
 use crate::kafka::{Batch, Header, Identifier, Record};
 use crate::wire;
 
@@ -37,6 +38,8 @@ pub(crate) struct Chunk {
     pub(crate) items: Vec<Item>,
     /// Where each run ends in `items`.
     pub(crate) ends: Vec<u32>,
+    /// It is one event, and nothing else is started beside it.
+    pub(crate) alone: bool,
     /// What has ended and was not reported yet. Here and not in the task, so that a handler that blocks keeps nobody else's outcome.
     ended: Mutex<Vec<Completion>>,
     batches: Vec<Arc<Batch>>,
@@ -60,6 +63,8 @@ pub(crate) struct Place {
     pub(crate) group: Arc<str>,
     pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
+    /// Of topic and topic id, for the journal.
+    pub(crate) topic_hash: u64,
     pub(crate) identifier: Arc<Identifier>,
     /// For handlers that declared that they read.
     pub(crate) queries: Option<Queries>,
@@ -112,6 +117,13 @@ impl Chunk {
 
     pub(crate) fn place(&self, item: &Item) -> &Arc<Place> {
         &self.places[usize::from(item.place)]
+    }
+
+    /// What the journal calls an event of this chunk.
+    #[inline]
+    pub(crate) fn name(&self, item: &Item) -> Name {
+        let (place, meta) = (self.place(item), self.record(item).meta);
+        Name::new(place.topic_hash, place.partition, meta.offset, meta.identity)
     }
 
     pub(crate) fn record(&self, item: &Item) -> Record<'_> {

@@ -12,6 +12,7 @@ use tracing::Instrument;
 use super::{Completion, Executor, Runner, panicked, timed_out, unless_told};
 use crate::event::{Chunk, Event, EventBatch, Failure, Verdict, one_line};
 use crate::handler::BatchHandler;
+use crate::journal::Seat;
 use crate::telemetry::Attempt;
 
 /// A batch handler with everything that its events need.
@@ -43,6 +44,7 @@ impl<H: BatchHandler> Runner for Batches<H> {
 impl<H: BatchHandler> Batches<H> {
     async fn handle(&self, chunk: &Arc<Chunk>, first_run: u64) {
         let mut members = begin(chunk, first_run);
+        let seats = self.seats(chunk, &members);
         let Some(first) = members.first().map(|member| member.index) else { return };
         let batch = EventBatch::new(members.iter().map(|member| Event::new(Arc::clone(chunk), member.index)).collect());
         for (member, event) in members.iter_mut().zip(&batch) {
@@ -58,6 +60,8 @@ impl<H: BatchHandler> Batches<H> {
             Some(Err(panic)) => Err(panicked(panic.as_ref())),
             None => Err(timed_out()),
         };
+        // The process has outlived them.
+        drop(seats);
         match result {
             Ok(()) => self.one_by_one(chunk, members, batch.take_failures()).instrument(span).await,
             // Of one event alone, it is that event's failure.
@@ -83,6 +87,17 @@ impl<H: BatchHandler> Batches<H> {
             }
             end(chunk, member.traced, completion);
         }
+    }
+
+    /// Says what is in hands, in case that the process dies of it.
+    fn seats(&self, chunk: &Chunk, members: &[Member]) -> Vec<Seat> {
+        let Some(running) = &self.0.running else { return Vec::new() };
+        let seat = |member: &Member| {
+            let seat = running.seat()?;
+            seat.begin(chunk.name(&chunk.items[member.index]), chunk.alone);
+            Some(seat)
+        };
+        members.iter().filter_map(seat).collect()
     }
 
     fn span(&self, batch: &EventBatch) -> tracing::Span {

@@ -22,6 +22,7 @@ use tracing::Instrument;
 use crate::event::{Chunk, Event, Failure, Item, Progress, Report, Verdict, correlation, one_line};
 use crate::handler::{Fatal, Handler};
 use crate::inbox::{Encoded, Statement};
+use crate::journal::Running;
 use crate::publisher::Publisher;
 
 /// How long one task polls handlers before it lets another worker take the rest.
@@ -78,6 +79,7 @@ pub(crate) struct Executor<H> {
     pub(crate) publisher: Publisher,
     pub(crate) done: Done,
     pub(crate) keeps_effects: bool,
+    pub(crate) running: Option<Arc<Running>>,
 }
 
 impl<H: Handler> Runner for Executor<H> {
@@ -103,6 +105,7 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
     let runs = chunk.ends.len();
     let mut alone = false;
     let mut told = started;
+    let seat = executor.running.as_ref().and_then(Running::seat);
     for run in first..runs {
         let from = if run == 0 { 0 } else { chunk.ends[run - 1] as usize };
         let number = first_run + run as u64;
@@ -125,6 +128,9 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
             if !item.progress.begin() {
                 stopped = true;
                 continue;
+            }
+            if let Some(seat) = &seat {
+                seat.begin(chunk.name(item), chunk.alone);
             }
             let mut attempt = pin!(executor.attempt(&chunk, index, number));
             let completion = match poll_once(attempt.as_mut()).await {

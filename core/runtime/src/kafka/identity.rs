@@ -257,7 +257,7 @@ fn field(hasher: &mut blake3::Hasher, bytes: &[u8]) {
 }
 
 /// Distinct within the process, which is all that the engine needs: the inbox keeps coordinates as they are.
-fn coordinates(partition: PartitionId, offset: Offset) -> EventHash {
+pub(crate) fn coordinates(partition: PartitionId, offset: Offset) -> EventHash {
     EventHash(u128::from(partition.0) << 64 | u128::from(offset.0.cast_unsigned()))
 }
 

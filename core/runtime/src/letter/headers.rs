@@ -70,6 +70,7 @@ pub(crate) fn reason_text(reason: Reason) -> &'static str {
         Reason::Undecodable => "undecodable",
         Reason::Invalid => "invalid",
         Reason::Conflict => "conflict",
+        Reason::Crashed => "crashed",
     }
 }
 

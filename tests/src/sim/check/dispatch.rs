@@ -9,6 +9,7 @@ use super::{Verdict, Watch, broken};
 
 impl Watch {
     pub(super) fn dispatch(&mut self, runs: &Runs, batch: Option<u64>) -> Verdict {
+        self.company(runs)?;
         for run in runs.iter() {
             self.next_run += 1;
             let Some(&(head, _)) = run.first() else { return broken("I2", "an empty run") };

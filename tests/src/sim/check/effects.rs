@@ -91,6 +91,7 @@ impl Watch {
             (Reason::Undecodable, Some(Rejection::Undecodable)) | (Reason::Invalid, Some(Rejection::Invalid)) => true,
             (Reason::Rejected, Some(Rejection::Rejected)) => true,
             (Reason::Conflict, None) => conflict && delivery.attempts == 0,
+            (Reason::Crashed, None) => self.is_convicted(id) && delivery.look_up == LookUp::New,
             (Reason::Exhausted, None) if delivery.may_give_up => true,
             (reason, None) => delivery.given_up == Some(reason),
             _ => false,

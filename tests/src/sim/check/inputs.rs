@@ -19,6 +19,7 @@ impl Watch {
 
     fn take(&mut self, input: &Input) -> bool {
         match input {
+            Input::Suspects(suspects) => self.suspected(suspects),
             Input::Assigned(assignment) => self.assigned(assignment),
             Input::CaughtUp { partition, epoch, remembered } => self.caught_up(*partition, *epoch, remembered.map(|o| o.0)),
             Input::Fetched(record) => self.fetched(record),

@@ -14,6 +14,7 @@ mod inputs;
 mod outcome;
 mod partition;
 mod rest;
+mod suspect;
 mod timeout;
 mod watch;
 

@@ -18,6 +18,9 @@ impl Watch {
         let run = delivery.run;
         let policy = delivery.policy;
         self.probe_ended(id, policy);
+        if outcome != Outcome::Cancelled {
+            self.acquitted(id);
+        }
         match outcome {
             Outcome::Done { effects } => {
                 if let Some(delivery) = self.deliveries.get_mut(&id) {

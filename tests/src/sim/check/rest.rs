@@ -111,7 +111,8 @@ impl Watch {
         if home.resolved.len() > most {
             return broken("I4", format!("{id:?}: {} offsets wait behind the watermark", home.resolved.len()));
         }
-        let room = self.at_work() < self.settings.concurrency as usize;
+        // A suspect waits until everything else has ended, and everything else waits for it.
+        let room = self.at_work() < self.settings.concurrency as usize && !self.waits_for_quiet();
         for lane in home.lanes.values() {
             self.lane(lane.iter().filter_map(|other| self.deliveries.get(other).map(|d| (*other, d))), room, due)?;
         }
@@ -148,6 +149,8 @@ impl Watch {
             let waits = delivery.wait.is_some_and(|(_, latest)| self.now < latest || due || delivery.may_give_up);
             let breaker = self.breakers.get(delivery.policy).filter(|breaker| breaker.is_open());
             let barred = breaker.is_some_and(|breaker| breaker.bars(self.now) || due);
+            // Who is convicted is never started again, and its letter waits for the head of the lane.
+            let barred = barred || (!first && self.is_convicted(id));
             let shut = self.shut(delivery.policy, due);
             if open
                 && ready

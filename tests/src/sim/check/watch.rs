@@ -30,6 +30,10 @@ pub struct Watch {
     pub(super) runs: HashMap<u64, Run>,
     pub(super) next_run: u64,
     pub(super) down: BTreeSet<Dependency>,
+    /// Events that have to run alone, with the deaths charged to them.
+    pub(super) suspects: HashMap<EventHash, u32>,
+    /// The run that nothing may start beside.
+    pub(super) alone: Option<u64>,
     /// One for each policy.
     pub(super) breakers: Vec<Breaker>,
     pub(super) gates: Vec<Gate>,
@@ -50,6 +54,8 @@ impl Watch {
     /// For an engine built with these settings.
     pub fn new(settings: EngineSettings) -> Self {
         Self {
+            suspects: HashMap::new(),
+            alone: None,
             breakers: vec![Breaker::default(); settings.policies.len()],
             gates: vec![Gate::default(); settings.policies.len()],
             next_batch: 0,

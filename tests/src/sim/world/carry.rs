@@ -22,7 +22,7 @@ impl World {
             Effect::Dispatch(runs) => {
                 for run in runs.iter() {
                     let ids: Vec<_> = run.iter().map(|member| member.0).collect();
-                    let run = self.start_run(life, &ids)?;
+                    let run = self.start_run(life, &ids, runs.alone)?;
                     self.schedule_handler(life, run);
                 }
             }
@@ -37,6 +37,12 @@ impl World {
                 self.group_later(life);
             }
             Effect::DeadLetter(letter) => {
+                let place = self.lives[life].places.get(&letter.delivery);
+                let event = place.map(|place| self.logs[place.partition].records[place.index].event);
+                let charges = event.and_then(|event| self.suspects.get(&event)).copied().unwrap_or(0);
+                if letter.reason == Reason::Crashed && charges < self.plan.settings.crash_limit {
+                    return broken("I6", format!("{:?} did not kill a process often enough", letter.delivery)).map_err(|v| (life, v));
+                }
                 if letter.reason == Reason::Exhausted && matches!(self.plan.day, Day::Outage { strict: true, .. }) {
                     return broken("I12", format!("{:?} is dead-lettered because of an outage", letter.delivery)).map_err(|v| (life, v));
                 }
@@ -76,7 +82,7 @@ impl World {
     }
 
     /// A run is in a handler's hands.
-    pub(super) fn start_run(&mut self, life: usize, ids: &[DeliveryId]) -> Result<u64, (usize, Violation)> {
+    pub(super) fn start_run(&mut self, life: usize, ids: &[DeliveryId], alone: bool) -> Result<u64, (usize, Violation)> {
         let mut members = Vec::with_capacity(ids.len());
         for id in ids {
             let Some(&place) = self.lives[life].places.get(id) else { continue };
@@ -85,7 +91,7 @@ impl World {
         }
         self.next_run += 1;
         let run = self.next_run;
-        self.lives[life].runs.insert(run, Run { members, at: 0 });
+        self.lives[life].runs.insert(run, Run { members, at: 0, alone, together: false });
         Ok(run)
     }
 

@@ -1,6 +1,6 @@
 //! The consumer group: who owns what, and every way in which that ends.
 
-use onceward_engine::{Assignment, Dependency, Epoch, Input, Offset, PolicyId, Timestamp};
+use onceward_engine::{Assignment, Dependency, Epoch, EventHash, Input, Offset, PolicyId, Suspect, Timestamp};
 
 use super::life::{Held, Life};
 use super::turn::named;
@@ -15,6 +15,28 @@ impl World {
             life.engine.sabotage(bug);
         }
         self.lives.push(life);
+    }
+
+    /// What is running when a process ends is in its journal. If it was killed, and what started last started alone, that is charged.
+    fn note_running(&mut self, life: usize, killed: bool) {
+        let runs = &self.lives[life].runs;
+        let last = runs.keys().copied().max().filter(|_| killed);
+        for (number, run) in runs {
+            let in_hands = if run.together { run.members.len() - run.at } else { 1 };
+            for (_, place) in run.members.iter().skip(run.at).take(in_hands) {
+                let charges = self.suspects.entry(self.logs[place.partition].records[place.index].event).or_insert(0);
+                *charges += u32::from(run.alone && last == Some(*number));
+            }
+        }
+    }
+
+    /// A member reads the journal.
+    fn tell_suspects(&mut self, life: usize) -> Step {
+        if self.suspects.is_empty() {
+            return Ok(());
+        }
+        let suspects = self.suspects.iter().map(|(&event, &charges)| Suspect { event: EventHash(event), charges }).collect();
+        self.deliver(life, Input::Suspects(suspects))
     }
 
     /// Gives a partition that nobody owns to somebody.
@@ -65,6 +87,8 @@ impl World {
             let at = self.now + self.rng.within(0, 5);
             self.queue.at(at, Happening::Trouble(self.rng.pick(&[Trouble::Move, Trouble::Lose, Trouble::GiveAgain])));
         }
+        // What died before held this partition, perhaps: the journal is read again.
+        self.tell_suspects(life)?;
         self.deliver(life, Input::Assigned(assignment))
     }
 
@@ -101,6 +125,7 @@ impl World {
             self.queue.at(at, Happening::Balance { partition });
         }
         if self.lives[life].stopping && self.lives[life].held.is_empty() {
+            self.note_running(life, false);
             self.lives[life].alive = false;
             if !self.closing {
                 let at = self.now + self.rng.within(1, 100);
@@ -132,16 +157,21 @@ impl World {
         self.deliver(life, Input::Lost { partition: named(partition), epoch })?;
         let done = self.lives[life].stopping && self.lives[life].held.is_empty();
         if done && self.lives[life].alive {
-            self.crash(life);
+            self.gone(life, false);
         }
         Ok(())
     }
 
     /// The process is gone, with everything in its memory.
     pub(super) fn crash(&mut self, life: usize) {
+        self.gone(life, true);
+    }
+
+    fn gone(&mut self, life: usize, killed: bool) {
         if !self.lives[life].alive {
             return;
         }
+        self.note_running(life, killed);
         self.lives[life].alive = false;
         for (partition, log) in self.logs.iter().enumerate() {
             if let Some((owner, epoch)) = log.owner.filter(|owner| owner.0 == life) {
@@ -165,7 +195,7 @@ impl World {
             }
         }
         if self.lives[life].held.is_empty() && self.lives[life].alive {
-            self.crash(life);
+            self.gone(life, false);
         }
         Ok(())
     }

@@ -25,9 +25,17 @@ impl World {
         }
         let Some(state) = self.lives[life].runs.get_mut(&run) else { return Ok(()) };
         let Some(&(delivery, place)) = state.members.get(state.at) else { return Ok(()) };
+        let record = self.logs[place.partition].records[place.index];
+        if record.behaviour.kills {
+            self.crash(life);
+            return Ok(());
+        }
         state.at += 1;
         let rest: Vec<_> = state.members[state.at..].iter().map(|member| member.0).collect();
         let outcome = self.outcome(place.partition, place.index);
+        if outcome != Outcome::Cancelled {
+            self.suspects.remove(&record.event);
+        }
         if let Outcome::Done { effects } = outcome
             && self.lives[life].places.contains_key(&delivery)
         {
@@ -53,7 +61,11 @@ impl World {
         let mut started = Vec::new();
         for run in runs.iter() {
             let ids: Vec<_> = run.iter().map(|member| member.0).collect();
-            started.push(self.start_run(life, &ids)?);
+            let run = self.start_run(life, &ids, runs.alone)?;
+            if let Some(run) = self.lives[life].runs.get_mut(&run) {
+                run.together = true;
+            }
+            started.push(run);
         }
         if fails {
             let at = self.now + self.rng.within(0, 8);
@@ -65,8 +77,16 @@ impl World {
     }
 
     pub(super) fn batch_fails(&mut self, life: usize, runs: &[u64]) -> Step {
+        let members = runs.iter().filter_map(|run| self.lives[life].runs.get(run)).flat_map(|run| &run.members);
+        if members.into_iter().any(|(_, place)| self.logs[place.partition].records[place.index].behaviour.kills) {
+            self.crash(life);
+            return Ok(());
+        }
         for run in runs {
             let Some(run) = self.lives[life].runs.remove(run).filter(|_| self.lives[life].alive) else { continue };
+            for (_, place) in &run.members {
+                self.suspects.remove(&self.logs[place.partition].records[place.index].event);
+            }
             for (delivery, _) in run.members {
                 let at = self.now;
                 self.answer(life, at, Input::Handled { delivery, outcome: Outcome::BatchFailed });
@@ -84,6 +104,7 @@ impl World {
         if record.behaviour.stubborn {
             return;
         }
+        self.suspects.remove(&record.event);
         self.stopped.insert(record.event);
         self.lives[life].runs.remove(&number);
         let at = self.soon();

@@ -15,7 +15,7 @@ mod strays;
 mod truth;
 mod turn;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use onceward_engine::{DeliveryId, Dependency, Epoch, Input, PolicyId, Sabotage};
 
@@ -82,6 +82,8 @@ pub(crate) struct World {
     /// How often each event was attempted, and how often its statements failed.
     tries: HashMap<u128, u32>,
     failed_effects: HashMap<u128, u32>,
+    /// Events that were running when a member died, and how often one died of them alone: the journal.
+    suspects: BTreeMap<u128, u32>,
     /// Events whose handler was stopped once: the next time it is quick.
     stopped: HashSet<u128>,
     letters: HashSet<(usize, i64)>,
@@ -114,6 +116,7 @@ impl World {
             lives: Vec::new(),
             tries: HashMap::new(),
             failed_effects: HashMap::new(),
+            suspects: BTreeMap::new(),
             stopped: HashSet::new(),
             letters: HashSet::new(),
             excused: HashSet::new(),

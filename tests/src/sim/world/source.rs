@@ -1,5 +1,7 @@
 //! The broker: logs with holes, committed offsets that only the owner may write, and who owns what.
 
+use std::collections::BTreeSet;
+
 use onceward_engine::{Epoch, Rejection};
 
 use crate::sim::plan::Plan;
@@ -16,6 +18,8 @@ pub(super) struct Behaviour {
     pub(super) failing_effects: u32,
     pub(super) fatal_effects: bool,
     pub(super) takes: u64,
+    /// The process dies of it.
+    pub(super) kills: bool,
     /// It can't be stopped before it ends.
     pub(super) stubborn: bool,
 }
@@ -74,6 +78,7 @@ pub(super) fn logs(seed: u64, plan: &Plan) -> Vec<Log> {
     let mut logs: Vec<Log> = (0..plan.partitions).map(|_| log(r)).collect();
     let mut offsets: Vec<i64> = logs.iter().map(|log| log.oldest).collect();
     let mut known: Vec<(u128, u32)> = Vec::new();
+    let mut killers = BTreeSet::new();
     for number in 0..plan.records * logs.len() {
         let partition = r.below(logs.len());
         let offset = offsets[partition];
@@ -92,7 +97,12 @@ pub(super) fn logs(seed: u64, plan: &Plan) -> Vec<Log> {
         // Now and then one that is larger than the whole budget.
         let beyond = if r.percent(1) { plan.settings.credit.bytes } else { 0 };
         let bytes = u32::try_from(beyond + r.within(1, 100)).unwrap_or(1);
-        let behaviour = behaviour(r, plan);
+        let mut behaviour = behaviour(r, plan);
+        // The same event does the same wherever it comes from.
+        if behaviour.kills && event == 1_000 + number as u128 {
+            killers.insert(event);
+        }
+        behaviour.kills = killers.contains(&event);
         logs[partition].records.push(Record { offset, key, event, digest, bytes, refused, ignored: false, behaviour });
     }
     let mut rng = Rng::new(seed, 6);
@@ -135,6 +145,7 @@ fn behaviour(r: &mut Rng, plan: &Plan) -> Behaviour {
         effects,
         failing_effects: if effects && r.percent(plan.failing_effects) { r.pick(&[1, 2, u32::MAX]) } else { 0 },
         fatal_effects: r.percent(30),
+        kills: plan.killers > 0 && r.percent(plan.killers),
         stubborn: r.percent(50),
         takes: if r.percent(plan.slow) { r.pick(&[100, 3_000, 40_000]) } else { r.within(0, 8) },
     }

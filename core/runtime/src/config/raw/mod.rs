@@ -48,6 +48,11 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = 64))]
     pub concurrency: Option<u32>,
+    /// An event is dead-lettered (reason `crashed`) when the process died so often while nothing but that event was being handled,
+    /// 1 to 100. Counted beside an inbox on disk only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = 3))]
+    pub crash_limit: Option<u32>,
     /// How much may be in memory, over all partitions. Past it, partitions are paused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit: Option<Credit>,
