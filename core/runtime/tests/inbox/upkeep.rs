@@ -24,7 +24,7 @@ fn what_is_forgotten_is_new_again_and_nothing_else_is() {
     rig.close();
     assert!(inspect(&path).unwrap().segments > 0 && inspect(&path).unwrap().small_rows > 0);
 
-    let gone = |seed: u64| (seed % 3 == 0 && seed < 30_000) || (40_090..40_100).contains(&seed);
+    let gone = |seed: u64| (seed.is_multiple_of(3) && seed < 30_000) || (40_090..40_100).contains(&seed);
     let ids: Vec<EventHash> = (0..50_000).filter(|&seed| gone(seed) || seed >= 40_100).map(hash).collect();
     assert_eq!(Upkeep::looking(&path).unwrap().marked(&ids).unwrap(), 10_010);
     let mut upkeep = Upkeep::alone(&path).unwrap();
