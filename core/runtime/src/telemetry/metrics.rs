@@ -27,6 +27,7 @@ pub struct Metrics {
     paused_by_inbox: AtomicBool,
     paused_by_producer: AtomicBool,
     pub(super) paused_by_breaker: AtomicBool,
+    pub(super) breaker_opened: AtomicU64,
     paused_by_outbox: AtomicBool,
     pub(super) abandoned: AtomicU64,
     pub(super) failed_attempts: AtomicU64,
@@ -92,6 +93,11 @@ impl Metrics {
     /// A breaker is open, or none any more.
     pub(crate) fn paused_by_breaker(&self, paused: bool) {
         self.paused_by_breaker.store(paused, Ordering::Relaxed);
+    }
+
+    /// A breaker opened once more.
+    pub(crate) fn breaker_opened(&self) {
+        add(&self.breaker_opened, 1);
     }
 
     fn pause(&self, dependency: Dependency) -> &AtomicBool {
