@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Base64 of `client:token-CANARY`.
 const BASIC: &str = "Y2xpZW50OnRva2VuLUNBTkFSWQ==";
@@ -10,19 +11,34 @@ const BASIC: &str = "Y2xpZW50OnRva2VuLUNBTkFSWQ==";
 pub(crate) const CLIENT: &str = "client";
 pub(crate) const SECRET: &str = "token-CANARY";
 
+/// Longer than any test.
+const HOUR: Duration = Duration::from_secs(3_600);
+
 /// Serves until the process ends.
 pub(crate) fn endpoint(subject: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            answer(&mut stream.unwrap(), subject);
-        }
-    });
-    address
+    lasting(subject, HOUR).0
 }
 
-fn answer(stream: &mut TcpStream, subject: &str) {
+/// When tokens were given.
+pub(crate) type Given = Arc<Mutex<Vec<Instant>>>;
+
+/// The same, with tokens that live for so long.
+pub(crate) fn lasting(subject: &'static str, life: Duration) -> (SocketAddr, Given) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, given) = (listener.local_addr().unwrap(), Given::default());
+    let times = Arc::clone(&given);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            if answer(&mut stream.unwrap(), subject, life) {
+                times.lock().unwrap().push(Instant::now());
+            }
+        }
+    });
+    (address, given)
+}
+
+/// Whether a token was given.
+fn answer(stream: &mut TcpStream, subject: &str, life: Duration) -> bool {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     let text = loop {
@@ -33,14 +49,17 @@ fn answer(stream: &mut TcpStream, subject: &str) {
             break text;
         }
     };
-    let (status, body) = if text.contains(BASIC) && text.contains("grant_type=client_credentials") {
-        ("200 OK", format!(r#"{{"access_token":"{}","token_type":"Bearer","expires_in":3600}}"#, token(subject)))
+    let known = text.contains(BASIC) && text.contains("grant_type=client_credentials");
+    let (status, body) = if known {
+        let token = token(subject, life);
+        ("200 OK", format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{}}}"#, life.as_secs()))
     } else {
         ("401 Unauthorized", r#"{"error":"invalid_client","error_description":"unknown client"}"#.to_owned())
     };
     let head =
         format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    known
 }
 
 fn whole(text: &str) -> bool {
@@ -50,9 +69,9 @@ fn whole(text: &str) -> bool {
 }
 
 /// An unsigned token: header, claims, and nothing behind the second dot.
-fn token(subject: &str) -> String {
+fn token(subject: &str, life: Duration) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let claims = format!(r#"{{"sub":"{subject}","iat":{now},"exp":{}}}"#, now + 3600);
+    let claims = format!(r#"{{"sub":"{subject}","iat":{now},"exp":{}}}"#, now + life.as_secs());
     format!("{}.{}.", base64url(br#"{"alg":"none"}"#), base64url(claims.as_bytes()))
 }
 
