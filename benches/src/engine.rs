@@ -65,6 +65,7 @@ fn drive(events: u64, keys: u64) -> u64 {
                 bytes: 300,
                 policy,
                 refused: None,
+                ignored: false,
             };
             engine.handle(Timestamp(now), Input::Fetched(fetched));
             next += 1;

@@ -3,7 +3,7 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, config, inbox, topics};
+use crate::commands::{completions, config, inbox, man, topics};
 use crate::{demo, dlt, doctor};
 
 const STYLES: Styles = Styles::styled()
@@ -43,4 +43,34 @@ pub(crate) enum Command {
     Config(config::ConfigCommand),
     /// Completions for a shell, as `source <(onceward completions bash)`
     Completions(completions::CompletionsArgs),
+    /// Manual pages, to read or to install
+    Man(man::ManArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    fn each_leaf(command: &clap::Command, visit: &mut impl FnMut(&clap::Command)) {
+        let mut below = command.get_subcommands().filter(|below| below.get_name() != "help").peekable();
+        if below.peek().is_none() {
+            return visit(command);
+        }
+        below.for_each(|below| each_leaf(below, visit));
+    }
+
+    #[test]
+    fn every_command_shows_how_it_is_used() {
+        let mut seen = 0;
+        each_leaf(&Cli::command(), &mut |command| {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("Examples:\n  "), "{} has no examples", command.get_name());
+            assert!(help.lines().all(|line| line.chars().count() <= 98), "{}: a line of the examples breaks", command.get_name());
+            seen += 1;
+        });
+        assert!(seen > 15, "{seen}");
+    }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use onceward::config::{ConfigError, Problem};
+use onceward::inbox::InboxError;
 use serde::Serialize;
 
 use crate::output::{self, visible};
@@ -72,7 +73,10 @@ impl Failure {
 
     fn exit(&self) -> u8 {
         match self {
-            Self::NotFound(_) | Self::Onceward(onceward::Error::Topics(_) | onceward::Error::Halted(_)) => NO,
+            Self::NotFound(_)
+            | Self::Onceward(onceward::Error::Topics(_) | onceward::Error::Halted(_) | onceward::Error::Inbox(InboxError::InUse { .. })) => {
+                NO
+            }
             Self::Config(_) | Self::Usage(_) | Self::Onceward(onceward::Error::Config(_)) => USAGE,
             _ => UNKNOWN,
         }
@@ -115,8 +119,8 @@ impl From<onceward::Error> for Failure {
     }
 }
 
-impl From<onceward::inbox::InboxError> for Failure {
-    fn from(error: onceward::inbox::InboxError) -> Self {
+impl From<InboxError> for Failure {
+    fn from(error: InboxError) -> Self {
         Self::Onceward(error.into())
     }
 }

@@ -35,6 +35,10 @@ pub(crate) enum Needs {
     Kafka,
     /// The inbox alone.
     Inbox,
+    /// The inbox, and the group whose marks are in it.
+    Marks,
+    /// Brokers, group and inbox.
+    MarksAndKafka,
 }
 
 impl Source {
@@ -68,7 +72,8 @@ fn stand_ins(needs: Needs) -> raw::Config {
         config.auto_offset_reset = Some(raw::OffsetReset::Error);
     }
     match needs {
-        Needs::Everything => {}
+        Needs::Everything | Needs::MarksAndKafka => {}
+        Needs::Marks => config.brokers = Some("not-needed:9092".to_owned()),
         Needs::Kafka => config.inbox = Some("sqlite:not-needed".to_owned()),
         Needs::Inbox => {
             config.brokers = Some("not-needed:9092".to_owned());

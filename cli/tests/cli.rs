@@ -1,10 +1,14 @@
 //! The command as people and programs meet it: its help, its answers, its exit codes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "cli/inbox.rs"]
+mod inbox;
 #[path = "cli/letters.rs"]
 mod letters;
 #[path = "cli/offline.rs"]
 mod offline;
+#[path = "cli/reprocess.rs"]
+mod reprocess;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/secure.rs"]

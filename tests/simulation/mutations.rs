@@ -9,7 +9,7 @@ use onceward_tests::sim::{Scenario, replay, run_seed, shrink};
 const SEEDS: u64 = 2_000;
 
 /// Which promise each bug breaks first.
-const EXPECTED: [(Sabotage, &str); 34] = [
+const EXPECTED: [(Sabotage, &str); 39] = [
     (Sabotage::CommitPastGap, "I1"),
     (Sabotage::TwoOfOneKey, "I2"),
     (Sabotage::LateCompletionAccepted, "I7"),
@@ -40,6 +40,11 @@ const EXPECTED: [(Sabotage, &str); 34] = [
     (Sabotage::TimeoutOfTheRun, "I6"),
     (Sabotage::TimeoutForgotten, "I3"),
     (Sabotage::StuckReopensLane, "I2"),
+    (Sabotage::SuspensionLeaks, "I4"),
+    (Sabotage::RateIgnored, "I4"),
+    (Sabotage::BatchAgain, "I6"),
+    (Sabotage::BatchCounts, "I6"),
+    (Sabotage::IgnoredNotResolved, "I3"),
     (Sabotage::SuspectsInCompany, "I6"),
     (Sabotage::SuspectsGetCompany, "I6"),
     (Sabotage::SuspectsConvicted, "I6"),

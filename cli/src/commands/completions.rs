@@ -9,7 +9,14 @@ use clap_complete::Shell;
 use crate::args::Cli;
 use crate::exit::Failure;
 
+const EXAMPLES: &str = "\
+Examples:
+  source <(onceward completions bash)
+  onceward completions fish > ~/.config/fish/completions/onceward.fish
+";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct CompletionsArgs {
     /// Which shell
     shell: Shell,

@@ -11,15 +11,28 @@ use crate::exit::Failure;
 use crate::output::{self, Report};
 use crate::source::{Needs, Source};
 
+const SCHEMA: &str = "\
+Examples:
+  onceward config schema > onceward.schema.json
+";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Check a configuration without connecting to anything; every problem at once
     Check(CheckArgs),
     /// Print the JSON Schema of the configuration
+    #[command(after_help = SCHEMA)]
     Schema,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  onceward config check --config prod.toml
+  ONCEWARD_GROUP=billing onceward config check --print
+";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
     /// Print the effective configuration as TOML: every default filled in, secrets masked
     #[arg(long)]

@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod inbox;
+pub(crate) mod man;
 pub(crate) mod topics;
 
 use std::process::ExitCode;
@@ -22,5 +23,6 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Inbox(command) => inbox::run(&command, json),
         Command::Config(command) => config::run(&command, json),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args, json),
     }
 }

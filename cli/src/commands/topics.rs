@@ -14,11 +14,25 @@ use crate::exit::{Failure, NO};
 use crate::output::{self, Report, Table, visible};
 use crate::source::{Needs, Source};
 
+const PLAN: &str = "\
+Examples:
+  onceward topics plan                           the topics of ./onceward.toml
+  onceward topics plan --topic orders --group billing --brokers localhost:9092
+";
+
+const APPLY: &str = "\
+Examples:
+  onceward topics apply                          after a look at `onceward topics plan`
+  onceward topics apply --topic orders
+";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopicsCommand {
     /// Show what is needed beside what is there; changes nothing. Exit code 1: something is to be done
+    #[command(after_help = PLAN)]
     Plan(TopicsArgs),
     /// Create what is missing; what exists and does not fit is shown and left alone
+    #[command(after_help = APPLY)]
     Apply(TopicsArgs),
 }
 

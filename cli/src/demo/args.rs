@@ -2,8 +2,15 @@
 
 use clap::Args;
 
+const EXAMPLES: &str = "\
+Examples:
+  onceward demo                                  an embedded broker, nothing is left behind
+  onceward demo --brokers localhost:9092         on a cluster of yours
+";
+
 /// What can be asked of the demo.
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct DemoArgs {
     /// Run on this cluster instead of the embedded one; topics with unique names are created, and deleted at the end
     #[arg(long, value_name = "HOST:PORT,…", value_parser = brokers)]

@@ -13,7 +13,14 @@ use super::place::Letters;
 use super::{Filter, Where};
 use crate::exit::Failure;
 
+const EXAMPLES: &str = "\
+Examples:
+  onceward dlt export -o letters.jsonl
+  onceward dlt export --key c1 | jq -r '.value.utf8'
+";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct ExportArgs {
     /// Write here instead of to stdout; an existing file is not replaced
     #[arg(long, short, value_name = "FILE")]

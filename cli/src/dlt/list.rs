@@ -17,7 +17,15 @@ use crate::output::{self, Report, Table, rfc3339};
 /// Distinct keys are counted up to here: the count tells one poisoned key from many, and memory stays bounded.
 const KEYS: usize = 10_000;
 
+const EXAMPLES: &str = "\
+Examples:
+  onceward dlt list                              every cause, the most frequent first
+  onceward dlt list --topic orders --reason undecodable
+  onceward dlt list --json | jq '.groups[].error'
+";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
     filter: Filter,

@@ -97,7 +97,7 @@ impl Letters {
     }
 
     fn scan<'a>(&'a self, topic: &'a str, only: Option<(i32, i64)>) -> Scan<'a> {
-        Scan { client: &self.client, topic, only, timeout: self.timeout }
+        Scan { client: &self.client, topic, only, parts: None, timeout: self.timeout }
     }
 }
 

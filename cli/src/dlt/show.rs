@@ -15,7 +15,14 @@ use super::place::{Letters, Place};
 use crate::exit::Failure;
 use crate::output::{self, Report, rfc3339, visible, visible_lines};
 
+const EXAMPLES: &str = "\
+Examples:
+  onceward dlt show orders.billing.dlt:3:42      the letter at this place
+  onceward dlt show 5b1c9d0e7f2a4b68 --as hex    by its id, as `dlt list` prints it
+";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct ShowArgs {
     /// The letter's id, or its place in the dead-letter topic as TOPIC:PARTITION:OFFSET
     letter: String,

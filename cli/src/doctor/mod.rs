@@ -19,7 +19,15 @@ use crate::source::{Needs, Source};
 use cluster::Cluster;
 use finding::{Diagnosis, Finding};
 
+const EXAMPLES: &str = "\
+Examples:
+  onceward doctor                                with ./onceward.toml
+  onceward doctor --config prod.toml --topic orders
+  onceward doctor --json | jq '.findings[] | select(.cure)'
+";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct DoctorArgs {
     /// A source topic; may be repeated [default: the topics of the configuration]
     #[arg(long = "topic", value_name = "TOPIC")]

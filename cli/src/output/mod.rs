@@ -1,6 +1,7 @@
 //! Showing things: text for people, one document for programs, nothing that a terminal could take for a command.
 
 mod base64;
+mod moment;
 mod progress;
 mod table;
 mod time;
@@ -11,6 +12,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 pub(crate) use base64::base64;
+pub(crate) use moment::Moment;
 pub(crate) use progress::Progress;
 pub(crate) use table::Table;
 pub(crate) use time::rfc3339;

@@ -6,20 +6,27 @@ use crate::run::{golden, onceward};
 fn help_is_as_committed_for_every_command() {
     let folder = tempfile::tempdir().unwrap();
     let mut text = String::new();
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 20] = [
         &[],
         &["demo"],
         &["doctor"],
         &["topics"],
         &["topics", "plan"],
+        &["topics", "apply"],
         &["dlt"],
         &["dlt", "list"],
         &["dlt", "show"],
         &["dlt", "export"],
         &["inbox", "stats"],
+        &["inbox", "forget"],
+        &["inbox", "prune"],
+        &["inbox", "backup"],
+        &["inbox", "ddl"],
         &["config"],
         &["config", "check"],
+        &["config", "schema"],
         &["completions"],
+        &["man"],
     ];
     for command in commands {
         let arguments: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
@@ -123,4 +130,27 @@ fn an_inbox_is_looked_at_without_being_changed() {
     let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((&document["version"], &document["marks"]), (&2.into(), &0.into()));
     assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn manual_pages_are_written_for_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = onceward(folder.path(), &["man", "inbox", "forget"], &[]);
+    assert_eq!((one.code, one.stderr.as_str()), (0, ""));
+    assert!(
+        one.stdout.starts_with(".ie")
+            && one.stdout.contains(".TH ONCEWARD-INBOX-FORGET 1")
+            && one.stdout.contains(".SH EXAMPLES\n.nf\n  onceward inbox forget"),
+        "{}",
+        one.stdout
+    );
+    let all = onceward(folder.path(), &["man", "--to", ".", "--json"], &[]);
+    let document: serde_json::Value = serde_json::from_str(&all.stdout).unwrap();
+    let pages: Vec<&str> = document["pages"].as_array().unwrap().iter().map(|page| page.as_str().unwrap()).collect();
+    assert!(pages.len() > 20 && pages.contains(&"onceward.1") && pages.contains(&"onceward-dlt-show.1"), "{pages:?}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("onceward-inbox-forget.1")).unwrap(), one.stdout);
+    let wrong = onceward(folder.path(), &["man", "inbox", "nonsense"], &[]);
+    assert!(wrong.code == 2 && wrong.stderr.contains("it has: stats, forget"), "{}", wrong.stderr);
+    let nowhere = onceward(folder.path(), &["man", "--to", "absent"], &[]);
+    assert!(nowhere.code == 2 && nowhere.stderr.contains("name a folder that exists"), "{}", nowhere.stderr);
 }

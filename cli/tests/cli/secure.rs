@@ -10,7 +10,7 @@ use rdkafka::client::DefaultClientContext;
 use crate::run::{Answer, onceward};
 
 /// The open listener, the one with TLS and SASL, and the folder with the certificates.
-fn cluster() -> [String; 3] {
+pub(crate) fn cluster() -> [String; 3] {
     let program = std::env::var("ONCEWARD_XTASK").expect("this test is started by `cargo xtask test`");
     let output = Command::new(program).args(["kafka", "start", "--secure", "--name", "secure"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -40,6 +40,7 @@ impl Engine {
         self.lanes.push(&mut self.deliveries, lane, id.slot);
         let runs = state == State::Running || self.bugs.has(Sabotage::DispatchBeforeCaughtUp);
         match fetched.refused {
+            _ if fetched.ignored => self.ignore(id.slot),
             Some(rejection) => self.refuse(id.slot, rejection.into()),
             None => self.join_ring(id.slot, runs),
         }
@@ -51,6 +52,14 @@ impl Engine {
         let delivery = &mut self.deliveries[slot];
         (delivery.stage, delivery.reason) = (Stage::Doomed, reason);
         delivery.note_failure(self.now);
+        let lane = delivery.lane;
+        self.settle(lane);
+    }
+
+    /// Nobody wants it. It resolves as all others do, in its lane.
+    fn ignore(&mut self, slot: u32) {
+        let delivery = &mut self.deliveries[slot];
+        delivery.stage = Stage::Ignored;
         let lane = delivery.lane;
         self.settle(lane);
     }

@@ -46,8 +46,6 @@ pub(crate) struct Breaker {
     began: Timestamp,
     last_failure: Timestamp,
     open: Option<Open>,
-    /// Milliseconds that this breaker was open, all in all: time budgets leave them out.
-    stood_still: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,12 +61,6 @@ struct Open {
 impl Breaker {
     pub(crate) fn is_open(&self) -> bool {
         self.open.is_some()
-    }
-
-    /// A clock that stands still while the breaker is open.
-    pub(crate) fn budget_clock(&self, now: Timestamp) -> Timestamp {
-        let current = self.open.map_or(0, |open| now.0.saturating_sub(open.since.0));
-        Timestamp(now.0.saturating_sub(self.stood_still).saturating_sub(current))
     }
 
     fn forget(&mut self) {
@@ -111,16 +103,6 @@ impl Breaker {
 }
 
 impl Engine {
-    #[inline]
-    pub(crate) fn breaker_of(&self, policy: PolicyId) -> usize {
-        let index = usize::from(policy.0);
-        if index < self.breakers.len() { index } else { 0 }
-    }
-
-    pub(crate) fn breaker(&self, policy: PolicyId) -> &Breaker {
-        &self.breakers[self.breaker_of(policy)]
-    }
-
     fn rules(&self, index: usize) -> Option<BreakerRules> {
         self.settings.policies[index].breaker
     }
@@ -128,7 +110,7 @@ impl Engine {
     /// A handler succeeded.
     #[inline]
     pub(crate) fn breaker_succeeded(&mut self, policy: PolicyId) {
-        let index = self.breaker_of(policy);
+        let index = self.index_of(policy);
         let breaker = &self.breakers[index];
         if breaker.events > 0 || breaker.is_open() {
             self.weigh_success(index);
@@ -152,7 +134,7 @@ impl Engine {
 
     /// A handler refused an event: that says nothing of what is behind it.
     pub(crate) fn breaker_rejected(&mut self, slot: u32) {
-        let index = self.breaker_of(self.deliveries[slot].policy);
+        let index = self.index_of(self.deliveries[slot].policy);
         if self.breakers[index].is_open() {
             self.plan_probe(index, self.now);
         } else if self.bugs.has(Sabotage::BreakerCountsRejections) {
@@ -162,7 +144,7 @@ impl Engine {
 
     /// A retryable failure: what it means for its event, and whether it opens the breaker.
     pub(crate) fn weigh_failure(&mut self, slot: u32) -> Weight {
-        let index = self.breaker_of(self.deliveries[slot].policy);
+        let index = self.index_of(self.deliveries[slot].policy);
         let Some(rules) = self.rules(index) else { return Weight::Counts };
         let (now, breaker) = (self.now, &mut self.breakers[index]);
         if let Some(open) = breaker.open.as_mut() {
@@ -198,6 +180,8 @@ impl Engine {
         breaker.open = Some(Open { since: self.now, successes: 0, probe: None, next_probe, limit });
         breaker.forget();
         self.open_breakers += 1;
+        self.restraints += 1;
+        self.gates[index].clock.stop(self.now);
         self.deadlines.add(next_probe, Due::Probe(u32::from(policy.0)));
         if let Some(limit) = limit {
             self.deadlines.add(limit, Due::BreakerLimit(u32::from(policy.0)));
@@ -210,8 +194,9 @@ impl Engine {
         let Some(open) = breaker.open.take() else { return };
         let (policy, millis) = (named(index), self.now.0.saturating_sub(open.since.0));
         breaker.era = breaker.era.saturating_add(1);
-        breaker.stood_still = breaker.stood_still.saturating_add(millis);
         self.open_breakers -= 1;
+        self.restraints -= 1;
+        self.gates[index].clock.go_on(self.now);
         self.deadlines.remove(open.next_probe, Due::Probe(u32::from(policy.0)));
         if let Some(limit) = open.limit {
             self.deadlines.remove(limit, Due::BreakerLimit(u32::from(policy.0)));
@@ -240,39 +225,20 @@ impl Engine {
     /// A delivery left its run. If it was the probe, the next one may follow after a pause; a success makes it follow at once.
     pub(crate) fn probe_ended(&mut self, slot: u32) {
         let id = self.deliveries[slot].id(slot);
-        let index = self.breaker_of(self.deliveries[slot].policy);
+        let index = self.index_of(self.deliveries[slot].policy);
         let Some(rules) = self.rules(index) else { return };
         let Some(open) = self.breakers[index].open.as_mut().filter(|open| open.probe == Some(id)) else { return };
         open.probe = None;
         self.plan_probe(index, self.now.after(rules.probe));
     }
 
-    /// Sets a ready lane aside while its breaker is open.
-    pub(crate) fn holds_back(&mut self, lane: u32) -> bool {
-        if self.open_breakers == 0 || self.bugs.has(Sabotage::BreakerLeaks) {
-            return false;
-        }
-        let index = self.breaker_of(self.deliveries[self.lanes.get(lane).cursor].policy);
-        let open = self.breakers[index].is_open();
-        if open {
-            self.lanes.hold(lane, index);
-        }
-        open
-    }
-
-    /// Starts a probe of each open breaker that has none and whose pause is over. The lanes set aside form a queue, and a lane whose probe
+    /// Starts a probe of an open breaker if it has none and its pause is over. The lanes set aside form a queue, and a lane whose probe
     /// failed joins its end: so probes rotate.
-    pub(crate) fn probe(&mut self, runs: &mut Runs) {
-        if self.open_breakers == 0 {
-            return;
-        }
-        for index in 0..self.breakers.len() {
-            if !self.may_probe(index) || self.totals.runs >= self.settings.concurrency.max(1) {
-                continue;
-            }
-            let Some(lane) = self.lanes.pop_held(index) else { continue };
+    pub(crate) fn probe(&mut self, index: usize, runs: &mut Runs) {
+        while self.may_probe(index) && self.may_start(index) {
+            let Some(lane) = self.lanes.pop_held(index) else { return };
             if !self.arrests(lane) {
-                self.start_probe(lane, index, runs);
+                self.start_single(index, lane, runs, false);
             }
         }
     }
@@ -282,11 +248,8 @@ impl Engine {
         self.breakers[index].open.is_some_and(|open| open.probe.is_none() && open.next_probe <= self.now)
     }
 
-    /// Starts a lane's next event alone; it is the probe, if the breaker is open.
-    pub(crate) fn start_probe(&mut self, lane: u32, index: usize, runs: &mut Runs) {
-        let slot = self.lanes.get(lane).cursor;
-        let probe = self.deliveries[slot].id(slot);
-        self.start_run(lane, runs, 1);
+    /// This delivery is the probe, if the breaker is open.
+    pub(crate) fn note_probe(&mut self, index: usize, probe: DeliveryId) {
         if let Some(open) = self.breakers[index].open.as_mut() {
             open.probe = Some(probe);
         }

@@ -17,6 +17,8 @@ pub(crate) enum Due {
     Probe(u32),
     /// A run until the end waits no longer for this policy's breaker.
     BreakerLimit(u32),
+    /// The rate of this policy allows another start.
+    Gate(u32),
 }
 
 /// All deadlines. Whoever ends something takes its deadline out, so none is ever stale.

@@ -34,6 +34,8 @@ pub(crate) enum Stage {
     Marked,
     /// A copy of a durable mark.
     Copy,
+    /// Nobody wants it.
+    Ignored,
     /// Waits for its next attempt.
     Waiting,
     /// Given up; the letter is written when it is the head of its lane.
@@ -86,6 +88,8 @@ pub(crate) struct Delivery {
     pub(crate) reason: Reason,
     /// Its mark shares a transaction with an effect of its run: the lane waits for the answer.
     pub(crate) bound: bool,
+    /// It was part of a batch that failed as a whole: it starts by itself.
+    pub(crate) alone: bool,
 }
 
 impl Delivery {
@@ -115,6 +119,7 @@ impl Delivery {
             role: Role::Single,
             reason: Reason::Exhausted,
             bound: false,
+            alone: false,
         }
     }
 
@@ -142,6 +147,7 @@ impl Delivery {
         role: Role::Single,
         reason: Reason::Exhausted,
         bound: false,
+        alone: false,
     };
 
     pub(crate) fn event(&self) -> EventHash {
@@ -158,7 +164,9 @@ impl Delivery {
         match self.stage {
             Stage::Running | Stage::Held | Stage::Marking | Stage::Marked | Stage::Lettering | Stage::Lettered => true,
             Stage::Doomed => self.attempts > 0,
-            Stage::Free | Stage::Queued | Stage::LookingUp | Stage::Twin | Stage::Fresh | Stage::Copy | Stage::Waiting => false,
+            Stage::Free | Stage::Queued | Stage::LookingUp | Stage::Twin | Stage::Fresh | Stage::Copy | Stage::Ignored | Stage::Waiting => {
+                false
+            }
         }
     }
 

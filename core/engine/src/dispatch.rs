@@ -15,7 +15,12 @@ impl Engine {
         let (at, policy) = (delivery.lane, delivery.policy);
         let lane = self.lanes.get_mut(at);
         lane.running -= 1;
-        self.totals.runs -= u32::from(lane.running == 0);
+        let (over, batch) = (lane.running == 0, lane.batch);
+        if over {
+            lane.batch = NIL;
+            self.totals.lanes -= 1;
+            self.totals.runs -= u32::from(batch == NIL || self.leave_batch(batch, policy));
+        }
         self.time_next(at, policy);
         self.no_longer_alone(slot);
         if self.open_breakers > 0 {
@@ -36,18 +41,24 @@ impl Engine {
             if !runs.ends.is_empty() || self.awaits_quiet() {
                 return self.ordered(runs);
             }
-            // Probes come first: a busy topic must not keep another one from finding out that its outage is over.
-            self.probe(&mut runs);
+            // Those that wait come first: a busy topic must not keep another one from finding out that its outage is over.
+            if self.restraints > 0 {
+                self.open_gates(&mut runs);
+            }
             while self.totals.runs < self.settings.concurrency.max(1) && !self.awaits_quiet() {
                 let Some(lane) = self.lanes.pop_ready() else { break };
-                if !self.holds_back(lane) && !self.arrests(lane) {
-                    self.start_run(lane, &mut runs, u32::MAX);
+                if !self.arrests(lane)
+                    && let Some(most) = self.passes(lane)
+                {
+                    self.start_run(lane, &mut runs, most, NIL);
                 }
             }
             if self.awaits_quiet() {
                 continue;
             }
-            self.probe(&mut runs);
+            if self.restraints > 0 {
+                self.open_gates(&mut runs);
+            }
             if !runs.ends.is_empty() || !self.awaits_quiet() {
                 return self.ordered(runs);
             }
@@ -59,14 +70,23 @@ impl Engine {
         if runs.ends.is_empty() { self.out.pop() } else { Some(Effect::Dispatch(runs)) }
     }
 
-    /// Starts the delivery at the cursor, which may be a retry, and those behind it that were never tried, `most` of them.
-    pub(crate) fn start_run(&mut self, at: u32, runs: &mut Runs, most: u32) {
+    /// Starts the delivery at the cursor, which may be a retry, and those behind it that were never tried, `most` of them; in a batch, if
+    /// it is not [`NIL`].
+    pub(crate) fn start_run(&mut self, at: u32, runs: &mut Runs, most: u32, batch: u32) {
         let mut slot = self.lanes.get(at).cursor;
         debug_assert!(slot != NIL && self.deliveries[slot].stage == Stage::Fresh, "a ready lane has something to start");
         let policy = self.deliveries[slot].policy;
+        let most = if self.deliveries[slot].alone { 1 } else { most.max(1) };
         let longest = self.policy(policy).run_length.clamp(1, most);
-        let budget_clock = self.breaker(policy).budget_clock(self.now);
-        self.totals.runs += u32::from(self.lanes.get(at).running == 0);
+        let budget_clock = self.budget_clock(policy);
+        let opens = u32::from(self.lanes.get(at).running == 0);
+        self.totals.lanes += opens;
+        if batch == NIL {
+            self.totals.runs += opens;
+        } else {
+            self.lanes.get_mut(at).batch = batch;
+            self.batches.join(batch);
+        }
         let mut length = 0;
         loop {
             let delivery = &mut self.deliveries[slot];
@@ -87,6 +107,9 @@ impl Engine {
         lane.running += length;
         runs.ends.push(runs.deliveries.len() as u32);
         self.time_run(at, policy);
+        if self.restraints > 0 {
+            self.spend(policy, length);
+        }
         if self.bugs.has(Sabotage::TwoOfOneKey) {
             self.seek_next(at);
         }
@@ -99,5 +122,5 @@ fn joins(deliveries: &Deliveries, slot: u32, policy: PolicyId) -> bool {
         return false;
     }
     let delivery = &deliveries[slot];
-    delivery.stage == Stage::Fresh && delivery.attempts == 0 && delivery.policy == policy
+    delivery.stage == Stage::Fresh && delivery.attempts == 0 && delivery.policy == policy && !delivery.alone
 }

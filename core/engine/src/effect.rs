@@ -18,6 +18,8 @@ pub enum Effect {
     LookUp(Vec<DeliveryId>),
     /// Call handlers: runs of one lane each, see [`Runs`].
     Dispatch(Runs),
+    /// Call a batch handler once, with all of these events. Answer for each of them.
+    DispatchBatch(Runs),
     /// Stop the handler of this delivery: it took too long. Answer as ever: [`crate::Input::Handled`] with what became of it, a retry when it
     /// was stopped; [`crate::Input::NotStarted`] when it never began. One that can't be stopped is not answered until it ends.
     Cancel {
@@ -88,6 +90,19 @@ pub struct Runs {
 }
 
 impl Runs {
+    /// Keeps some of the deliveries, and the runs that still have one.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&DeliveryId) -> bool) {
+        let mut kept = Self { alone: self.alone, ..Self::default() };
+        for run in self.iter() {
+            kept.deliveries.extend(run.iter().filter(|member| keep(&member.0)));
+            let end = kept.deliveries.len() as u32;
+            if kept.ends.last().copied().unwrap_or(0) < end {
+                kept.ends.push(end);
+            }
+        }
+        *self = kept;
+    }
+
     /// The runs, one slice each.
     pub fn iter(&self) -> impl Iterator<Item = &[(DeliveryId, u32)]> {
         let mut from = 0;
@@ -140,6 +155,8 @@ pub enum Fate {
     Duplicate,
     /// In the dead-letter topic.
     Lettered,
+    /// Nobody wanted it.
+    Ignored,
     /// Its epoch ended before it was resolved: somebody reads it again.
     Abandoned,
 }

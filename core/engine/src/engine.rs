@@ -3,6 +3,7 @@
 use crate::breaker::Breaker;
 use crate::deadline::{Deadlines, Due};
 use crate::delivery::Deliveries;
+use crate::gate::{Batches, Gate};
 use crate::lane::Lanes;
 use crate::outbox::Outbox;
 use crate::partition::Partitions;
@@ -30,6 +31,11 @@ pub struct Engine {
     /// One for each policy.
     pub(crate) breakers: Vec<Breaker>,
     pub(crate) open_breakers: u32,
+    /// One for each policy.
+    pub(crate) gates: Vec<Gate>,
+    pub(crate) batches: Batches,
+    /// How many reasons there are to look at gates at all: open breakers, suspended policies, and those with a rate or batches.
+    pub(crate) restraints: u32,
     pub(crate) timers: Timers,
     pub(crate) suspects: Suspects,
     pub(crate) out: Outbox,
@@ -45,8 +51,10 @@ pub struct Engine {
 pub(crate) struct Totals {
     pub(crate) records: u32,
     pub(crate) bytes: u64,
-    /// Lanes with a run in flight.
+    /// Handlers at work.
     pub(crate) runs: u32,
+    /// Lanes with a run in flight: those of one batch share a handler.
+    pub(crate) lanes: u32,
     pub(crate) waiting: u32,
 }
 
@@ -85,6 +93,9 @@ impl Engine {
         Self {
             breakers: vec![Breaker::default(); settings.policies.len()],
             open_breakers: 0,
+            gates: vec![Gate::default(); settings.policies.len()],
+            batches: Batches::default(),
+            restraints: u32::try_from(settings.policies.iter().filter(|policy| Self::is_gated(policy)).count()).unwrap_or(u32::MAX),
             timers: Timers::default(),
             suspects: Suspects::default(),
             settings,
@@ -126,6 +137,8 @@ impl Engine {
             Input::Lost { partition, epoch } => self.lost(partition, epoch),
             Input::Down { dependency } => self.set_down(self.down | bit(dependency)),
             Input::Up { dependency } => self.set_down(self.down & !bit(dependency)),
+            Input::Suspended { policy } => self.suspend(policy, true),
+            Input::Resumed { policy } => self.suspend(policy, false),
             Input::Tick => {}
         }
     }
@@ -143,6 +156,7 @@ impl Engine {
                 // Dispatch looks at the clock itself.
                 Due::Probe(_) => {}
                 Due::BreakerLimit(policy) => self.breaker_limit(policy),
+                Due::Gate(policy) => self.rate_is_due(policy),
             }
         }
         self.check_timers();

@@ -115,6 +115,16 @@ pub enum Input {
         /// Which one.
         dependency: Dependency,
     },
+    /// A person wants nothing of this policy to start until [`Input::Resumed`]. What runs goes on; time budgets stand still.
+    Suspended {
+        /// Which policy.
+        policy: PolicyId,
+    },
+    /// It may start again.
+    Resumed {
+        /// Which policy.
+        policy: PolicyId,
+    },
     /// Time passed.
     Tick,
 }
@@ -168,6 +178,9 @@ pub struct Fetched {
     pub policy: PolicyId,
     /// Why it can't be handled at all, when the runtime could not even read its identity.
     pub refused: Option<Rejection>,
+    /// Nobody wants it: it is passed over, unhandled and unmarked.
+    #[serde(default)]
+    pub ignored: bool,
 }
 
 /// What a handler said.
@@ -187,6 +200,8 @@ pub enum Outcome {
     Reject(Rejection),
     /// The attempt was cut off by us (drain deadline, cancelled run): it does not count.
     Cancelled,
+    /// The handler of several events failed as a whole: nobody's attempt. Each of them is handled again in a call of its own.
+    BatchFailed,
 }
 
 /// Why an event can never be handled.

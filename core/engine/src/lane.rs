@@ -57,6 +57,8 @@ pub(crate) struct Lane {
     pub(crate) head: u32,
     tail: u32,
     pub(crate) cursor: u32,
+    /// The batch of its run in flight, if there is one.
+    pub(crate) batch: u32,
     /// Members of the run in flight that are not answered.
     pub(crate) running: u32,
     /// Members of the run in flight whose marks wait for its end.
@@ -93,8 +95,8 @@ struct Queue {
 
 const EMPTY: Queue = Queue { head: NIL, tail: NIL };
 
-/// Those that may start. Behind it in the table: one queue for each policy, of lanes that its breaker holds back, and a last one for
-/// lanes whose next event has to run alone.
+/// Those that may start. Behind it in the table: one queue for each policy, of lanes that its gate holds back, and a last one for lanes
+/// whose next event has to run alone.
 const READY: u32 = 0;
 
 /// All lanes, and the queue of those that may start a run.
@@ -149,6 +151,7 @@ impl Lanes {
             head: NIL,
             tail: NIL,
             cursor: NIL,
+            batch: NIL,
             running: 0,
             held: 0,
             bound: 0,
@@ -304,9 +307,16 @@ impl Lanes {
         self.pop(behind_ready(policy))
     }
 
-    /// Whether any lane is set aside there.
-    pub(crate) fn has_held(&self, policy: usize) -> bool {
-        self.queues.get(behind_ready(policy) as usize).is_some_and(|queue| queue.head != NIL)
+    /// Which lane was set aside first; it stays where it is.
+    pub(crate) fn first_held(&self, policy: usize) -> Option<u32> {
+        let queue = self.queues.get(behind_ready(policy) as usize)?;
+        (queue.head != NIL).then_some(queue.head)
+    }
+
+    /// Whether lanes of a policy are set aside.
+    #[inline]
+    pub(crate) fn holds(&self, policy: usize) -> bool {
+        self.first_held(policy).is_some()
     }
 
     /// Nothing is held back any more.

@@ -26,6 +26,7 @@ mod effect;
 mod engine;
 mod finish;
 mod gap;
+mod gate;
 mod ids;
 mod input;
 mod lane;
@@ -49,7 +50,7 @@ pub use effect::{Alert, DeadLetter, Effect, Fate, Reason, Runs};
 pub use engine::{Engine, Snapshot};
 pub use ids::{DeliveryId, Digest, Epoch, EventHash, KeyHash, Offset, PartitionId, PolicyId, Timestamp};
 pub use input::{Assignment, Dependency, Fetched, Input, MarkResult, Outcome, Rejection, Suspect};
-pub use policy::{Backoff, BreakerRules, Credit, EngineSettings, NullKeys, OnConflict, OnGap, OnRewind, Order, Policy};
+pub use policy::{Backoff, Batching, BreakerRules, Credit, EngineSettings, NullKeys, OnConflict, OnGap, OnRewind, Order, Policy};
 #[doc(hidden)]
 pub use sabotage::Sabotage;
 pub use slots::Slots;

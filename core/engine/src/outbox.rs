@@ -65,6 +65,10 @@ impl Outbox {
                 ids.retain(lives);
                 !ids.is_empty()
             }
+            Effect::DispatchBatch(runs) => {
+                runs.retain(lives);
+                !runs.ends.is_empty()
+            }
             Effect::DeadLetter(letter) => lives(&letter.delivery),
             Effect::Cancel { delivery } | Effect::Alert(Alert::Conflict { delivery } | Alert::Stuck { delivery, .. }) => lives(delivery),
             Effect::CatchUp { partition, epoch }

@@ -38,6 +38,14 @@ impl Engine {
                 self.doom(slot, rejection.into());
             }
             Outcome::Cancelled => self.start_over(slot),
+            Outcome::BatchFailed => {
+                self.deliveries[slot].alone = true;
+                if self.bugs.has(Sabotage::BatchCounts) {
+                    self.failed(slot, None, Weight::Counts);
+                } else {
+                    self.start_over(slot);
+                }
+            }
         }
         self.run_answered(lane);
     }
@@ -116,7 +124,7 @@ impl Engine {
         let backoff = self.policy(delivery.policy).backoff;
         let attempts = backoff.attempts.saturating_add(u32::from(self.bugs.has(Sabotage::AttemptsOffByOne)));
         let pause = after.unwrap_or_else(|| wait(&backoff, self.settings.seed, delivery));
-        let clock = self.breaker(delivery.policy).budget_clock(self.now);
+        let clock = self.budget_clock(delivery.policy);
         match verdict(&backoff, delivery, clock, pause, attempts) {
             Verdict::GiveUp => match weight {
                 Weight::Doubted(least) => {

@@ -46,6 +46,12 @@ pub struct Policy {
     /// When failures are taken for an outage; `None`: never.
     #[serde(default)]
     pub breaker: Option<BreakerRules>,
+    /// How many events may start per second, in thousandths; `None`: as many as can. Default `None`.
+    #[serde(default)]
+    pub max_rate: Option<u32>,
+    /// How events are handed over together; `None`: one by one.
+    #[serde(default)]
+    pub batch: Option<Batching>,
     /// How many consecutive events of one lane may be dispatched as one run. Default 256.
     pub run_length: u32,
     /// What happens to an event whose id was seen with other bytes.
@@ -96,6 +102,21 @@ pub struct Backoff {
 impl Default for Backoff {
     fn default() -> Self {
         Self { attempts: 5, first: 200, factor_percent: 200, max: 30_000, total: 300_000, jitter_percent: 20 }
+    }
+}
+
+/// How events are handed to a batch handler: as many as are ready, up to a limit, in one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batching {
+    /// Events of one call. Default 500.
+    pub most: u32,
+    /// Calls at once. While they run, the next batch gathers. Default 1.
+    pub parallel: u32,
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        Self { most: 500, parallel: 1 }
     }
 }
 
@@ -162,6 +183,8 @@ impl Default for Policy {
             handler_timeout: Some(60_000),
             // Where only bad events are left to begin with, it would wait for a success that never comes.
             breaker: None,
+            max_rate: None,
+            batch: None,
             run_length: 256,
             on_conflict: OnConflict::DeadLetter,
             on_rewind: OnRewind::Stop,

@@ -59,7 +59,7 @@ impl Engine {
         loop {
             let next = self.deliveries[slot].lane_next;
             self.abandon(slot);
-            if next == NIL || !matches!(self.deliveries[next].stage, Stage::Copy | Stage::Doomed) {
+            if next == NIL || !matches!(self.deliveries[next].stage, Stage::Copy | Stage::Ignored | Stage::Doomed) {
                 return;
             }
             slot = next;
@@ -94,7 +94,7 @@ impl Engine {
     pub(crate) fn abandon_idle(&mut self, index: u32) {
         let live = self.live(index);
         for &(slot, _) in &live {
-            let idle = |delivery: &Delivery| !delivery.is_busy() && delivery.stage != Stage::Copy;
+            let idle = |delivery: &Delivery| !delivery.is_busy() && !matches!(delivery.stage, Stage::Copy | Stage::Ignored);
             // A copy may have gone along already.
             if self.deliveries.occupant(slot).is_some_and(idle) {
                 self.abandon_with_copies(slot);

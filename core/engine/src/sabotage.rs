@@ -64,6 +64,16 @@ pub enum Sabotage {
     TimeoutForgotten,
     /// The lane of a stuck handler goes on.
     StuckReopensLane,
+    /// Lanes start although their policy is suspended.
+    SuspensionLeaks,
+    /// Lanes start although their rate is used up.
+    RateIgnored,
+    /// The members of a batch that failed are put into a batch again.
+    BatchAgain,
+    /// A batch that failed is an attempt of its members.
+    BatchCounts,
+    /// What nobody wants is never resolved.
+    IgnoredNotResolved,
     /// Suspects run beside others.
     SuspectsInCompany,
     /// Others start beside a suspect that runs alone.
@@ -76,7 +86,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every bug there is.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 39] = [
         Self::CommitPastGap,
         Self::TwoOfOneKey,
         Self::LateCompletionAccepted,
@@ -107,6 +117,11 @@ impl Sabotage {
         Self::TimeoutOfTheRun,
         Self::TimeoutForgotten,
         Self::StuckReopensLane,
+        Self::SuspensionLeaks,
+        Self::RateIgnored,
+        Self::BatchAgain,
+        Self::BatchCounts,
+        Self::IgnoredNotResolved,
         Self::SuspectsInCompany,
         Self::SuspectsGetCompany,
         Self::SuspectsConvicted,

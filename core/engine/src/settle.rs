@@ -19,6 +19,7 @@ impl Engine {
                 Stage::Marked => Fate::Handled,
                 Stage::Lettered => Fate::Lettered,
                 Stage::Copy if !self.bugs.has(Sabotage::DuplicateNotResolved) && self.is_caught_up(head) => Fate::Duplicate,
+                Stage::Ignored if !self.bugs.has(Sabotage::IgnoredNotResolved) && self.is_caught_up(head) => Fate::Ignored,
                 Stage::Doomed if self.is_caught_up(head) => {
                     self.write_letter(head);
                     if self.deliveries[head].stage == Stage::Lettered {
@@ -47,7 +48,7 @@ impl Engine {
             while lane.cursor != NIL {
                 let delivery = &self.deliveries[lane.cursor];
                 match delivery.stage {
-                    Stage::Held | Stage::Marking | Stage::Marked | Stage::Copy => lane.cursor = delivery.lane_next,
+                    Stage::Held | Stage::Marking | Stage::Marked | Stage::Copy | Stage::Ignored => lane.cursor = delivery.lane_next,
                     Stage::Waiting if self.bugs.has(Sabotage::RetryReopensLane) => lane.cursor = delivery.lane_next,
                     stage => {
                         ready = stage == Stage::Fresh;

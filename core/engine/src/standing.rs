@@ -8,7 +8,9 @@ use crate::ids::{Offset, PartitionId};
 pub struct Standing {
     /// The next offset that can still arrive.
     pub position: Offset,
-    /// Records before it that are not resolved yet.
+    /// The commit watermark: nothing before it is unresolved.
+    pub watermark: Offset,
+    /// Records before the position that are not resolved yet.
     pub unresolved: u32,
     /// Whether fetching is stopped.
     pub paused: bool,
@@ -17,11 +19,12 @@ pub struct Standing {
 impl Engine {
     /// Where a partition stands; `None` when it is not assigned. Cheap: nothing is counted for it.
     ///
-    /// Not the commit watermark: one event that waits for its next attempt holds that back, and would make everything behind it look
-    /// undone.
+    /// How far it has come is said by position and unresolved records, not by the commit watermark: one event that waits for its next
+    /// attempt holds that back, and would make everything behind it look undone.
     #[must_use]
     pub fn standing(&self, partition: PartitionId) -> Option<Standing> {
         let partition = self.partitions.get(partition.0)?;
-        Some(Standing { position: partition.window.position(), unresolved: partition.records, paused: partition.paused })
+        let window = &partition.window;
+        Some(Standing { position: window.position(), watermark: window.next(), unresolved: partition.records, paused: partition.paused })
     }
 }

@@ -52,9 +52,9 @@ impl Engine {
         }
     }
 
-    /// Where lanes wait whose next event is a suspect: behind the queues of the breakers.
+    /// Where lanes wait whose next event is a suspect: behind the queues of the gates.
     fn dock(&self) -> usize {
-        self.breakers.len()
+        self.gates.len()
     }
 
     /// Deals with a lane that was taken out of its queue to be started, if its next event is a suspect.
@@ -73,12 +73,12 @@ impl Engine {
     /// A suspect runs, or waits until it would be alone: nothing else starts.
     #[inline]
     pub(crate) fn awaits_quiet(&self) -> bool {
-        (self.suspects.alone.is_some() && !self.bugs.has(Sabotage::SuspectsGetCompany)) || self.lanes.has_held(self.dock())
+        (self.suspects.alone.is_some() && !self.bugs.has(Sabotage::SuspectsGetCompany)) || self.lanes.holds(self.dock())
     }
 
     /// Starts a suspect, if one waits and it would be alone.
     pub(crate) fn confront(&mut self, runs: &mut Runs) {
-        let company = self.suspects.alone.is_some() || self.totals.runs > self.timers.stuck;
+        let company = self.suspects.alone.is_some() || self.totals.lanes > self.timers.stuck;
         if company || self.totals.runs >= self.settings.concurrency.max(1) {
             return;
         }
@@ -92,14 +92,14 @@ impl Engine {
             if self.convict(slot) {
                 continue;
             }
-            let index = self.breaker_of(self.deliveries[slot].policy);
-            if self.breakers[index].is_open() && !self.may_probe(index) {
+            let index = self.index_of(self.deliveries[slot].policy);
+            if !self.lets_single_pass(index) {
                 self.lanes.hold(lane, index);
+                self.wait_for_rate(index);
                 continue;
             }
             self.suspects.alone = Some(self.deliveries[slot].id(slot));
-            self.start_probe(lane, index, runs);
-            runs.alone = true;
+            self.start_single(index, lane, runs, true);
             return;
         }
     }

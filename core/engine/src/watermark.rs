@@ -48,11 +48,16 @@ impl Window {
     pub(crate) fn resolve(&mut self, place: u32) -> bool {
         self.set(place, RESOLVED);
         let before = self.base;
+        self.shed();
+        self.base != before
+    }
+
+    /// Drops what is resolved at the front.
+    fn shed(&mut self) {
         while self.places.front().is_some_and(|front| front.slot == RESOLVED) {
             self.places.pop_front();
             self.base = self.base.wrapping_add(1);
         }
-        self.base != before
     }
 
     /// Notes that a delivery will not be resolved in this epoch.
@@ -74,6 +79,8 @@ impl Window {
             self.places.pop_front();
             self.base = self.base.wrapping_add(1);
         }
+        // Something behind them may have been resolved in between.
+        self.shed();
         self.advance_to(to);
     }
 

@@ -5,8 +5,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use crate::config::raw;
-use crate::event::{Event, Failure, Report};
+use crate::event::{Event, EventBatch, Failure, Report};
 
 /// A function that handles one event. Any `async fn(Event) -> Result<(), Failure>` is one.
 pub trait Handler: Send + Sync + 'static {
@@ -21,6 +23,45 @@ where
 {
     fn call(&self, event: Event) -> impl Future<Output = Result<(), Failure>> + Send {
         self(event)
+    }
+}
+
+/// A function that handles several events at once. Any `async fn(EventBatch) -> Result<(), Failure>` is one.
+///
+/// `Ok` means that every event is handled, except those for which [`EventBatch::fail`] was called. An error (or a panic, or a timeout) of a
+/// call with several events is nobody's attempt: each event is handled again in a call of its own, and those calls count.
+pub trait BatchHandler: Send + Sync + 'static {
+    /// Handles one call.
+    fn call(&self, batch: EventBatch) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+impl<F, Fut> BatchHandler for F
+where
+    F: Fn(EventBatch) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), Failure>> + Send,
+{
+    fn call(&self, batch: EventBatch) -> impl Future<Output = Result<(), Failure>> + Send {
+        self(batch)
+    }
+}
+
+/// A handler of JSON bodies: `app.on("orders", onceward::json(|order: Order, event: Event| async move { … }))`.
+///
+/// A value that is not what `T` expects is a [`DecodeError`](crate::DecodeError): the event goes to the dead-letter topic at once, with the
+/// reason `undecodable`, and the function is not called.
+pub fn json<T, F, Fut>(handler: F) -> impl Handler
+where
+    T: DeserializeOwned + Send + 'static,
+    F: Fn(T, Event) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), Failure>> + Send,
+{
+    let handler = Arc::new(handler);
+    move |event: Event| {
+        let handler = Arc::clone(&handler);
+        async move {
+            let body = event.json()?;
+            handler(body, event).await
+        }
     }
 }
 
@@ -84,6 +125,10 @@ pub struct HandlerOptions {
     pub(crate) backoff: Option<Backoff>,
     pub(crate) fatal: Fatal,
     pub(crate) reads: bool,
+    pub(crate) types: Vec<String>,
+    pub(crate) max_rate: Option<f64>,
+    pub(crate) batch_size: Option<u32>,
+    pub(crate) batches_at_once: Option<u32>,
 }
 
 /// Says whether a failure is given up at once.
@@ -117,6 +162,37 @@ impl HandlerOptions {
     #[must_use]
     pub fn reads(mut self) -> Self {
         self.reads = true;
+        self
+    }
+
+    /// The handler is for events of this type only; call it again for further types. Where the type comes from: `event_type` of the topic,
+    /// by default the header `ce_type`. Another handler of the same topic may be for other types, and one without a type is for all
+    /// that are left. An event for which there is none: `unrouted_type` of the topic, by default to the dead-letter topic.
+    #[must_use]
+    pub fn event_type(mut self, name: impl Into<String>) -> Self {
+        self.types.push(name.into());
+        self
+    }
+
+    /// So many events per second may start in this process, from 0.001 to 1,000,000: for a service behind the handler that takes no more.
+    /// Attempts count, not successes. After a pause up to a tenth of a second's worth starts at once. Default: as many as can.
+    #[must_use]
+    pub fn max_rate(mut self, per_second: f64) -> Self {
+        self.max_rate = Some(per_second);
+        self
+    }
+
+    /// Events that one call of a batch handler has at most, from 1 to 10,000. Default 500.
+    #[must_use]
+    pub fn batch_size(mut self, events: u32) -> Self {
+        self.batch_size = Some(events);
+        self
+    }
+
+    /// Calls of a batch handler at once. While they run the next batch gathers: the busier the topic, the larger the batches. Default 1.
+    #[must_use]
+    pub fn batches_at_once(mut self, calls: u32) -> Self {
+        self.batches_at_once = Some(calls);
         self
     }
 
@@ -160,6 +236,8 @@ impl std::fmt::Debug for HandlerOptions {
             .field("backoff", &self.backoff)
             .field("fatal", &self.fatal.names)
             .field("reads", &self.reads)
+            .field("event_types", &self.types)
+            .field("max_rate", &self.max_rate)
             .field("is_fatal", &self.fatal.predicate.is_some())
             .finish()
     }

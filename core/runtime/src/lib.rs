@@ -22,13 +22,14 @@ pub mod outbox;
 mod publisher;
 mod signal;
 mod telemetry;
+pub mod testing;
 pub mod wire;
 
-pub use consumer::{AutoOffsetReset, Builder, Consumer};
+pub use consumer::{AutoOffsetReset, Builder, Consumer, Control};
 pub use driver::Summary;
 pub use error::{Error, ErrorCode};
-pub use event::{DecodeError, Event, Failure, FromRow, FromValue, IntoParams, IntoValue, Publish, QueryError, Report};
-pub use handler::{Backoff, Handler, HandlerOptions};
+pub use event::{DecodeError, Event, EventBatch, Failure, FromRow, FromValue, IntoParams, IntoValue, Publish, QueryError, Report};
+pub use handler::{Backoff, BatchHandler, Handler, HandlerOptions, json};
 pub use publisher::OutsidePublisher as Publisher;
 pub use signal::shutdown_signal;
 pub use telemetry::Metrics;

@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
+use crate::driver::Downstream;
 use crate::event::{Event, Failure, Publish, correlation};
-use crate::letter::{HeaderBytes, Producer, PublishRequest};
+use crate::letter::{HeaderBytes, PublishRequest};
 use crate::outbox::{Encoded, Encoder};
+use crate::telemetry::Tracer;
 use crate::wire;
 
 pub use outside::Publisher as OutsidePublisher;
@@ -20,10 +22,11 @@ pub(crate) use outside::Route;
 /// Sends what handlers publish and waits until all in-sync replicas have it.
 #[derive(Clone)]
 pub(crate) struct Publisher {
-    producer: Arc<Producer>,
+    producer: Arc<dyn Downstream>,
     waiting: Arc<Waiting>,
     correlation_header: Arc<str>,
     outbox: bool,
+    tracer: Tracer,
 }
 
 /// Who waits for which acknowledgement.
@@ -52,16 +55,32 @@ impl Waiting {
 }
 
 impl Publisher {
-    pub(crate) fn new(producer: Arc<Producer>, waiting: Arc<Waiting>, correlation_header: &str, outbox: bool) -> Self {
-        Self { producer, waiting, correlation_header: correlation_header.into(), outbox }
+    pub(crate) fn new(
+        producer: Arc<dyn Downstream>,
+        waiting: Arc<Waiting>,
+        correlation_header: &str,
+        outbox: bool,
+        tracer: Tracer,
+    ) -> Self {
+        Self { producer, waiting, correlation_header: correlation_header.into(), outbox, tracer }
+    }
+
+    pub(crate) fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     /// What one attempt recorded: encoded, to be committed with the mark; or published here and now, and then there is nothing to commit.
-    pub(crate) async fn publish(&self, event: &Event, publishes: Vec<Publish>) -> Result<Option<Box<Encoded>>, Failure> {
+    /// `span`: the attempt's place in its trace.
+    pub(crate) async fn publish(
+        &self,
+        event: &Event,
+        publishes: Vec<Publish>,
+        span: Option<&str>,
+    ) -> Result<Option<Box<Encoded>>, Failure> {
         if self.outbox {
             let mut encoder = Encoder::default();
             for (ordinal, publish) in publishes.into_iter().enumerate() {
-                let request = self.request(event, ordinal, publish);
+                let request = self.request(event, ordinal, publish, span);
                 encoder.push(&request.topic, request.key.as_deref(), request.value.as_deref(), &request.headers);
             }
             return Ok(Some(Box::new(encoder.done())));
@@ -69,7 +88,7 @@ impl Publisher {
         // One after the other's acknowledgement: the producer retries each record by itself, so two under way could swap places.
         for (ordinal, publish) in publishes.into_iter().enumerate() {
             let topic = publish.topic.clone();
-            let sent = self.send(self.request(event, ordinal, publish)).await;
+            let sent = self.send(self.request(event, ordinal, publish, span)).await;
             sent.map_err(|why| Failure::retry("PublishFailed", format!("publishing to {topic}: {why}")))?;
         }
         Ok(None)
@@ -83,11 +102,13 @@ impl Publisher {
         acknowledged.await.unwrap_or_else(|_| Err("the producer was closed".to_owned()))
     }
 
-    fn request(&self, event: &Event, ordinal: usize, publish: Publish) -> PublishRequest {
+    fn request(&self, event: &Event, ordinal: usize, publish: Publish, span: Option<&str>) -> PublishRequest {
         let (place, causation, flow) = (event.place(), event.id(), event.correlation_id());
         let id = publish.id.clone().unwrap_or_else(|| derived_id(place.group.as_ref(), &place.topic, &causation, &publish, ordinal));
-        let salt = format!("{}/{ordinal}", publish.topic);
-        let traceparent = correlation::traceparent(event.header(wire::TRACEPARENT), &flow, &salt);
+        let traceparent = span.map(str::to_owned).unwrap_or_else(|| {
+            let salt = format!("{}/{ordinal}", publish.topic);
+            correlation::traceparent(event.header(wire::TRACEPARENT), &flow, &salt)
+        });
         let ours =
             [(wire::ID, id), (self.correlation_header.as_ref(), flow), (wire::CAUSATION_ID, causation), (wire::TRACEPARENT, traceparent)];
         let others = publish.headers.into_iter().filter(|(name, _)| ours.iter().all(|(taken, _)| taken != name));

@@ -8,6 +8,8 @@ pub const CORRELATION_ID: &str = "correlation-id";
 pub const CAUSATION_ID: &str = "causation-id";
 /// W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
+/// What vendors add to it.
+pub const TRACESTATE: &str = "tracestate";
 /// Where a correlation id is looked for, in this order.
 pub const CORRELATION_IN: [&str; 4] = ["ce_correlationid", "correlation_id", "correlation-id", "x-correlation-id"];
 

@@ -93,7 +93,7 @@ fn only_the_event_that_kills_the_process_is_given_up() {
         key: Some(&keys[number]),
         value: number.to_string(),
         // Half of them have an id, the others are known by their place.
-        headers: (number % 2 == 0).then(|| ("onceward-id", format!("e{number}"))).into_iter().collect(),
+        headers: number.is_multiple_of(2).then(|| ("onceward-id", format!("e{number}"))).into_iter().collect(),
     };
     broker.send("orders", (0..keys.len()).map(sent));
     let folder = tempfile::tempdir().unwrap();

@@ -157,16 +157,21 @@ async fn publishes_and_metrics_are_the_same_in_every_release() {
     let kinds: BTreeMap<&str, &str> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).map(|line| line.split_once(' ').unwrap()).collect();
     let counters = [
+        "attempts",
         "dead_letters",
         "duplicates",
         "events_abandoned",
         "events_handled",
+        "events_ignored",
         "failed_attempts",
         "gap_offsets",
         "identity_conflicts",
         "inbox_commits",
         "inbox_reads",
         "inbox_write_seconds",
+        "records_consumed",
+        "retries",
+        "spans_dropped",
     ];
     let gauges = [
         "in_flight",
@@ -182,6 +187,7 @@ async fn publishes_and_metrics_are_the_same_in_every_release() {
         "running_handlers",
         "stuck_handlers",
         "waiting",
+        "watermark_age_seconds",
     ];
     let names: Vec<(String, &str)> = counters
         .iter()
@@ -193,9 +199,15 @@ async fn publishes_and_metrics_are_the_same_in_every_release() {
     for line in [
         "onceward_events_handled_total 1",
         "onceward_dead_letters_total{topic=\"orders\",reason=\"rejected\"} 1",
+        "onceward_attempts_total 2",
+        "onceward_retries_total 0",
+        "onceward_records_consumed_total{topic=\"orders\"} 2",
+        "onceward_watermark_age_seconds{topic=\"orders\"} 0.0",
         "onceward_paused{reason=\"breaker\"} 0",
+        "onceward_paused{reason=\"brokers\"} 0",
         "onceward_paused{reason=\"inbox\"} 0",
         "onceward_paused{reason=\"producer\"} 0",
+        "onceward_paused{reason=\"request\"} 0",
         "onceward_in_flight 0",
         "# EOF",
     ] {

@@ -90,7 +90,7 @@ fn write(broker: &Broker, topic: &str, records: &[Bytes]) {
 fn stored(broker: &Broker, topic: &str) -> BTreeMap<(i32, i64), Bytes> {
     let client = consumer_properties(&broker.address(), "reader", &[]);
     let mut found = BTreeMap::new();
-    scan(&Scan { client: &client, topic, only: None, timeout: LONG }, |record, _| {
+    scan(&Scan { client: &client, topic, only: None, parts: None, timeout: LONG }, |record, _| {
         let headers = record.headers.iter().map(|header| (header.name.to_vec(), header.value.map(<[u8]>::to_vec))).collect();
         let bytes = Bytes { key: record.key.map(<[u8]>::to_vec), value: record.value.map(<[u8]>::to_vec), headers };
         assert!(found.insert((record.partition, record.offset), bytes).is_none(), "read once");

@@ -16,3 +16,5 @@ mod migrations;
 mod rig;
 #[path = "inbox/sharing.rs"]
 mod sharing;
+#[path = "inbox/upkeep.rs"]
+mod upkeep;

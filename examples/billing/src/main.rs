@@ -1,6 +1,9 @@
-//! One invoice for each order. The README and the quickstart show what lies between the marks; `cargo xtask tidy` compares them.
+//! One invoice for each order. The README and the guides show what lies between the marks; `cargo xtask tidy` compares them.
 //!
 //! `cargo run -p onceward-billing` wants a broker on localhost:9092 with the topics `orders` and `orders.billing.dlt`.
+
+#[cfg(test)]
+mod tests;
 
 // shown: imports
 use onceward::{AutoOffsetReset::Earliest, Consumer, Event, Failure};
@@ -21,9 +24,7 @@ async fn invoice(event: Event) -> Result<(), Failure> {
 // end
 
 // shown: main
-#[tokio::main]
-async fn main() -> Result<(), onceward::Error> {
-    tracing_subscriber::fmt().with_env_filter("info").init();
+fn app() -> Result<Consumer, onceward::Error> {
     let app = Consumer::builder()
         .brokers("localhost:9092")
         .group("billing")
@@ -31,7 +32,13 @@ async fn main() -> Result<(), onceward::Error> {
         .auto_offset_reset(Earliest)
         .setup_sql(["CREATE TABLE IF NOT EXISTS invoice(order_id TEXT PRIMARY KEY, total REAL)"])
         .build()?;
-    app.on("orders", invoice).run(onceward::shutdown_signal()).await?;
+    Ok(app.on("orders", invoice))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), onceward::Error> {
+    tracing_subscriber::fmt().with_env_filter("info").init();
+    app()?.run(onceward::shutdown_signal()).await?;
     Ok(())
 }
 // end

@@ -3,7 +3,7 @@
 use onceward_engine::{Alert, Effect, Input};
 
 /// Inputs.
-pub(crate) const INPUTS: [&str; 18] = [
+pub(crate) const INPUTS: [&str; 20] = [
     "Assigned",
     "CaughtUp",
     "Fetched",
@@ -20,15 +20,18 @@ pub(crate) const INPUTS: [&str; 18] = [
     "Lost",
     "Down",
     "Up",
+    "Suspended",
+    "Resumed",
     "Tick",
     "Suspects",
 ];
 
 /// Effects, in the order of their declaration.
-pub(crate) const EFFECTS: [&str; 14] = [
+pub(crate) const EFFECTS: [&str; 15] = [
     "CatchUp",
     "LookUp",
     "Dispatch",
+    "DispatchBatch",
     "Cancel",
     "Mark",
     "DeadLetter",
@@ -60,8 +63,10 @@ pub(crate) fn of_input(input: &Input) -> usize {
         Input::Lost { .. } => 13,
         Input::Down { .. } => 14,
         Input::Up { .. } => 15,
-        Input::Tick => 16,
-        Input::Suspects(_) => 17,
+        Input::Suspended { .. } => 16,
+        Input::Resumed { .. } => 17,
+        Input::Tick => 18,
+        Input::Suspects(_) => 19,
     }
 }
 
@@ -70,17 +75,18 @@ pub(crate) fn of_effect(effect: &Effect) -> usize {
         Effect::CatchUp { .. } => 0,
         Effect::LookUp(_) => 1,
         Effect::Dispatch(_) => 2,
-        Effect::Cancel { .. } => 3,
-        Effect::Mark(_) => 4,
-        Effect::DeadLetter(_) => 5,
-        Effect::Commit { .. } => 6,
-        Effect::Pause { .. } => 7,
-        Effect::Resume { .. } => 8,
-        Effect::Seek { .. } => 9,
-        Effect::Release { .. } => 10,
-        Effect::Forget(_) => 11,
-        Effect::Alert(_) => 12,
-        Effect::Finished => 13,
+        Effect::DispatchBatch(_) => 3,
+        Effect::Cancel { .. } => 4,
+        Effect::Mark(_) => 5,
+        Effect::DeadLetter(_) => 6,
+        Effect::Commit { .. } => 7,
+        Effect::Pause { .. } => 8,
+        Effect::Resume { .. } => 9,
+        Effect::Seek { .. } => 10,
+        Effect::Release { .. } => 11,
+        Effect::Forget(_) => 12,
+        Effect::Alert(_) => 13,
+        Effect::Finished => 14,
     }
 }
 

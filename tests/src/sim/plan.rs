@@ -1,6 +1,8 @@
 //! What a seed stands for: settings, sizes, chances and the list of troubles. Troubles are numbered: when they are used up, the world heals.
 
-use onceward_engine::{Backoff, BreakerRules, Credit, Dependency, EngineSettings, NullKeys, OnConflict, OnGap, OnRewind, Order, Policy};
+use onceward_engine::{
+    Backoff, Batching, BreakerRules, Credit, Dependency, EngineSettings, NullKeys, OnConflict, OnGap, OnRewind, Order, Policy,
+};
 
 use super::kinds::EFFECTS;
 use super::rng::Rng;
@@ -24,6 +26,8 @@ pub(crate) enum Trouble {
     Rewind,
     /// The broker deletes the oldest records.
     Delete,
+    /// Somebody suspends a policy for so many milliseconds.
+    Suspend(u16, u64),
     /// A fact of the past arrives again, or one that was never true.
     Stray,
 }
@@ -67,6 +71,9 @@ pub(crate) struct Plan {
     pub(crate) commit_errors: u64,
     pub(crate) cancels: u64,
     pub(crate) latency: u64,
+    /// Records that nobody wants, and batches that fail as a whole.
+    pub(crate) ignored: u64,
+    pub(crate) failing_batches: u64,
     pub(crate) troubles: Vec<(u64, Trouble)>,
     /// Die right after the n-th effect of that kind.
     pub(crate) crash_points: Vec<(usize, u64)>,
@@ -113,10 +120,12 @@ impl Plan {
             commit_errors: r.pick(&[0, 10, 40]),
             cancels: r.pick(&[0, 2]),
             latency: r.pick(&[1, 5, 40]),
+            ignored: 0,
+            failing_batches: 0,
             troubles,
             crash_points,
         };
-        plan.with_a_day(Rng::new(seed, 4))
+        plan.with_a_day(Rng::new(seed, 4)).with_gates(Rng::new(seed, 5), horizon)
     }
 
     /// Chooses the day by a stream of its own.
@@ -164,6 +173,26 @@ impl Plan {
     }
 }
 
+/// What came later is chosen by a stream of its own, so that older seeds keep their worlds.
+impl Plan {
+    fn with_gates(mut self, mut rng: Rng, horizon: u64) -> Self {
+        let r = &mut rng;
+        self.ignored = r.pick(&[0, 0, 5, 30]);
+        self.failing_batches = r.pick(&[0, 10, 40]);
+        for (index, policy) in self.settings.policies.iter_mut().enumerate() {
+            policy.max_rate = r.pick(&[None, None, None, Some(20_000), Some(500_000)]);
+            let batching =
+                Batching { most: u32::try_from(r.pick(&[1, 3, 100])).unwrap_or(1), parallel: u32::try_from(r.within(1, 2)).unwrap_or(1) };
+            policy.batch = r.percent(35).then_some(batching);
+            for _ in 0..r.pick(&[0, 0, 1, 3]) {
+                let trouble = Trouble::Suspend(u16::try_from(index).unwrap_or(0), r.pick(&[1, 50, 2_000]));
+                self.troubles.push((r.within(0, horizon), trouble));
+            }
+        }
+        self
+    }
+}
+
 /// A breaker that a small world can open.
 fn rules(r: &mut Rng) -> BreakerRules {
     let small = |r: &mut Rng, of: &[u64]| u32::try_from(r.pick(of)).unwrap_or(1);
@@ -197,6 +226,8 @@ fn policy(r: &mut Rng) -> Policy {
             jitter_percent: r.pick(&[0, 20, 100]),
         },
         run_length: u32::try_from(r.pick(&[1, 3, 256])).unwrap_or(1),
+        max_rate: None,
+        batch: None,
         handler_timeout: r.pick(&[None, Some(50), Some(1_000), Some(60_000)]),
         breaker: Some(BreakerRules::default()),
         on_conflict: r.pick(&[OnConflict::DeadLetter, OnConflict::DeadLetter, OnConflict::Duplicate]),

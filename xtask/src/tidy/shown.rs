@@ -3,21 +3,29 @@
 use super::files::Source;
 
 const PROGRAM: &str = "examples/billing/src/main.rs";
-/// Pages, and which regions of the program each of them shows in one block.
-const PAGES: [(&str, &[&str]); 2] = [("README.md", &["imports", "handler", "main"]), ("docs/guide/quickstart.md", &["handler"])];
+const TESTS: &str = "examples/billing/src/tests.rs";
+/// Pages, and which regions of which file each of them shows in one block.
+const PAGES: [(&str, &str, &[&str]); 5] = [
+    ("README.md", PROGRAM, &["imports", "handler", "main"]),
+    ("docs/guide/quickstart.md", PROGRAM, &["handler"]),
+    ("docs/guide/testing.md", TESTS, &["once"]),
+    ("docs/guide/testing.md", TESTS, &["poison"]),
+    ("docs/guide/testing.md", TESTS, &["crash"]),
+];
 
 /// Complains about pages that show something else.
 pub(super) fn check(files: &[Source], complaints: &mut Vec<String>) {
     let text = |path: &str| files.iter().find(|file| file.path == path).map(|file| file.text.as_str());
-    let Some(program) = text(PROGRAM) else {
-        return complaints.push(format!("{PROGRAM} is missing: README.md shows it"));
-    };
-    for (page, regions) in PAGES {
+    for (page, shown, regions) in PAGES {
+        let Some(program) = text(shown) else {
+            complaints.push(format!("{shown} is missing: {page} shows it"));
+            continue;
+        };
         let parts: Option<Vec<String>> = regions.iter().map(|name| region(program, name)).collect();
         match parts {
-            None => complaints.push(format!("{PROGRAM}: one of the regions `{}` is not marked", regions.join("`, `"))),
+            None => complaints.push(format!("{shown}: one of the regions `{}` is not marked", regions.join("`, `"))),
             Some(parts) if text(page).is_some_and(|text| text.contains(&parts.join("\n"))) => {}
-            Some(_) => complaints.push(format!("{page} does not show `{}` of {PROGRAM} as they are", regions.join("`, `"))),
+            Some(_) => complaints.push(format!("{page} does not show `{}` of {shown} as they are", regions.join("`, `"))),
         }
     }
 }
@@ -31,14 +39,21 @@ fn region(program: &str, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PAGES, PROGRAM, Source, check};
+    use super::{PROGRAM, Source, TESTS, check};
 
     const MAIN: &str =
         "// shown: imports\nuse a;\n// end\n\n// shown: handler\nfn b() {}\n// end\n\n// shown: main\nfn main() {}\n// end\n";
 
     fn complaints(readme: &str) -> Vec<String> {
         let file = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
-        let files = [file(PROGRAM, MAIN), file(PAGES[0].0, readme), file(PAGES[1].0, "```rust\nuse x;\n\nfn b() {}\n```\n")];
+        let tests = "// shown: once\nt1\n// end\n// shown: poison\nt2\n// end\n// shown: crash\nt3\n// end\n";
+        let files = [
+            file(PROGRAM, MAIN),
+            file(TESTS, tests),
+            file("README.md", readme),
+            file("docs/guide/quickstart.md", "```rust\nuse x;\n\nfn b() {}\n```\n"),
+            file("docs/guide/testing.md", "t1\nt2\nt3\n"),
+        ];
         let mut complaints = Vec::new();
         check(&files, &mut complaints);
         complaints

@@ -29,7 +29,19 @@ fn fact() -> impl Strategy<Value = (u64, Input)> {
             .prop_map(|(delivery, (partition, epoch), offset, key, event, digest, policy, bytes)| {
                 let refused = (policy == 3).then_some(Rejection::Undecodable);
                 let (key, event, policy) = (key.map(KeyHash), EventHash(event), PolicyId(policy));
-                Input::Fetched(Fetched { delivery, partition, epoch, offset, key, event, digest, bytes, policy, refused })
+                Input::Fetched(Fetched {
+                    delivery,
+                    partition,
+                    epoch,
+                    offset,
+                    key,
+                    event,
+                    digest,
+                    bytes,
+                    policy,
+                    refused,
+                    ignored: policy == PolicyId(2) && offset.0 % 5 == 0,
+                })
             });
     let assigned =
         (place.clone(), offset.clone(), any::<bool>(), offset.clone()).prop_map(|((partition, epoch), from, committed, oldest)| {

@@ -29,6 +29,7 @@ pub(crate) fn record(offset: i64, key: u128) -> Record {
         bytes: 100,
         policy: PolicyId(0),
         refused: None,
+        ignored: false,
     })
 }
 

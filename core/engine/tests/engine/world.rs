@@ -146,7 +146,7 @@ impl World {
                     self.mail[queue].push_back(Input::LookedUp { delivery, seen });
                 }
             }
-            Effect::Dispatch(runs) => {
+            Effect::Dispatch(runs) | Effect::DispatchBatch(runs) => {
                 for run in runs.iter() {
                     let head = self.slots.get(run[0].0).unwrap();
                     assert!(self.busy.insert((head.partition, head.key)), "one run per key");

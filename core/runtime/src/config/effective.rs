@@ -1,7 +1,7 @@
 //! Settings written out in full, the inverse of validation.
 
 use super::raw::{Config, Credit, DeadLetter, GroupCommit, Kafka, OffsetReset, Scalar, Telemetry};
-use super::settings::Settings;
+use super::settings::{Settings, TelemetrySettings};
 use super::{source, topic};
 use crate::kafka;
 
@@ -38,7 +38,11 @@ pub(super) fn effective(settings: &Settings) -> Config {
         client_id: Some(settings.client_id.clone()),
         defaults: Some(topic::write(&settings.defaults)),
         topics: settings.topics.iter().map(|(name, rules)| (name.clone(), topic::write(rules))).collect(),
-        telemetry: settings.telemetry.listen.map(|address| Telemetry { listen: Some(address.to_string()) }),
+        telemetry: (settings.telemetry != TelemetrySettings::default()).then(|| Telemetry {
+            listen: settings.telemetry.listen.map(|address| address.to_string()),
+            otlp: settings.telemetry.otlp.clone(),
+            traces: Some(settings.telemetry.traces),
+        }),
         kafka: Kafka(settings.kafka.0.iter().map(|(name, value)| (name.clone(), Scalar::Text(value.clone()))).collect()),
     }
 }

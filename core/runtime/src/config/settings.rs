@@ -11,7 +11,7 @@ use super::duration::millis;
 use super::path::join;
 use super::raw::Config;
 use super::{ConfigError, Problem, nearest, secret};
-use crate::kafka::{DedupScope, IdentitySource, KeySource, OffsetReset, TopicSettings};
+use crate::kafka::{DedupScope, IdentitySource, KeySource, OffsetReset, TopicSettings, TypeSource, Unrouted};
 
 /// A validated configuration.
 #[derive(Clone, Debug)]
@@ -96,6 +96,10 @@ pub struct CompanionTemplates {
 pub struct TelemetrySettings {
     /// Where health and metrics are served.
     pub listen: Option<std::net::SocketAddr>,
+    /// The base URL of the collector, without a slash at its end.
+    pub otlp: Option<String>,
+    /// Whether the producer's trace goes on.
+    pub traces: super::raw::Traces,
 }
 
 /// How the events of one topic are treated.
@@ -109,6 +113,10 @@ pub struct TopicRules {
     pub scope: DedupScope,
     /// Where the order key comes from.
     pub order_key: KeySource,
+    /// Where the type comes from.
+    pub event_type: TypeSource,
+    /// What happens to an event for whose type there is no handler.
+    pub unrouted: Unrouted,
     /// Type names of errors that are never tried again.
     pub fatal: Vec<String>,
     /// What happens to later events of a dead-lettered key.
@@ -158,6 +166,8 @@ impl Default for TopicRules {
             identity: IdentitySource::Automatic,
             scope: DedupScope::Topic,
             order_key: KeySource::Key,
+            event_type: TypeSource::Automatic,
+            unrouted: Unrouted::DeadLetter,
             fatal: Vec::new(),
             after_dead_letter: AfterDeadLetter::Continue,
         }
@@ -185,10 +195,9 @@ impl Settings {
         self.rules(topic).policy.clone()
     }
 
-    /// The engine's settings for the subscribed topics. The policy of `topics[i]` is `PolicyId(i)`, as in [`Settings::topic_settings`].
+    /// The engine's settings with these policies.
     #[must_use]
-    pub fn engine_settings<T: AsRef<str>>(&self, topics: &[T], seed: u64, until_end: bool) -> EngineSettings {
-        let mut policies: Vec<Policy> = topics.iter().map(|topic| self.policy(topic.as_ref())).collect();
+    pub fn engine_settings(&self, mut policies: Vec<Policy>, seed: u64, until_end: bool) -> EngineSettings {
         if policies.is_empty() {
             policies.push(self.defaults.policy.clone());
         }
@@ -203,7 +212,7 @@ impl Settings {
         }
     }
 
-    /// What the poll thread needs to know about the subscribed topics, numbered as in [`Settings::engine_settings`].
+    /// What the poll thread needs to know about the subscribed topics. The policy of `topics[i]` is `PolicyId(i)`.
     #[must_use]
     pub fn topic_settings<T: AsRef<str>>(&self, topics: &[T]) -> Vec<TopicSettings> {
         let ids = (0..=u16::MAX).map(PolicyId);
@@ -218,6 +227,8 @@ impl Settings {
                     identity: rules.identity.clone(),
                     scope: rules.scope,
                     order_key: rules.order_key.clone(),
+                    event_type: rules.event_type.clone(),
+                    routing: None,
                 }
             })
             .collect()

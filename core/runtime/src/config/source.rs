@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::InboxPlace;
 use super::nearest;
-use crate::kafka::{IdentitySource, KeySource};
+use crate::kafka::{IdentitySource, KeySource, TypeSource};
 
 /// A place in a record that both identities and order keys may come from.
 enum Place {
@@ -34,10 +34,45 @@ pub(super) fn order_key(text: &str) -> Result<KeySource, String> {
     }
 }
 
+pub(super) fn event_type(text: &str) -> Result<TypeSource, String> {
+    match text {
+        "auto" => Ok(TypeSource::Automatic),
+        _ => place(text, &["auto"]).map(|place| match place {
+            Place::Header(name) => TypeSource::Header(name),
+            Place::Json(pointer) => TypeSource::Json(pointer),
+        }),
+    }
+}
+
+pub(super) fn write_event_type(source: &TypeSource) -> String {
+    match source {
+        TypeSource::Automatic => "auto".to_owned(),
+        TypeSource::Header(name) => format!("header:{name}"),
+        TypeSource::Json(pointer) => format!("json:{pointer}"),
+    }
+}
+
 /// Names are not looked up: the answer may differ from day to day, and a port that is open to more than was meant is no small thing.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     let numeric = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     numeric.parse().map_err(|_| format!("{text:?} is not IP:PORT, as \"127.0.0.1:9464\""))
+}
+
+/// The base URL of a collector.
+pub(super) fn collector(text: &str) -> Result<String, String> {
+    let url = text.trim().trim_end_matches('/');
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let Some(host) = rest.map(|rest| rest.split('/').next().unwrap_or_default()).filter(|host| !host.is_empty()) else {
+        return Err(format!("{text:?} is no URL of a collector, as \"http://localhost:4318\""));
+    };
+    if host.contains('@') {
+        // Not repeated: it holds a password.
+        return Err("holds credentials, and would be logged; put them into OTEL_EXPORTER_OTLP_HEADERS".to_owned());
+    }
+    if url.ends_with("/v1/traces") || url.ends_with("/v1/metrics") {
+        return Err(format!("{text:?} is the address of one signal; write the base, without /v1/…"));
+    }
+    Ok(url.to_owned())
 }
 
 fn place(text: &str, words: &[&str]) -> Result<Place, String> {
@@ -135,6 +170,16 @@ mod tests {
         }
         let message = inbox("postgres://user:hunter2@db/billing").unwrap_err();
         assert!(message.contains("later version") && !message.contains("hunter2"), "{message}");
+    }
+
+    #[test]
+    fn a_collector_is_a_base_url_without_credentials() {
+        assert_eq!(collector("https://otel.example:4318/base/").unwrap(), "https://otel.example:4318/base");
+        assert!(collector("localhost:4317").unwrap_err().contains("http://localhost:4318"));
+        assert!(collector("http://").is_err());
+        assert!(collector("http://c:4318/v1/traces").unwrap_err().contains("base"));
+        let message = collector("http://me:hunter2@c:4318").unwrap_err();
+        assert!(message.contains("OTEL_EXPORTER_OTLP_HEADERS") && !message.contains("hunter2"), "{message}");
     }
 
     #[test]

@@ -67,6 +67,17 @@ pub(super) fn rules(check: &mut Check, path: &str, topic: &Topic, base: &TopicRu
     }
     check.text(path, "order_key", topic.order_key.as_deref(), source::order_key, &mut rules.order_key);
     check.text(path, "event_id", topic.event_id.as_deref(), source::identity, &mut rules.identity);
+    check.text(path, "event_type", topic.event_type.as_deref(), source::event_type, &mut rules.event_type);
+    if let Some(unrouted) = topic.unrouted_type {
+        rules.unrouted = match unrouted {
+            raw::UnroutedType::DeadLetter => kafka::Unrouted::DeadLetter,
+            raw::UnroutedType::Ignore => kafka::Unrouted::Ignore,
+            raw::UnroutedType::Stop => kafka::Unrouted::Stop,
+        };
+    }
+    if let Some(rate) = topic.max_rate {
+        rules.policy.max_rate = rate_of(check, path, rate);
+    }
     if let Some(names) = &topic.fatal {
         for (index, name) in names.iter().enumerate().filter(|(_, name)| name.trim().is_empty()) {
             check.refuse(
@@ -81,6 +92,16 @@ pub(super) fn rules(check: &mut Check, path: &str, topic: &Topic, base: &TopicRu
     }
     rules.after_dead_letter = AfterDeadLetter::Continue;
     rules
+}
+
+/// Events per second, in the engine's thousandths.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the range that was checked")]
+fn rate_of(check: &mut Check, path: &str, rate: f64) -> Option<u32> {
+    if (0.001..=1_000_000.0).contains(&rate) {
+        return Some((rate * 1_000.0).round() as u32);
+    }
+    check.refuse(format!("{path}.max_rate"), format!("{rate} is not between 0.001 and 1000000 events per second"));
+    None
 }
 
 fn backoff(check: &mut Check, path: &str, retry: &raw::Retry, backoff: &mut engine::Backoff) {
@@ -149,6 +170,13 @@ pub(super) fn write(rules: &TopicRules) -> Topic {
         }),
         handler_timeout: policy.handler_timeout.map(duration),
         breaker: Some(breaker::write(policy.breaker.as_ref())),
+        event_type: Some(source::write_event_type(&rules.event_type)),
+        unrouted_type: Some(match rules.unrouted {
+            kafka::Unrouted::DeadLetter => raw::UnroutedType::DeadLetter,
+            kafka::Unrouted::Ignore => raw::UnroutedType::Ignore,
+            kafka::Unrouted::Stop => raw::UnroutedType::Stop,
+        }),
+        max_rate: policy.max_rate.map(|rate| f64::from(rate) / 1_000.0),
         fatal: Some(rules.fatal.clone()),
         after_dead_letter: Some(match rules.after_dead_letter {
             AfterDeadLetter::Continue => raw::AfterDeadLetter::Continue,

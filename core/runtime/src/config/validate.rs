@@ -195,6 +195,11 @@ fn telemetry(check: &mut Check, written: Option<&raw::Telemetry>) -> TelemetrySe
         &mut address,
     );
     settings.listen = address;
+    let mut collector = None;
+    let written_url = written.and_then(|table| table.otlp.as_deref());
+    check.text("telemetry", "otlp", written_url, |text| source::collector(text).map(Some), &mut collector);
+    settings.otlp = collector;
+    settings.traces = written.and_then(|table| table.traces).unwrap_or_default();
     settings
 }
 

@@ -126,6 +126,14 @@ impl Builder {
         self
     }
 
+    /// Sends traces and metrics over OTLP to the collector with this base URL, as `http://localhost:4318`. Default: where
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` says, else nowhere.
+    #[must_use]
+    pub fn otlp(mut self, collector: impl Into<String>) -> Self {
+        self.config.telemetry.get_or_insert_default().otlp = Some(collector.into());
+        self
+    }
+
     /// Any librdkafka property, except those that Onceward sets itself.
     #[must_use]
     pub fn kafka(mut self, property: impl Into<String>, value: impl Into<String>) -> Self {

@@ -1,11 +1,19 @@
 //! The Rust API: build a consumer, register handlers, run it.
 
 mod builder;
+mod control;
+mod routes;
 mod run;
 mod start;
+mod surroundings;
 mod topics;
 
 pub use builder::{AutoOffsetReset, Builder};
+pub(crate) use control::Connected;
+pub use control::Control;
+pub(crate) use routes::{Route, Routes};
+pub(crate) use start::{OUTBOX_BYTES, Plan, sqlite_settings};
+pub(crate) use surroundings::Surroundings;
 
 use std::sync::Arc;
 
@@ -13,8 +21,8 @@ use tokio::sync::watch;
 
 use crate::Error;
 use crate::config::{Loader, Settings, raw};
-use crate::handler::{Handler, HandlerOptions};
-use crate::publisher::{OutsidePublisher as Publisher, Route};
+use crate::handler::{BatchHandler, Handler, HandlerOptions};
+use crate::publisher::{OutsidePublisher as Publisher, Route as PublishRoute};
 use crate::telemetry::Metrics;
 
 /// A consumer: handlers for topics, in one group.
@@ -51,14 +59,18 @@ pub struct Consumer {
     handlers: Vec<Registration>,
     metrics: Arc<Metrics>,
     progress: bool,
-    route: watch::Sender<Route>,
+    route: watch::Sender<PublishRoute>,
+    control: Control,
 }
 
 /// One handler, before it knows its runtime.
-struct Registration {
+pub(crate) struct Registration {
     topics: Vec<String>,
     options: HandlerOptions,
-    make: Box<dyn FnOnce(start::Parts) -> Arc<dyn crate::executor::Runner> + Send>,
+    /// Whether it takes several events at once.
+    batch: bool,
+    /// May be called again: a test's consumer starts anew after a crash.
+    make: Box<dyn Fn(start::Parts) -> Arc<dyn crate::executor::Runner> + Send>,
 }
 
 impl Consumer {
@@ -83,7 +95,8 @@ impl Consumer {
     /// [`Error::Config`] with every problem at once.
     pub fn from_config(config: raw::Config) -> Result<Self, Error> {
         Settings::from_raw(&config)?;
-        Ok(Self { config, handlers: Vec::new(), metrics: Arc::default(), progress: false, route: watch::Sender::new(Route::NotYet) })
+        let route = watch::Sender::new(PublishRoute::NotYet);
+        Ok(Self { config, handlers: Vec::new(), metrics: Arc::default(), progress: false, route, control: Control::new() })
     }
 
     /// Handles the events of a topic.
@@ -104,10 +117,49 @@ impl Consumer {
         self.register(vec![topic.into()], options, handler)
     }
 
-    fn register(mut self, topics: Vec<String>, options: HandlerOptions, handler: impl Handler) -> Self {
-        let make = Box::new(move |parts: start::Parts| parts.runner(handler));
-        self.handlers.push(Registration { topics, options, make });
+    /// Handles the events of a topic several at a time: as many as are ready, up to 500 in one call.
+    ///
+    /// ```no_run
+    /// # async fn example(app: onceward::Consumer, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), onceward::Error> {
+    /// use onceward::{EventBatch, Failure};
+    ///
+    /// async fn index(batch: EventBatch) -> Result<(), Failure> {
+    ///     for (position, event) in batch.iter().enumerate() {
+    ///         if event.value().is_none() {
+    ///             batch.fail(position, Failure::reject("a tombstone has nothing to index"));
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// app.on_batch("products", index).run(shutdown).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_batch(self, topic: impl Into<String>, handler: impl BatchHandler) -> Self {
+        self.on_batch_with(topic, HandlerOptions::new(), handler)
+    }
+
+    /// Handles the events of a topic several at a time, with options of its own.
+    #[must_use]
+    pub fn on_batch_with(mut self, topic: impl Into<String>, options: HandlerOptions, handler: impl BatchHandler) -> Self {
+        let handler = Arc::new(handler);
+        let make = Box::new(move |parts: start::Parts| parts.batch_runner(Arc::clone(&handler)));
+        self.add(Registration { topics: vec![topic.into()], options, batch: true, make });
         self
+    }
+
+    fn register(mut self, topics: Vec<String>, options: HandlerOptions, handler: impl Handler) -> Self {
+        let handler = Arc::new(handler);
+        let make = Box::new(move |parts: start::Parts| parts.runner(Arc::clone(&handler)));
+        self.add(Registration { topics, options, batch: false, make });
+        self
+    }
+
+    fn add(&mut self, registration: Registration) {
+        self.control.know(&registration.topics);
+        self.handlers.push(registration);
     }
 
     /// Draws a progress bar while [`Consumer::run_until_end`] runs: on stderr, and only if that is a terminal. Default false.
@@ -124,6 +176,12 @@ impl Consumer {
     #[must_use]
     pub fn publisher(&self) -> Publisher {
         Publisher::new(self.route.subscribe())
+    }
+
+    /// A handle to pause and resume topics with, while this consumer runs. It knows the topics that are registered.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// The consumer's numbers, to be read while it runs.

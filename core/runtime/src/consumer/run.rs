@@ -7,9 +7,8 @@ use futures_util::future::{Either, select};
 use tokio::sync::oneshot;
 
 use super::start::Plan;
-use super::{Consumer, Registration};
+use super::{Consumer, Registration, Routes};
 use crate::Error;
-use crate::config::{ConfigError, Problem, Settings, raw};
 use crate::driver::{Fact, Summary};
 
 impl Consumer {
@@ -29,18 +28,21 @@ impl Consumer {
         self.start(true, shutdown).await
     }
 
+    /// What is to be run, validated.
+    pub(crate) fn plan(self, until_end: bool) -> Result<(Plan, Vec<Registration>), Error> {
+        let Self { config, handlers, metrics, progress, route, control } = self;
+        let (routes, settings) = Routes::new(&config, &handlers)?;
+        Ok((Plan { settings, routes, until_end, metrics, progress, route, control }, handlers))
+    }
+
     async fn start(self, until_end: bool, shutdown: impl Future<Output = ()> + Send) -> Result<Summary, Error> {
-        let Self { mut config, handlers, metrics, progress, route } = self;
-        let topics = subscribed(&mut config, &handlers)?;
-        let settings = Settings::from_raw(&config)?;
-        settings.check_subscribed(&topics)?;
-        let plan = Plan { settings, topics, until_end, metrics, progress, route };
+        let (plan, handlers) = self.plan(until_end)?;
         let (sender, receiver) = crossbeam_channel::unbounded();
         let stop = StopOnDrop(sender.clone());
         let (ended, end) = oneshot::channel();
         let runtime = tokio::runtime::Handle::current();
         let thread = std::thread::Builder::new().name("onceward-driver".to_owned()).spawn(move || {
-            let result = plan.run(handlers, &runtime, (sender, receiver));
+            let result = plan.run(&handlers, &runtime, (sender, receiver));
             // The caller may have dropped the run; the loop has drained all the same.
             drop(ended.send(result));
         });
@@ -76,34 +78,4 @@ impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.now();
     }
-}
-
-/// The subscribed topics, with their handlers' options laid over the configuration.
-fn subscribed(config: &mut raw::Config, handlers: &[Registration]) -> Result<Vec<String>, ConfigError> {
-    let mut topics: Vec<String> = Vec::new();
-    let mut problems = Vec::new();
-    for handler in handlers {
-        for topic in &handler.topics {
-            if topics.contains(topic) {
-                let message = "two handlers for one topic; register one, and branch inside it".to_owned();
-                problems.push(Problem { path: format!("topics.{topic}"), message });
-                continue;
-            }
-            topics.push(topic.clone());
-            if let Some(backoff) = &handler.options.backoff {
-                config.topics.entry(topic.clone()).or_default().retry = Some(backoff.0.clone());
-            }
-        }
-    }
-    if handlers.iter().any(|handler| handler.options.reads) && config.inbox.as_deref().is_some_and(|inbox| inbox.trim() == "memory") {
-        let message = "a handler reads, and the memory inbox has no tables; write inbox = \"sqlite:PATH\"".to_owned();
-        problems.push(Problem { path: "inbox".to_owned(), message });
-    }
-    if topics.is_empty() {
-        problems.push(Problem {
-            path: "topics".to_owned(),
-            message: "no handler is registered; call on(topic, handler) before run".to_owned(),
-        });
-    }
-    if problems.is_empty() { Ok(topics) } else { Err(ConfigError { problems }) }
 }

@@ -7,23 +7,24 @@ use crossbeam_channel::{Receiver, Sender};
 use onceward_engine::Engine;
 use tokio::sync::watch;
 
-use super::Registration;
+use super::surroundings::{Cluster, Surroundings};
+use super::{Control, Registration, Routes};
 use crate::Error;
 use crate::config::{ConfigError, InboxPlace, Problem, Settings};
-use crate::driver::{Clock, Driver, Ending, Fact, InFlight, Letters, Partitions, Payloads, Progress, Summary};
+use crate::driver::{Driver, Ending, Fact, InFlight, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
-use crate::executor::{Done, Executor, Runner};
-use crate::handler::{Fatal, Handler};
+use crate::executor::{Batches, Done, Executor, Runner};
+use crate::handler::{BatchHandler, Fatal, Handler};
 use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox, SqliteSettings};
 use crate::journal::{Journal, Running};
-use crate::kafka::{self, Source, SourceFact, SourceSettings};
-use crate::letter::{Producer, ProducerFact};
+use crate::kafka::{self, SourceFact};
+use crate::letter::ProducerFact;
 use crate::outbox::{Outlet, Relay, outlet};
 use crate::publisher::{Publisher, Route, Waiting};
-use crate::telemetry::{Health, Listener, Metrics};
+use crate::telemetry::{Health, Limits, Listener, Metrics, Otlp, Tracer};
 
 /// Bytes that may wait in the outbox. Past it consumption pauses; below half of it, it goes on.
-const OUTBOX_BYTES: u64 = 32 << 20;
+pub(crate) const OUTBOX_BYTES: u64 = 32 << 20;
 
 /// What a handler needs to become a runner.
 #[derive(Clone)]
@@ -37,61 +38,87 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn runner<H: Handler>(self, handler: H) -> Arc<dyn Runner> {
+    pub(super) fn runner<H: Handler>(self, handler: Arc<H>) -> Arc<dyn Runner> {
+        Arc::new(self.executor(handler))
+    }
+
+    pub(super) fn batch_runner<H: BatchHandler>(self, handler: Arc<H>) -> Arc<dyn Runner> {
+        Arc::new(Batches(self.executor(handler)))
+    }
+
+    fn executor<H>(self, handler: Arc<H>) -> Executor<H> {
         let Self { fatal, runtime, publisher, done, keeps_effects, running } = self;
-        Arc::new(Executor { handler, fatal, runtime, publisher, done, keeps_effects, running })
+        Executor { handler, fatal, runtime, publisher, done, keeps_effects, running }
     }
 }
 
 /// A validated consumer, ready to start.
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
-    /// Subscribed topics; the index is the policy.
-    pub(crate) topics: Vec<String>,
+    /// Handlers of subscribed topics; the index is the policy.
+    pub(crate) routes: Routes,
     pub(crate) until_end: bool,
     pub(crate) metrics: Arc<Metrics>,
     /// Whether somebody watches.
     pub(crate) progress: bool,
     /// Tells those who publish from outside of handlers where to.
     pub(crate) route: watch::Sender<Route>,
+    pub(crate) control: Control,
 }
 
 impl Plan {
     /// Opens everything and runs the loop on this thread until it ends. Blocking: has a thread of its own.
     pub(super) fn run(
         self,
-        registrations: Vec<Registration>,
+        registrations: &[Registration],
         runtime: &tokio::runtime::Handle,
         facts: (Sender<Fact>, Receiver<Fact>),
     ) -> Result<Summary, Error> {
-        let (sender, receiver) = facts;
         let settings = &self.settings;
         // First of all: whoever supervises the process wants answers while it starts, and a port that is taken is told before work is done.
-        let health = Arc::new(Health::new(Arc::clone(&self.metrics)));
-        let _listener = listen(settings, &health, &sender)?;
+        let health = Arc::new(Health::new(Arc::clone(&self.metrics), self.limits()));
+        let _listener = listen(settings, &health, &facts.0)?;
+        // Dropped last: then what was still to be sent is sent, or given up after a few seconds.
+        let otlp = Otlp::start(&settings.telemetry, &settings.group, &self.metrics)?;
+        let tracer = otlp.tracer();
         let user = settings.client_properties()?;
         let client = kafka::producer_properties(&settings.brokers, &user);
         // Before the producer: without rights it would fail again and again, and say less.
-        super::topics::check(settings, &self.topics, &client)?;
+        super::topics::check(settings, &self.routes.topics, &client)?;
+        let driver = self.assemble(registrations, runtime, facts, (&health, tracer), &mut Cluster { health: &health, user, client })?;
+        health.running();
+        driver.run()
+    }
+
+    /// Opens what the loop is connected to, and puts the loop together.
+    pub(crate) fn assemble(
+        self,
+        registrations: &[Registration],
+        runtime: &tokio::runtime::Handle,
+        (sender, receiver): (Sender<Fact>, Receiver<Fact>),
+        (health, tracer): (&Arc<Health>, Tracer),
+        surroundings: &mut dyn Surroundings,
+    ) -> Result<Driver, Error> {
+        let settings = &self.settings;
         let waiting = Arc::new(Waiting::default());
-        let producer = Arc::new(Producer::start(&client, producer_sink(&sender, &waiting))?);
-        let mut inbox = open_inbox(settings, &client, &sender)?;
-        let journal = open_journal(settings);
+        let producer = surroundings.producer(producer_sink(&sender, &waiting))?;
+        let mut inbox = surroundings.inbox(settings, inbox_sink(&sender))?;
+        let journal = surroundings.journal(settings, self.routes.in_hands(settings.concurrency));
         let running = journal.as_ref().map(Journal::running);
         let keeps_effects = inbox.keeps_effects();
         let door = inbox.outbox();
-        let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header, door.is_some());
+        let publisher = Publisher::new(Arc::clone(&producer), waiting, &settings.correlation_header, door.is_some(), tracer.clone());
         self.route.send_replace(match door {
             Some(door) => Route::Outbox { door, correlation_header: settings.correlation_header.clone() },
             None => Route::Direct(publisher.clone()),
         });
         let done: Done = {
             let sender = sender.clone();
-            Arc::new(move |completions| forward(&sender, Fact::Completed(completions)))
+            surroundings.heard(Arc::new(move |completions| forward(&sender, Fact::Completed(completions))))
         };
         let mut reading: Vec<String> = Vec::new();
-        let mut runners: Vec<Option<Arc<dyn Runner>>> = vec![None; self.topics.len()];
-        for registration in registrations {
+        let mut runners: Vec<Option<Arc<dyn Runner>>> = vec![None; self.routes.routes.len()];
+        for (handler, registration) in registrations.iter().enumerate() {
             if registration.options.reads {
                 reading.extend(registration.topics.iter().cloned());
             }
@@ -99,17 +126,16 @@ impl Plan {
             fatal.configured = registration.topics.iter().map(|topic| (topic.clone(), settings.rules(topic).fatal.clone())).collect();
             let (runtime, publisher, done, running) = (runtime.clone(), publisher.clone(), Arc::clone(&done), running.clone());
             let parts = Parts { fatal, runtime, publisher, done, keeps_effects, running };
-            let runner = (registration.make)(parts);
-            for (index, topic) in self.topics.iter().enumerate() {
-                if registration.topics.contains(topic) {
-                    runners[index] = Some(Arc::clone(&runner));
-                }
+            let runner = surroundings.watched((registration.make)(parts));
+            for (index, _) in self.routes.routes.iter().enumerate().filter(|(_, route)| route.handler == handler) {
+                runners[index] = Some(Arc::clone(&runner));
             }
         }
         let runners: Vec<Arc<dyn Runner>> = runners.into_iter().flatten().collect();
-        let topics = settings.topic_settings(&self.topics);
-        say_guarantee(settings, &self.topics, keeps_effects);
-        let source = match self.source(topics.clone(), &user, &health, &sender) {
+        let topics = self.routes.topic_settings(settings);
+        say_guarantee(settings, &self.routes.topics, keeps_effects);
+        let connected = self.control.connect(&sender);
+        let source = match surroundings.source(settings, topics.clone(), source_sink(&sender)) {
             Ok(source) => source,
             Err(error) => {
                 // Nothing was marked yet; the error that matters is the client's.
@@ -119,15 +145,11 @@ impl Plan {
         };
         drop(sender);
         let mut letters = Letters::new(settings, topics);
-        let mut engine = settings.engine_settings(&self.topics, seed(), self.until_end);
+        let engine = settings.engine_settings(self.routes.policies(), surroundings.seed(), self.until_end);
         if let Some(queries) = inbox.queries() {
             reading.iter().for_each(|topic| letters.reads(topic, &queries));
         }
-        for (topic, policy) in self.topics.iter().zip(&mut engine.policies).filter(|(topic, _)| reading.contains(topic)) {
-            tracing::debug!(target: "onceward", %topic, "its handler reads: events are handed over one by one");
-            policy.run_length = 1;
-        }
-        let driver = Driver {
+        Ok(Driver {
             engine: Engine::new(engine),
             facts: receiver,
             source,
@@ -137,9 +159,10 @@ impl Plan {
             chunks: runners.iter().map(|_| Chunk::default()).collect(),
             runners,
             letters,
+            tracer,
             metrics: self.metrics,
-            health: Arc::clone(&health),
-            clock: Clock::start(),
+            health: Arc::clone(health),
+            clock: surroundings.clock(),
             drain: settings.drain_deadline,
             payloads: Payloads::new(settings.credit.bytes / 4),
             partitions: Partitions::default(),
@@ -149,39 +172,21 @@ impl Plan {
             next_chunk: 1,
             in_flight: InFlight::default(),
             journal,
-            topics: self.topics.clone(),
+            routes: self.routes,
+            suspended: std::collections::BTreeSet::new(),
+            _connected: connected,
             breakers_open: 0,
             last_failure: None,
             ending: Ending::new(self.until_end),
             progress: Progress::new(self.until_end && self.progress),
-        };
-        health.running();
-        driver.run()
+        })
     }
 
-    fn source(
-        &self,
-        topics: Vec<kafka::TopicSettings>,
-        user: &[(String, String)],
-        health: &Health,
-        sender: &Sender<Fact>,
-    ) -> Result<Source, Error> {
-        let settings = &self.settings;
-        let sender = sender.clone();
-        Source::start_watched(
-            SourceSettings {
-                client: kafka::consumer_properties(&settings.brokers, &settings.group, user),
-                group: settings.group.clone(),
-                topics,
-                reset: settings.auto_offset_reset,
-                drain: settings.drain_deadline,
-                batch_records: 1_000,
-                batch_bytes: 512 << 10,
-                batches_ahead: 3,
-            },
-            Box::new(move |fact: SourceFact| forward(&sender, Fact::Source(fact))),
-            settings.telemetry.listen.map(|_| Arc::clone(&health.poll)),
-        )
+    /// What handlers may take, of all routes together.
+    pub(crate) fn limits(&self) -> Limits {
+        let timeouts = self.routes.routes.iter().map(|route| route.policy.handler_timeout.unwrap_or(u64::MAX));
+        let seconds = timeouts.max().unwrap_or(0).div_ceil(1_000);
+        Limits { concurrency: self.settings.concurrency, timeout: u32::try_from(seconds).unwrap_or(u32::MAX) }
     }
 }
 
@@ -209,9 +214,17 @@ fn producer_sink(sender: &Sender<Fact>, waiting: &Arc<Waiting>) -> Box<dyn Fn(Pr
     })
 }
 
-fn open_inbox(settings: &Settings, client: &[(String, String)], sender: &Sender<Fact>) -> Result<Box<dyn Inbox>, Error> {
+fn inbox_sink(sender: &Sender<Fact>) -> InboxSink {
     let sender = sender.clone();
-    let sink: InboxSink = Arc::new(move |fact| forward(&sender, Fact::Inbox(fact)));
+    Arc::new(move |fact| forward(&sender, Fact::Inbox(fact)))
+}
+
+fn source_sink(sender: &Sender<Fact>) -> kafka::SourceSink {
+    let sender = sender.clone();
+    Box::new(move |fact: SourceFact| forward(&sender, Fact::Source(fact)))
+}
+
+pub(super) fn open_inbox(settings: &Settings, client: &[(String, String)], sink: InboxSink) -> Result<Box<dyn Inbox>, Error> {
     Ok(match &settings.inbox {
         InboxPlace::Memory => Box::new(MemoryInbox::open(sink)),
         InboxPlace::Sqlite(path) => Box::new(SqliteInbox::open_with(sqlite_settings(settings, path.clone()), sink, Some(relay(client)?))?),
@@ -219,9 +232,9 @@ fn open_inbox(settings: &Settings, client: &[(String, String)], sender: &Sender<
 }
 
 /// The journal beside an inbox on disk. Without it a crash makes no suspects; everything else goes on.
-fn open_journal(settings: &Settings) -> Option<Journal> {
+pub(super) fn open_journal(settings: &Settings, in_hands: u32) -> Option<Journal> {
     let InboxPlace::Sqlite(path) = &settings.inbox else { return None };
-    match Journal::open(path, settings.concurrency) {
+    match Journal::open(path, in_hands) {
         Ok(journal) => Some(journal),
         Err(error) => {
             tracing::warn!(target: "onceward", inbox = %path.display(), %error,
@@ -238,7 +251,7 @@ fn relay(client: &[(String, String)]) -> Result<Outlet, Error> {
     Ok(outlet)
 }
 
-fn sqlite_settings(settings: &Settings, path: PathBuf) -> SqliteSettings {
+pub(crate) fn sqlite_settings(settings: &Settings, path: PathBuf) -> SqliteSettings {
     let mut sqlite = SqliteSettings::new(path, settings.group.clone());
     sqlite.retention = settings.retention;
     sqlite.migrations.clone_from(&settings.migrations);
@@ -250,7 +263,7 @@ fn sqlite_settings(settings: &Settings, path: PathBuf) -> SqliteSettings {
 }
 
 /// Jitter should differ between processes: otherwise a fleet retries in step.
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
     high ^ low
 }

@@ -43,9 +43,9 @@ impl Driver {
         self.metrics.paused_by_breaker(self.breakers_open > 0);
     }
 
-    /// The topic of a policy: they are numbered alike.
-    pub(crate) fn topic_of(&self, policy: PolicyId) -> &str {
-        self.topics.get(usize::from(policy.0)).map_or("", String::as_str)
+    /// What a policy is for, for people.
+    pub(crate) fn topic_of(&self, policy: PolicyId) -> String {
+        self.routes.routes.get(usize::from(policy.0)).map_or_else(String::new, crate::consumer::Route::label)
     }
 }
 

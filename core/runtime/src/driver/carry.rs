@@ -31,7 +31,10 @@ impl Driver {
         self.answers = answers;
     }
 
-    pub(crate) fn dispatch(&mut self, runs: &Runs) {
+    /// Hands runs over; all of them in one chunk when one call gets them all.
+    pub(crate) fn dispatch(&mut self, runs: &Runs, together: bool) {
+        let mut last = None;
+        let began = self.tracer.now();
         for run in runs.iter() {
             let Some(payload) = run.first().and_then(|(delivery, _)| self.payloads.get(*delivery)) else { continue };
             let policy = usize::from(payload.policy.0).min(self.runners.len() - 1);
@@ -44,13 +47,19 @@ impl Driver {
                 let Some(payload) = self.payloads.get_mut(delivery) else { continue };
                 let Some(entry) = self.partitions.get(payload.partition) else { continue };
                 payload.chunk = chunk.number;
+                payload.attempt = attempt;
+                payload.begun = if payload.begun == 0 { began } else { payload.begun };
                 chunk.push(delivery, attempt, &entry.place, &payload.batch, payload.index);
             }
             chunk.alone = runs.alone;
             chunk.ends.push(u32::try_from(chunk.items.len()).unwrap_or(u32::MAX));
-            if chunk.items.len() >= CHUNK {
+            last = Some(policy);
+            if chunk.items.len() >= CHUNK && !together {
                 self.send_chunk(policy);
             }
+        }
+        if let Some(policy) = last.filter(|_| together) {
+            self.send_chunk(policy);
         }
     }
 
@@ -97,9 +106,13 @@ impl Driver {
             if fate != Fate::Abandoned {
                 self.acquit(delivery);
             }
-            let payload = self.payloads.remove(delivery);
+            let Some(payload) = self.payloads.remove(delivery) else { continue };
+            if payload.begun > 0
+                && let Some(entry) = self.partitions.get(payload.partition)
+            {
+                self.tracer.resolved(&payload, &entry.place, fate);
+            }
             if fate == Fate::Lettered
-                && let Some(payload) = payload
                 && let (Some(reason), Some(entry)) = (payload.reason, self.partitions.get(payload.record().meta.partition))
             {
                 self.metrics.lettered(&entry.place.topic, reason);

@@ -16,6 +16,8 @@ pub(crate) enum Fact {
     Inbox(InboxFact),
     /// From the producer.
     Producer(ProducerFact),
+    /// A person pauses a topic, or lets it go on.
+    Suspend { topic: String, suspended: bool },
     /// Somebody asks whether the loop still turns.
     Pulse,
     /// Drain, commit, close.

@@ -18,12 +18,28 @@ impl Driver {
             Fact::Completed(completions) => self.take_completions(completions),
             Fact::Inbox(fact) => self.take_inbox(fact),
             Fact::Producer(fact) => self.take_producer(fact),
+            Fact::Suspend { topic, suspended } => self.suspend(topic, suspended),
             Fact::Pulse => self.health.driver.beat(),
             Fact::Stop => {
                 tracing::info!(target: "onceward", in_flight = self.engine.snapshot().records, "stopping: no new events, waiting for handlers that run");
                 self.ending.ask();
             }
         }
+    }
+
+    fn suspend(&mut self, topic: String, suspended: bool) {
+        let now = self.clock.now();
+        for policy in self.routes.of_topic(&topic) {
+            let input = if suspended { Input::Suspended { policy } } else { Input::Resumed { policy } };
+            self.engine.handle(now, input);
+        }
+        tracing::info!(target: "onceward", %topic, "{}", if suspended { "paused by request: no handler of it starts" } else { "resumed by request" });
+        if suspended {
+            self.suspended.insert(topic);
+        } else {
+            self.suspended.remove(&topic);
+        }
+        self.metrics.paused_by_request(!self.suspended.is_empty());
     }
 
     fn take_source(&mut self, fact: SourceFact) {
@@ -95,12 +111,12 @@ impl Driver {
             }
             SourceFact::BrokersDown { why } => {
                 tracing::warn!(target: "onceward", %why, "no broker answers; waiting, nothing is lost");
-                self.health.brokers(true);
+                self.metrics.brokers_down(true);
                 return;
             }
             SourceFact::BrokersUp => {
                 tracing::info!(target: "onceward", "a broker answers again");
-                self.health.brokers(false);
+                self.metrics.brokers_down(false);
                 return;
             }
             SourceFact::Notice { text } => {
@@ -134,6 +150,7 @@ impl Driver {
                 self.engine.handle(now, Input::NotStarted { delivery });
                 continue;
             };
+            self.metrics.attempt(payload.attempt > 1);
             if outcome == Outcome::Cancelled
                 && let Some(report) = &completion.failure
             {

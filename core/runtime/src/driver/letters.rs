@@ -9,8 +9,9 @@ use super::Driver;
 use crate::config::Settings;
 use crate::event::{Place, Report, correlation, one_line};
 use crate::inbox::{PartitionName, Queries};
-use crate::kafka::{Identifier, TopicSettings};
+use crate::kafka::{Identifier, Record, TopicSettings};
 use crate::letter::{Cause, LetterRequest, dead_letter_topic, fingerprint};
+use crate::wire;
 
 /// Names that letters need.
 pub(crate) struct Letters {
@@ -71,7 +72,8 @@ impl Driver {
         let (place, name) = (&entry.place, &entry.name);
         let Some(topic) = self.letters.topics.get(&*name.topic) else { return };
         let deaths = self.deaths(letter.delivery);
-        let why = explained(letter.reason, deaths);
+        let unrouted = letter.reason == engine::Reason::Rejected && letter.attempts == 0;
+        let why = if unrouted { nobody_handles(place, &record) } else { explained(letter.reason, deaths) };
         let attempts = if letter.reason == engine::Reason::Crashed { u32::try_from(deaths).unwrap_or(u32::MAX) } else { letter.attempts };
         let report = payload.failure.as_deref().unwrap_or(&why);
         let correlation_id = correlation::of(&record, &place.topic, place.partition);
@@ -99,12 +101,28 @@ impl Driver {
             reason = ?letter.reason, attempts, error_type = %report.kind, error = %one_line(&report.message), %fingerprint,
             dead_letter_topic = %topic.letters, "given up: the event goes to the dead-letter topic"
         );
-        let request = LetterRequest::new(letter.delivery, &topic.letters, &record, &cause);
+        let mut request = LetterRequest::new(letter.delivery, &topic.letters, &record, &cause);
+        // The producer's context is among the record's own headers. Without one, the trace that began here goes on with the letter.
+        if let Some(traceparent) = self.tracer.of_letter(&record, place) {
+            request.headers.push((wire::TRACEPARENT.into(), Some(traceparent.into_bytes())));
+        }
+        let began = self.tracer.now();
         if let Some(payload) = self.payloads.get_mut(letter.delivery) {
             payload.reason = Some(letter.reason);
+            // No handler saw it, and yet it is worth a span.
+            payload.begun = if payload.begun == 0 { began } else { payload.begun };
         }
         self.producer.send_letter(request);
     }
+}
+
+/// What a letter says of an event for whose type there is no handler.
+fn nobody_handles(place: &Place, record: &Record<'_>) -> Report {
+    let kind = place.identifier.event_type(record).ok().flatten();
+    let kind =
+        kind.map_or_else(|| "an event without a type".to_owned(), |kind| format!("events of the type {:?}", one_line(&kind).to_string()));
+    let message = format!("no handler is registered for {kind}; register one and replay, or set unrouted_type");
+    Report { kind: "UnroutedType".to_owned(), message, chain: String::new() }
 }
 
 /// What a letter says when no handler failed.

@@ -11,6 +11,7 @@ mod crash;
 mod fact;
 mod facts;
 mod letters;
+mod outside;
 mod overdue;
 mod partitions;
 mod payloads;
@@ -21,27 +22,29 @@ mod summary;
 pub(crate) use clock::Clock;
 pub(crate) use fact::Fact;
 pub(crate) use letters::Letters;
+pub(crate) use outside::{Downstream, Upstream};
 pub(crate) use overdue::InFlight;
 pub(crate) use partitions::Partitions;
-pub(crate) use payloads::Payloads;
+pub(crate) use payloads::{Payload, Payloads};
 pub(crate) use progress::Progress;
 pub(crate) use stop::Ending;
 pub use summary::Summary;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use onceward_engine::{Effect, Engine, Input};
+use onceward_engine::{Effect, Engine, Input, Timestamp};
 
 use crate::Error;
+use crate::consumer::{Connected, Routes};
 use crate::event::Chunk;
 use crate::executor::Runner;
 use crate::inbox::Inbox;
 use crate::journal::Journal;
-use crate::kafka::{Batch, Source};
-use crate::letter::Producer;
-use crate::telemetry::{Health, Metrics};
+use crate::kafka::Batch;
+use crate::telemetry::{Health, Metrics, Tracer};
 
 /// Facts handled before effects are carried out: large enough to work in batches, small enough to answer quickly.
 const FACTS_PER_TURN: usize = 64;
@@ -50,11 +53,12 @@ const FACTS_PER_TURN: usize = 64;
 pub(crate) struct Driver {
     pub(crate) engine: Engine,
     pub(crate) facts: Receiver<Fact>,
-    pub(crate) source: Source,
+    pub(crate) source: Box<dyn Upstream>,
     pub(crate) inbox: Box<dyn Inbox>,
-    pub(crate) producer: Arc<Producer>,
+    pub(crate) producer: Arc<dyn Downstream>,
     pub(crate) runners: Vec<Arc<dyn Runner>>,
     pub(crate) letters: Letters,
+    pub(crate) tracer: Tracer,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Clock,
@@ -72,8 +76,12 @@ pub(crate) struct Driver {
     pub(crate) in_flight: InFlight,
     /// What runs, for whoever comes after this process; with an inbox on disk.
     pub(crate) journal: Option<Journal>,
-    /// Subscribed topics; the index is the policy.
-    pub(crate) topics: Vec<String>,
+    /// Handlers of subscribed topics; the index is the policy.
+    pub(crate) routes: Routes,
+    /// Topics that a person paused.
+    pub(crate) suspended: BTreeSet<String>,
+    /// Lets persons pause topics, for as long as the loop runs.
+    pub(crate) _connected: Connected,
     pub(crate) breakers_open: u32,
     /// The latest retryable failure: what an open breaker shows as its reason.
     pub(crate) last_failure: Option<Box<crate::event::Report>>,
@@ -98,13 +106,25 @@ impl Driver {
     pub(crate) fn run(mut self) -> Result<Summary, Error> {
         while !self.ending.over() {
             self.wait();
-            self.feed();
-            self.engine.handle(self.clock.now(), Input::Tick);
-            self.carry_out();
-            self.observe();
-            self.go_on_ending();
+            self.turn();
         }
         self.finish()
+    }
+
+    /// One turn after facts were taken: everything that follows from them is ordered.
+    pub(crate) fn turn(&mut self) {
+        self.feed();
+        self.engine.handle(self.clock.now(), Input::Tick);
+        self.carry_out();
+        self.observe();
+        self.go_on_ending();
+    }
+
+    /// When the next turn is due if no fact comes, as far as events are concerned.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        let now = self.clock.now();
+        let ending = self.ending.next_wake(now).map(|wait| now.after(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)));
+        self.engine.next_deadline().into_iter().chain(ending).min()
     }
 
     /// Takes facts: blocks for the first, then takes what is there.
@@ -158,6 +178,7 @@ impl Driver {
                 let fetched = self.payloads.admit(&backlog.batch, backlog.next, bytes);
                 backlog.next += 1;
                 fed = true;
+                self.progress.consumed(fetched.policy);
                 self.engine.handle(now, Input::Fetched(fetched));
             }
             self.backlog = None;
@@ -186,7 +207,8 @@ impl Driver {
                 }
             }
             Effect::LookUp(deliveries) => self.look_up(&deliveries),
-            Effect::Dispatch(runs) => self.dispatch(&runs),
+            Effect::Dispatch(runs) => self.dispatch(&runs, false),
+            Effect::DispatchBatch(runs) => self.dispatch(&runs, true),
             Effect::Cancel { delivery } => self.cancel(delivery),
             Effect::Mark(deliveries) => self.mark(&deliveries),
             Effect::DeadLetter(letter) => self.dead_letter(letter),

@@ -20,6 +20,10 @@ pub(crate) struct Payload {
     pub(crate) policy: PolicyId,
     pub(crate) identity: Identity,
     pub(crate) digest: Digest,
+    /// The number of its last attempt; 0 before the first one.
+    pub(crate) attempt: u32,
+    /// When it was handed to its handler for the first time, in nanoseconds since 1970; 0 if it was not, or nobody receives spans.
+    pub(crate) begun: u64,
     /// The chunk of its last dispatch.
     pub(crate) chunk: u64,
     /// The run of its last dispatch.
@@ -114,6 +118,8 @@ impl Payloads {
             policy: meta.policy,
             identity: meta.identity,
             digest: meta.digest,
+            attempt: 0,
+            begun: 0,
             chunk: 0,
             run: 0,
             statements: Vec::new(),
@@ -136,6 +142,7 @@ impl Payloads {
             bytes,
             policy: meta.policy,
             refused: meta.refused,
+            ignored: meta.ignored,
         }
     }
 

@@ -1,12 +1,12 @@
 //! How far the run has come: for the metrics, and for the person who watches a run until the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::IsTerminal as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use onceward_engine::{Offset, Standing, Timestamp};
+use onceward_engine::{Offset, PartitionId, PolicyId, Standing, Timestamp};
 
 use super::Driver;
 use crate::telemetry::Metrics;
@@ -22,6 +22,10 @@ pub(crate) struct Progress {
     /// Something happened since the last look.
     stale: bool,
     bar: Option<ProgressBar>,
+    /// Commit watermarks that have unresolved records behind them, and since when they stand.
+    standing: HashMap<PartitionId, (Offset, Instant)>,
+    /// Records taken in, by policy.
+    consumed: Vec<u64>,
 }
 
 /// Sums over partitions.
@@ -52,12 +56,27 @@ impl Progress {
     pub(crate) fn new(watched: bool) -> Self {
         let bar = (watched && std::io::stderr().is_terminal())
             .then(|| styled(ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr())));
-        Self { bar, ..Self::default() }
+        Self::with(bar)
+    }
+
+    fn with(bar: Option<ProgressBar>) -> Self {
+        let mut progress = Self::default();
+        progress.bar = bar;
+        progress
     }
 
     /// When to wake for another look, if the numbers have changed since the last one.
     pub(crate) fn next_wake(&self, now: Timestamp) -> Option<Duration> {
         self.stale.then(|| Duration::from_millis(self.next.0.saturating_sub(now.0)))
+    }
+
+    /// One record was taken in.
+    pub(crate) fn consumed(&mut self, policy: PolicyId) {
+        let index = usize::from(policy.0);
+        if self.consumed.len() <= index {
+            self.consumed.resize(index + 1, 0);
+        }
+        self.consumed[index] += 1;
     }
 
     fn draw(&self, sums: &Sums, metrics: &Metrics) {
@@ -75,6 +94,12 @@ impl Drop for Progress {
             bar.abandon();
         }
     }
+}
+
+/// Where a watermark with unresolved records behind it stands, and since when.
+fn stands(before: Option<&(Offset, Instant)>, standing: Standing, now: Instant) -> Option<(Offset, Instant)> {
+    let since = before.filter(|before| before.0 == standing.watermark).map_or(now, |before| before.1);
+    (standing.unresolved > 0).then_some((standing.watermark, since))
 }
 
 fn styled(bar: ProgressBar) -> ProgressBar {
@@ -109,12 +134,24 @@ impl Driver {
         self.progress.stale = false;
         self.progress.next = now.after(INTERVAL);
         let mut sums = Sums::default();
+        let (clock, mut oldest) = (Instant::now(), BTreeMap::<Arc<str>, Instant>::new());
+        let before = std::mem::take(&mut self.progress.standing);
         for (partition, _) in self.partitions.live() {
             if let (Some(entry), Some(standing)) = (self.partitions.get(partition), self.engine.standing(partition)) {
                 sums.add(&entry.name.topic, entry.from, entry.newest, standing);
+                if let Some(stands) = stands(before.get(&partition), standing, clock) {
+                    let first = oldest.entry(Arc::clone(&entry.name.topic)).or_insert(stands.1);
+                    *first = stands.1.min(*first);
+                    self.progress.standing.insert(partition, stands);
+                }
             }
         }
         self.metrics.progress(&sums.lag, sums.paused);
+        let mut consumed: BTreeMap<String, u64> = BTreeMap::new();
+        for (records, route) in self.progress.consumed.iter().zip(&self.routes.routes) {
+            *consumed.entry(route.topic.clone()).or_default() += records;
+        }
+        self.metrics.standing(oldest, consumed);
         if ends || !ending {
             self.progress.draw(&sums, &self.metrics);
         }
@@ -129,11 +166,33 @@ mod tests {
     fn what_is_left_is_what_is_not_resolved_up_to_the_newest_record() {
         let (orders, payments): (Arc<str>, Arc<str>) = ("orders".into(), "payments".into());
         let mut sums = Sums::default();
-        sums.add(&orders, Offset(100), Offset(200), Standing { position: Offset(150), unresolved: 20, paused: true });
-        sums.add(&orders, Offset(0), Offset(10), Standing { position: Offset(0), unresolved: 0, paused: false });
+        sums.add(
+            &orders,
+            Offset(100),
+            Offset(200),
+            Standing { position: Offset(150), watermark: Offset(130), unresolved: 20, paused: true },
+        );
+        sums.add(&orders, Offset(0), Offset(10), Standing { position: Offset(0), watermark: Offset(0), unresolved: 0, paused: false });
         // Read past what was the newest record when the partition was assigned.
-        sums.add(&payments, Offset(0), Offset(5), Standing { position: Offset(7), unresolved: 1, paused: false });
+        sums.add(&payments, Offset(0), Offset(5), Standing { position: Offset(7), watermark: Offset(6), unresolved: 1, paused: false });
         assert_eq!(sums, Sums { lag: [(orders, 80), (payments, 1)].into(), total: 117, done: 36, paused: 1 });
+    }
+
+    #[test]
+    fn a_watermark_stands_while_records_behind_it_are_unresolved() {
+        let begun = Instant::now();
+        let at = |seconds: u64| begun + Duration::from_secs(seconds);
+        let standing = |watermark, unresolved| Standing { position: Offset(9), watermark: Offset(watermark), unresolved, paused: false };
+        let mut last = None;
+        let mut look = |watermark, unresolved, seconds| {
+            last = stands(last.as_ref(), standing(watermark, unresolved), at(seconds));
+            last.map(|(_, since)| since)
+        };
+        assert_eq!(look(3, 2, 0), Some(at(0)));
+        assert_eq!(look(3, 1, 5), Some(at(0)), "others are resolved, this one is not");
+        assert_eq!(look(4, 1, 6), Some(at(6)), "it moved");
+        assert_eq!(look(9, 0, 7), None);
+        assert_eq!(look(9, 1, 99), Some(at(99)), "nothing stood in between");
     }
 
     #[test]
@@ -144,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_bar_follows_the_sums() {
-        let progress = Progress { bar: Some(styled(ProgressBar::hidden())), ..Progress::default() };
+        let progress = Progress::with(Some(styled(ProgressBar::hidden())));
         progress.draw(&Sums { total: 117, done: 36, ..Sums::default() }, &Metrics::default());
         let bar = progress.bar.as_ref().map(|bar| (bar.length(), bar.position()));
         assert_eq!(bar, Some((Some(117), 36)));

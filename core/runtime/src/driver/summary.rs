@@ -9,6 +9,8 @@ pub struct Summary {
     pub handled: u64,
     /// Copies dropped.
     pub duplicates: u64,
+    /// Events that no handler wanted (`unrouted_type = "ignore"`).
+    pub ignored: u64,
     /// Attempts that failed and were or will be repeated, or given up.
     pub failed_attempts: u64,
     /// Events in the dead-letter topic.

@@ -1,5 +1,6 @@
 //! What a handler gets, and what it can say.
 
+mod batch;
 pub(crate) mod correlation;
 mod failure;
 mod params;
@@ -8,6 +9,7 @@ mod publish;
 mod rows;
 mod view;
 
+pub use batch::EventBatch;
 pub(crate) use correlation::one_line;
 pub(crate) use failure::Verdict;
 pub use failure::{DecodeError, Failure, Report};

@@ -32,6 +32,11 @@ impl Progress {
         self.state.compare_exchange(PENDING, STARTED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
+    /// Whether a handler was called.
+    pub(crate) fn has_begun(&self) -> bool {
+        matches!(self.state.load(Ordering::Acquire), STARTED | TOLD)
+    }
+
     pub(crate) fn is_taken_back(&self) -> bool {
         self.state.load(Ordering::Acquire) == TAKEN_BACK
     }

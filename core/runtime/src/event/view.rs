@@ -86,6 +86,8 @@ pub(crate) struct Recorded {
     pub(crate) closed: bool,
     pub(crate) statements: Vec<Statement>,
     pub(crate) publishes: Vec<Publish>,
+    /// The attempt's place in its trace, if somebody receives spans.
+    pub(crate) traceparent: Option<Box<str>>,
 }
 
 impl Chunk {
@@ -167,7 +169,7 @@ impl Event {
         &self.chunk.items[self.index as usize]
     }
 
-    fn record(&self) -> Record<'_> {
+    pub(crate) fn record(&self) -> Record<'_> {
         self.chunk.record(self.item())
     }
 
@@ -228,6 +230,12 @@ impl Event {
         self.place().event_id(&self.record())
     }
 
+    /// The event's type, from where the topic's `event_type` says; `None` when it says none, or its value can't be read.
+    #[must_use]
+    pub fn event_type(&self) -> Option<String> {
+        self.place().identifier.event_type(&self.record()).ok().flatten().map(Cow::into_owned)
+    }
+
     /// The id of the business flow: from the headers, else from `traceparent`, else made from the record's place.
     #[must_use]
     pub fn correlation_id(&self) -> String {
@@ -238,6 +246,15 @@ impl Event {
     #[must_use]
     pub fn causation_id(&self) -> Option<String> {
         self.header(wire::CAUSATION_ID).and_then(correlation::printable)
+    }
+
+    /// The W3C trace context for calls to other services: this attempt's span, if [spans are sent](crate::Builder::otlp); else the
+    /// producer's context as it came in, if there is one.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<String> {
+        let ours = self.item().recorded.lock().unwrap_or_else(PoisonError::into_inner).traceparent.as_deref().map(str::to_owned);
+        let incoming = || self.header(wire::TRACEPARENT).filter(|header| correlation::trace_id(header).is_some());
+        ours.or_else(|| incoming().and_then(|header| String::from_utf8(header.to_vec()).ok()))
     }
 
     /// The number of this handler call for this event, counted from 1.

@@ -21,7 +21,10 @@ mod value;
 
 pub use clock::{Clock, SystemClock};
 pub use memory::MemoryInbox;
-pub use sqlite::{BucketReport, InboxReport, OutboxReport, PositionReport, Queries, SqliteInbox, SqliteSettings, inspect};
+pub use sqlite::{
+    BucketReport, Expired, Holder, InboxReport, Moved, OutboxReport, PositionReport, Pruned, Queries, SqliteInbox, SqliteSettings, Upkeep,
+    backup, ddl, file_system, holders, inspect, prune,
+};
 pub use value::{Statement, Value};
 
 /// What an inbox knows an event by.
@@ -232,6 +235,12 @@ pub enum InboxError {
         /// Which one.
         kind: String,
     },
+    /// A database without our tables.
+    #[error("{path} holds no inbox (no `onceward_` tables); name the file that the consumer's `inbox` names")]
+    NoInbox {
+        /// The file.
+        path: String,
+    },
     /// Damaged.
     #[error(
         "{path} is damaged: {detail}. Nothing was deleted. Stop every process that uses it, copy the file, then restore a backup or start with a new file (events not yet committed are handled again)"
@@ -263,6 +272,14 @@ pub enum InboxError {
         file: String,
         /// What is wrong and what to do.
         detail: String,
+    },
+    /// Other processes have it open, and what was asked needs it alone.
+    #[error("{path} is in use{by}. Stop every process that uses it and ask again: a running consumer keeps what it knows in memory")]
+    InUse {
+        /// The file.
+        path: String,
+        /// By whom, as far as this user may see: ` by …`, or nothing.
+        by: String,
     },
     /// Anything else that SQLite or the file system said.
     #[error("{path}: {detail}")]

@@ -30,6 +30,16 @@ impl Position {
         }
     }
 
+    /// Forgets that the offsets from one up to another are handled; answers how many were. The watermark moves back to the first of
+    /// them, and what stays handled above it is kept as such.
+    pub(crate) fn forget(&mut self, from: i64, until: i64) -> u64 {
+        if let Some(committed) = self.committed.filter(|committed| committed.0 > from) {
+            self.handled.union(&OffsetRanges::between(from, committed.0));
+            self.committed = Some(Offset(from));
+        }
+        self.handled.cut(from, until)
+    }
+
     /// Adds what another process knows.
     pub(crate) fn join(&mut self, other: &Self) {
         self.handled.union(&other.handled);
@@ -123,6 +133,20 @@ mod tests {
         place.unmark(Offset(13), 2);
         assert_eq!(place.holds(Offset(13), 2), Held::No);
         assert_eq!(place.holds(Offset(12), 2), Held::Yes);
+    }
+
+    #[test]
+    fn what_is_forgotten_in_the_middle_leaves_both_sides_handled() {
+        let mut position = Position { committed: Some(Offset(100)), ..Position::default() };
+        position.handled.insert(150);
+        let mut whole = position.clone();
+        assert_eq!(position.forget(40, 60), 20);
+        for (offset, held) in [(39, true), (40, false), (59, false), (60, true), (99, true), (100, false), (150, true)] {
+            assert_eq!(position.holds(Offset(offset)), held, "{offset}");
+        }
+        assert_eq!(position.committed, Some(Offset(40)));
+        assert_eq!((whole.forget(160, i64::MAX), whole.forget(90, i64::MAX), whole.committed), (0, 11, Some(Offset(90))));
+        assert!(!whole.holds(Offset(150)) && whole.holds(Offset(89)));
     }
 
     #[test]

@@ -44,6 +44,22 @@ impl OffsetRanges {
         }
     }
 
+    /// All offsets from one up to another.
+    pub(crate) fn between(from: i64, until: i64) -> Self {
+        Self { ranges: (from < until).then_some((from, until)).into_iter().collect() }
+    }
+
+    /// Takes all offsets from one up to another out; answers how many were there.
+    pub(crate) fn cut(&mut self, from: i64, until: i64) -> u64 {
+        let before = self.count();
+        let met: Vec<(i64, i64)> = self.ranges.range(..until).rev().take_while(|(_, to)| **to > from).map(|(&a, &b)| (a, b)).collect();
+        for (start, end) in met {
+            self.ranges.remove(&start);
+            self.ranges.extend([(start, end.min(from)), (start.max(until), end)].into_iter().filter(|(from, to)| from < to));
+        }
+        before.saturating_sub(self.count())
+    }
+
     /// Forgets everything below an offset.
     pub(crate) fn trim(&mut self, below: i64) {
         while let Some((&from, &to)) = self.ranges.first_key_value() {
@@ -157,14 +173,19 @@ mod tests {
             second in proptest::collection::btree_set(0_i64..200, 0..80),
             gone in 0_i64..200,
             below in 0_i64..200,
+            cut in (0_i64..200, 0_i64..200),
         ) {
             let mut ranges = of(&first);
             ranges.union(&of(&second));
             ranges.remove(gone);
             ranges.trim(below);
+            let removed = ranges.cut(cut.0, cut.1);
             let mut expected: BTreeSet<i64> = first.union(&second).copied().collect();
             expected.remove(&gone);
             expected.retain(|&offset| offset >= below);
+            let there = expected.len();
+            expected.retain(|offset| !(cut.0..cut.1).contains(offset));
+            prop_assert_eq!(removed, (there - expected.len()) as u64);
             prop_assert_eq!(ranges.count(), expected.len() as u64);
             for offset in -1..201 {
                 prop_assert_eq!(ranges.contains(offset), expected.contains(&offset));

@@ -25,7 +25,7 @@ mod running;
 
 pub(crate) use ledger::Journal;
 pub(crate) use name::{Name, topic_hash};
-pub(crate) use running::Running;
+pub(crate) use running::{Running, Seat};
 
 #[cfg(test)]
 mod tests;

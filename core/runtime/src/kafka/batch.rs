@@ -31,6 +31,8 @@ pub struct RecordMeta {
     pub policy: PolicyId,
     /// Why it can't be handled at all.
     pub refused: Option<Rejection>,
+    /// Nobody wants it: it is passed over.
+    pub ignored: bool,
     key: Option<Range>,
     value: Option<Range>,
     headers: Range,
@@ -344,6 +346,7 @@ impl RecordMeta {
             digest,
             policy,
             refused: None,
+            ignored: false,
             key: None,
             value: None,
             headers: Range::default(),

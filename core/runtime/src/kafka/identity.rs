@@ -1,11 +1,13 @@
 //! Who an event is: identity, order key and digest of a record, from its bytes alone.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use onceward_engine::{Digest, EventHash, KeyHash, Offset, PartitionId, Rejection};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
-use super::json::{Found, Pointer};
+use super::json::{Found, NotJson, Pointer};
+use super::routing::{Routed, Routing, TypeReader};
 use super::{DedupScope, Fields, IdentitySource, KeySource, TopicSettings};
 use crate::inbox::Identity;
 use crate::wire;
@@ -15,6 +17,8 @@ use crate::wire;
 pub struct Identifier {
     source: Source,
     order: OrderSource,
+    kind: TypeReader,
+    routing: Option<Routing>,
     /// A BLAKE3 key derived from the group and, unless the scope is the group, the topic: ids of different scopes never meet.
     scope: [u8; 32],
 }
@@ -91,7 +95,8 @@ impl Identifier {
                 scope.update(&[0xff; 8]);
             }
         }
-        Self { source, order, scope: *scope.finalize().as_bytes() }
+        let (kind, routing) = (TypeReader::new(&topic.event_type), topic.routing.clone());
+        Self { source, order, kind, routing, scope: *scope.finalize().as_bytes() }
     }
 
     /// Identity, digest and order key of a record at its place.
@@ -120,6 +125,38 @@ impl Identifier {
             Id::CloudText(source, id) => Some(format!("{source}#{id}")),
             Id::None => None,
         }
+    }
+
+    /// The event's type.
+    pub(crate) fn event_type<'a>(&self, record: &impl Fields<'a>) -> Result<Option<Cow<'a, str>>, NotJson> {
+        self.kind.read(record)
+    }
+
+    /// Where an event goes when handlers of its topic are chosen by type.
+    pub(super) fn route<'a>(&self, record: &impl Fields<'a>) -> Option<Routed> {
+        self.routing.as_ref().map(|routing| routing.route(&self.kind, record))
+    }
+
+    /// What the inbox knows a record by, if its producer gave it an id.
+    #[must_use]
+    pub fn marked_as<'a>(&self, record: &impl Fields<'a>) -> Option<EventHash> {
+        self.hash(&self.id(record).0)
+    }
+
+    /// What an id as [`Identifier::text`] shows it may be known by: the text alone does not say whether it came from a header or from a
+    /// CloudEvent, nor which `#` stands between source and id. Empty when events are known by their coordinates.
+    #[must_use]
+    pub fn candidates(&self, text: &str) -> Vec<EventHash> {
+        let ids = match &self.source {
+            Source::Coordinates => Vec::new(),
+            Source::Header(_) => vec![Id::Header(text.as_bytes())],
+            Source::Json(_) => vec![Id::Text(text.to_owned())],
+            Source::Automatic { .. } => {
+                let clouds = text.match_indices('#').map(|(at, _)| Id::Cloud(&text.as_bytes()[..at], &text.as_bytes()[at + 1..]));
+                std::iter::once(Id::Header(text.as_bytes())).chain(clouds).collect()
+            }
+        };
+        ids.iter().filter_map(|id| self.hash(id)).collect()
     }
 
     fn id<'a>(&self, record: &impl Fields<'a>) -> (Id<'a>, Option<Rejection>) {
@@ -204,7 +241,7 @@ fn automatic<'a>(record: &impl Fields<'a>, cloud_source: &Pointer, cloud_id: &Po
     Id::None
 }
 
-fn is_structured_cloud_event<'a>(record: &impl Fields<'a>) -> bool {
+pub(super) fn is_structured_cloud_event<'a>(record: &impl Fields<'a>) -> bool {
     const TYPE: &[u8] = b"application/cloudevents+json";
     record.header("content-type").is_some_and(|value| value.len() >= TYPE.len() && value[..TYPE.len()].eq_ignore_ascii_case(TYPE))
 }

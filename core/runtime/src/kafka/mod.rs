@@ -18,6 +18,7 @@ mod poll;
 mod properties;
 mod property;
 mod rebalance;
+mod routing;
 mod source;
 mod start;
 mod stash;
@@ -32,7 +33,10 @@ pub(crate) use identity::coordinates;
 pub use identity::{Identified, Identifier};
 pub use properties::{consumer as consumer_properties, producer as producer_properties};
 pub use property::{Client, Property, defaults, owned};
+pub(crate) use rebalance::begin;
+pub use routing::{Routing, TypeSource, Unrouted};
 pub use source::Source;
+pub(crate) use start::Start;
 
 use std::time::Duration;
 
@@ -89,7 +93,7 @@ pub enum OffsetReset {
 pub struct TopicSettings {
     /// Its name.
     pub name: String,
-    /// How its events are treated.
+    /// How its events are treated; with a [`Routing`], what concerns a partition as a whole.
     pub policy: PolicyId,
     /// Where their ids come from.
     pub identity: IdentitySource,
@@ -97,6 +101,10 @@ pub struct TopicSettings {
     pub scope: DedupScope,
     /// Where their order key comes from.
     pub order_key: KeySource,
+    /// Where their type comes from.
+    pub event_type: TypeSource,
+    /// Which handler is for which type, when there are several.
+    pub routing: Option<Routing>,
 }
 
 /// What the poll thread needs to know.

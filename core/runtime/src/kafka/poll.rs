@@ -17,7 +17,7 @@ use super::rebalance::Rebalance;
 use super::start::{Answer, Asker, Question};
 use super::sys::{self, Event, EventKind, Queue, RawRecord};
 use super::table::{State, Table};
-use super::{BatchBuilder, RecordMeta, SourceFact, SourceOrder, SourceSettings, SourceSink};
+use super::{BatchBuilder, SourceFact, SourceOrder, SourceSettings, SourceSink};
 use crate::Error;
 
 /// How long a poll may block: timers are looked at this often.
@@ -213,12 +213,17 @@ impl Poll {
         builder.begin(record.key(), record.value());
         let whole = record.headers(|name, value| builder.header(name, value));
         let offset = Offset(record.offset());
-        let known = self.identifiers[slot.topic].identify(&builder.begun(), slot.id, offset);
         let policy = self.settings.topics[slot.topic].policy;
-        let mut meta = RecordMeta::new(slot.id, slot.epoch, offset, known.identity, known.event, known.digest, policy);
+        let (identifier, place) = (&self.identifiers[slot.topic], (&*slot.place.0, slot.place.1));
+        let mut meta = match identifier.meta(&builder.begun(), (slot.id, slot.epoch, offset), policy, place) {
+            Ok(meta) => meta,
+            // Not taken in: it is read again after the next start.
+            Err(error) => return self.fail(error),
+        };
         (meta.timestamp, meta.append_time) = record.timestamp();
-        meta.order_key = known.order_key;
-        meta.refused = if whole { known.refused } else { Some(Rejection::Undecodable) };
+        if !whole {
+            meta.refused = Some(Rejection::Undecodable);
+        }
         builder.finish(meta);
     }
 

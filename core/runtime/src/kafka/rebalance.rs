@@ -46,11 +46,11 @@ pub(super) struct Revoking {
 }
 
 /// Where a partition begins.
-struct Begin {
-    from: i64,
-    committed: bool,
+pub(crate) struct Begin {
+    pub(crate) from: i64,
+    pub(crate) committed: bool,
     /// Where librdkafka begins: behind a gap.
-    native: i64,
+    pub(crate) native: i64,
 }
 
 impl Poll {
@@ -237,7 +237,7 @@ impl Poll {
     }
 }
 
-fn begin(start: &Start, reset: OffsetReset) -> Result<Begin, crate::Error> {
+pub(crate) fn begin(start: &Start, reset: OffsetReset) -> Result<Begin, crate::Error> {
     if let Some(from) = start.committed {
         return Ok(Begin { from, committed: true, native: from.max(start.oldest) });
     }

@@ -22,7 +22,7 @@ const FRESH: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// A topic and a partition number.
-pub(super) type Place = (Arc<str>, i32);
+pub(crate) type Place = (Arc<str>, i32);
 
 /// A question.
 pub(super) enum Question {
@@ -38,12 +38,12 @@ pub(super) enum Question {
 
 /// What the broker knows of a partition.
 #[derive(Clone, Debug)]
-pub(super) struct Start {
-    pub(super) place: Place,
-    pub(super) topic_id: [u8; 16],
-    pub(super) committed: Option<i64>,
-    pub(super) oldest: i64,
-    pub(super) end: i64,
+pub(crate) struct Start {
+    pub(crate) place: Place,
+    pub(crate) topic_id: [u8; 16],
+    pub(crate) committed: Option<i64>,
+    pub(crate) oldest: i64,
+    pub(crate) end: i64,
 }
 
 /// An answer.

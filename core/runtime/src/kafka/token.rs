@@ -53,6 +53,11 @@ pub(crate) struct Token {
     pub(crate) extensions: Vec<String>,
 }
 
+/// The authorities that this system trusts.
+pub(crate) fn authorities() -> Option<&'static str> {
+    AUTHORITIES.into_iter().find(|file| std::path::Path::new(file).is_file())
+}
+
 /// A client's configuration, and where its tokens come from if not from librdkafka.
 ///
 /// # Errors
@@ -132,7 +137,7 @@ impl Endpoint {
         easy.username(&self.id)?;
         easy.password(&self.secret)?;
         easy.post_fields_copy(form.as_bytes())?;
-        if let Some(ca) = self.ca.as_deref().or_else(|| AUTHORITIES.into_iter().find(|file| std::path::Path::new(file).is_file())) {
+        if let Some(ca) = self.ca.as_deref().or(authorities()) {
             if std::path::Path::new(ca).is_dir() { easy.capath(ca)? } else { easy.cainfo(ca)? }
         }
         let mut body = Vec::new();

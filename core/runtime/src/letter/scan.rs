@@ -8,13 +8,14 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::Reach;
 use crate::Error;
-use crate::kafka::Header;
 use crate::kafka::connect::sign_in;
 use crate::kafka::context::Context;
 use crate::kafka::fault::{self, Fault};
 use crate::kafka::sys::{Event, EventKind, Queue, RawRecord};
 use crate::kafka::token;
+use crate::kafka::{Fields, Header};
 
 /// How long the client may take to end; then it is left behind.
 const LEAVE: Duration = Duration::from_secs(2);
@@ -28,6 +29,8 @@ pub struct Scan<'a> {
     pub topic: &'a str,
     /// One record only: its partition and offset.
     pub only: Option<(i32, i64)>,
+    /// These parts only, see [`reaches`](super::reaches); `None`: from the oldest record to where the topic ends now.
+    pub parts: Option<&'a [Reach]>,
     /// How long the brokers may be silent.
     pub timeout: Duration,
 }
@@ -49,6 +52,20 @@ pub struct Stored<'a> {
     pub headers: &'a [Header<'a>],
 }
 
+impl<'a> Fields<'a> for &Stored<'a> {
+    fn key(&self) -> Option<&'a [u8]> {
+        self.key
+    }
+
+    fn value(&self) -> Option<&'a [u8]> {
+        self.value
+    }
+
+    fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.headers.iter().rev().find(|header| header.name == name.as_bytes()).and_then(|header| header.value)
+    }
+}
+
 /// How far a scan is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
@@ -63,7 +80,15 @@ pub struct Extent {
 /// # Errors
 /// [`Error::Topics`] when the topic does not exist, [`Error::Broker`] when no broker answers or the rights are missing.
 pub fn scan(what: &Scan<'_>, mut visit: impl FnMut(&Stored<'_>, Extent) -> ControlFlow<()>) -> Result<Extent, Error> {
-    let (mut config, endpoint) = token::client_config(what.client)?;
+    let consumer = open(what.client)?;
+    let result = read(&consumer, what, &mut visit);
+    leave(consumer);
+    result
+}
+
+/// A client that reads without a group, signed in.
+pub(super) fn open(client: &[(String, String)]) -> Result<BaseConsumer<Context>, Error> {
+    let (mut config, endpoint) = token::client_config(client)?;
     config.set("enable.auto.commit", "false").set("enable.partition.eof", "true").set("auto.offset.reset", "error");
     // Whatever the user set: looking for a topic must not create it.
     config.set("allow.auto.create.topics", "false");
@@ -72,9 +97,11 @@ pub fn scan(what: &Scan<'_>, mut visit: impl FnMut(&Stored<'_>, Extent) -> Contr
         fault::broker("creating the Kafka client", error.to_string(), cure)
     })?;
     let signed_in = endpoint.map_or(Ok(()), |endpoint| sign_in(consumer.client().native_ptr(), &endpoint));
-    let result = signed_in.and_then(|()| read(&consumer, what, &mut visit));
-    leave(consumer);
-    result
+    if let Err(error) = signed_in {
+        leave(consumer);
+        return Err(error);
+    }
+    Ok(consumer)
 }
 
 fn read(
@@ -159,6 +186,10 @@ fn pass(record: &RawRecord<'_>, extent: Extent, visit: &mut impl FnMut(&Stored<'
 }
 
 fn extents(consumer: &BaseConsumer<Context>, what: &Scan<'_>) -> Result<BTreeMap<i32, Span>, Error> {
+    if let Some(parts) = what.parts {
+        let spans = parts.iter().map(|part| (part.partition, Span { next: part.from, end: part.end }));
+        return Ok(spans.filter(|(_, span)| span.next < span.end).collect());
+    }
     let metadata = consumer.fetch_metadata(Some(what.topic), what.timeout).map_err(|error| refused(what, &error))?;
     let missing =
         || Error::Topics(format!("topic {} does not exist; create it with `onceward topics apply` or correct its name", what.topic));
@@ -221,7 +252,7 @@ fn silent(what: &Scan<'_>) -> Error {
 }
 
 /// Destroying a client may block without limit when its broker is gone, so that happens on another thread, which is left behind.
-fn leave(consumer: BaseConsumer<Context>) {
+pub(super) fn leave(consumer: BaseConsumer<Context>) {
     let (done, finished) = crossbeam_channel::bounded::<()>(1);
     let ending = std::thread::Builder::new().name("onceward-close".to_owned()).spawn(move || {
         drop(consumer);

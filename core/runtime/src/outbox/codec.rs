@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::letter::HeaderBytes;
+use crate::letter::{HeaderBytes, PublishRequest};
 
 const MISSING: u32 = u32::MAX;
 const WIDTH: usize = 4;
@@ -67,6 +67,18 @@ impl<'a> Decoded<'a> {
         let mut rest = self.rest;
         std::iter::from_fn(move || if rest.is_empty() { None } else { Some((take(&mut rest)??, take(&mut rest)?)) })
     }
+}
+
+/// The events of a row, taken apart; `None` when these are no events.
+pub(crate) fn published(row: &[u8]) -> Option<Vec<PublishRequest>> {
+    let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+    let one = |span: Range<u32>| {
+        let event = decode(row.get(span.start as usize..span.end as usize)?)?;
+        let headers = event.headers().map(|(name, value)| (name.to_vec(), owned(value))).collect();
+        let (topic, key, value) = (event.topic.to_owned(), owned(event.key), owned(event.value));
+        Some(PublishRequest { token: 0, topic, key, value, headers, timestamp: None })
+    };
+    spans(row)?.into_iter().map(one).collect()
 }
 
 /// Where each event of a row lies; `None` when these are no events.

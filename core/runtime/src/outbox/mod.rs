@@ -22,7 +22,7 @@ mod relay;
 mod row;
 
 pub use codec::Encoded;
-pub(crate) use codec::Encoder;
+pub(crate) use codec::{Encoder, published};
 pub use door::{Door, Post};
-pub use outlet::{Finished, Outlet, Rest, Row, outlet};
+pub use outlet::{Finished, Inlet, Outlet, Rest, Row, outlet};
 pub use relay::Relay;

@@ -68,6 +68,27 @@ pub fn outlet(most: u64) -> (Outlet, Inlet) {
     (Outlet { rows, finished, load: Arc::clone(&load), most }, Inlet { rows: arriving, finished: leaving, load })
 }
 
+/// For whoever stands in for the relay.
+impl Inlet {
+    /// The next row, if there is one.
+    pub(crate) fn take(&self) -> Option<Row> {
+        self.rows.try_recv().ok()
+    }
+
+    /// All events of a row have arrived.
+    pub(crate) fn arrived(&self, row: &Row) {
+        self.load.bytes.fetch_sub(row.events.len() as u64, Ordering::Relaxed);
+        self.load.moving.fetch_sub(1, Ordering::Release);
+        // A writer that is gone leaves the row in the file.
+        drop(self.finished.send(Finished { id: row.id, rest: None }));
+    }
+
+    /// Nothing that was not acknowledged by now will be: whoever closes the other end need not wait for it.
+    pub(crate) fn give_up(&self) {
+        self.load.moving.store(0, Ordering::Release);
+    }
+}
+
 impl Outlet {
     /// Whether there is room for another row. What has none stays in the file and is read again.
     #[must_use]

@@ -26,7 +26,7 @@ enum Phase {
     Stopping,
 }
 
-/// Why an answer is no.
+/// Why an answer is no, or what a person should know although it is yes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Reason {
     /// One word for programs.
@@ -43,6 +43,9 @@ pub(crate) struct Answer {
     phase: Phase,
     partitions: u64,
     reasons: Vec<Reason>,
+    /// Left out when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<Reason>,
 }
 
 impl Answer {
@@ -56,7 +59,6 @@ impl Answer {
 pub(crate) struct Health {
     metrics: Arc<Metrics>,
     phase: AtomicU8,
-    brokers_down: AtomicBool,
     /// The first assignment has caught up. Stays.
     started: AtomicBool,
     /// Assigned partitions whose marks are still being looked up.
@@ -66,20 +68,33 @@ pub(crate) struct Health {
     /// Seconds without a beat, as the watcher last saw.
     driver_missed: AtomicU32,
     poll_missed: AtomicU32,
+    /// Seconds since a handler call ended while others than stuck ones should.
+    handlers_missed: AtomicU32,
+    limits: Limits,
+}
+
+/// What handlers may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Runs in flight.
+    pub(crate) concurrency: u32,
+    /// The longest `handler_timeout`, in seconds.
+    pub(crate) timeout: u32,
 }
 
 impl Health {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(metrics: Arc<Metrics>, limits: Limits) -> Self {
         Self {
             metrics,
             phase: AtomicU8::new(Phase::Starting as u8),
-            brokers_down: AtomicBool::new(false),
             started: AtomicBool::new(false),
             catching_up: Mutex::default(),
             driver: Pulse::default(),
             poll: Arc::default(),
             driver_missed: AtomicU32::new(0),
             poll_missed: AtomicU32::new(0),
+            handlers_missed: AtomicU32::new(0),
+            limits,
         }
     }
 
@@ -95,10 +110,6 @@ impl Health {
     /// Draining begins.
     pub(crate) fn stopping(&self) {
         self.phase.store(Phase::Stopping as u8, Ordering::Relaxed);
-    }
-
-    pub(crate) fn brokers(&self, down: bool) {
-        self.brokers_down.store(down, Ordering::Relaxed);
     }
 
     pub(crate) fn assigned(&self, partition: PartitionId, epoch: Epoch) {
@@ -120,9 +131,19 @@ impl Health {
         catching_up.is_empty()
     }
 
-    pub(super) fn missed(&self, driver: u32, poll: u32) {
+    pub(super) fn missed(&self, driver: u32, poll: u32, handlers: u32) {
         self.driver_missed.store(driver, Ordering::Relaxed);
         self.poll_missed.store(poll, Ordering::Relaxed);
+        self.handlers_missed.store(handlers, Ordering::Relaxed);
+    }
+
+    /// A count that rises while handlers get on: calls that ended, and every look at which none is due.
+    pub(super) fn handled(&self, idle: &mut u64) -> u64 {
+        let (running, stuck) = self.metrics.handlers();
+        if stuck == 0 || running <= stuck {
+            *idle = idle.wrapping_add(1);
+        }
+        self.metrics.attempts().wrapping_add(*idle)
     }
 
     fn catching_up(&self) -> MutexGuard<'_, HashMap<PartitionId, Epoch>> {
@@ -138,6 +159,9 @@ impl Health {
     }
 
     /// Whether the process is worth keeping. A dependency that is down is no reason to kill it: nothing would be better after that.
+    ///
+    /// A stuck handler alone is none either: its key waits, everything else goes on, and a new process would run into it again. It is
+    /// told in a note. When stuck handlers leave nothing to the others, a new process is better: it handles what is not stuck.
     pub(crate) fn live(&self) -> Answer {
         let mut reasons = Vec::new();
         // Before and after, the loop does not turn, and each step has a deadline of its own.
@@ -150,7 +174,20 @@ impl Health {
                 }
             }
         }
-        self.answer(reasons)
+        let mut notes = Vec::new();
+        let (_, stuck) = self.metrics.handlers();
+        if stuck > 0 {
+            let text = format!("{stuck} handlers are past their handler_timeout and can't be stopped; their keys wait, the log names them");
+            notes.push(Reason { code: "stuck", text });
+        }
+        let waited = self.handlers_missed.load(Ordering::Relaxed);
+        // Who is not stuck ends, or becomes stuck, within the timeout.
+        let starved = waited >= self.limits.timeout.saturating_add(STUCK);
+        if self.phase() == Phase::Running && (stuck >= u64::from(self.limits.concurrency).max(1) || starved) {
+            let text = format!("{stuck} handlers are stuck and keep all others from running; end this process, nothing is lost by it");
+            reasons.push(Reason { code: "handlers", text });
+        }
+        Answer { notes, ..self.answer(reasons) }
     }
 
     /// Whether events are being handled, or would be if there were any.
@@ -166,7 +203,7 @@ impl Health {
         if self.phase() == Phase::Running && partitions == 0 && !self.poll.on_standby() {
             no("unassigned", "no partition is assigned: the group is being joined, or no broker answers");
         }
-        if self.brokers_down.load(Ordering::Relaxed) {
+        if self.metrics.are_brokers_down() {
             no("brokers", "no broker answers; it goes on by itself when one does");
         }
         for (dependency, code, text) in [
@@ -202,13 +239,15 @@ impl Health {
 
     fn answer(&self, reasons: Vec<Reason>) -> Answer {
         let status = if reasons.is_empty() { "ok" } else { "unavailable" };
-        Answer { status, phase: self.phase(), partitions: self.metrics.partitions(), reasons }
+        Answer { status, phase: self.phase(), partitions: self.metrics.partitions(), reasons, notes: Vec::new() }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LIMITS: Limits = Limits { concurrency: 4, timeout: 60 };
 
     fn codes(answer: &Answer) -> Vec<&'static str> {
         answer.reasons.iter().map(|reason| reason.code).collect()
@@ -217,22 +256,57 @@ mod tests {
     #[test]
     fn a_dependency_that_is_down_makes_unready_and_never_dead() {
         let metrics = Arc::new(Metrics::default());
-        let health = Health::new(Arc::clone(&metrics));
+        let health = Health::new(Arc::clone(&metrics), LIMITS);
         health.running();
         metrics.paused(Dependency::Inbox, true);
-        health.brokers(true);
+        metrics.brokers_down(true);
         assert_eq!(codes(&health.live()), Vec::<&str>::new());
         assert_eq!(codes(&health.ready()), ["unassigned", "brokers", "inbox"]);
     }
 
     #[test]
+    fn stuck_handlers_are_told_and_end_the_process_only_when_they_leave_nothing_to_others() {
+        let metrics = Arc::new(Metrics::default());
+        let health = Health::new(Arc::clone(&metrics), LIMITS);
+        health.running();
+        let snapshot = |running, stuck| onceward_engine::Snapshot { running, stuck, ..onceward_engine::Snapshot::default() };
+        let inbox = crate::inbox::InboxStats::default();
+        metrics.observe(&snapshot(3, 1), &inbox);
+        let answer = health.live();
+        assert!(answer.ok() && answer.notes[0].code == "stuck", "{answer:?}");
+        health.missed(0, 0, LIMITS.timeout + STUCK);
+        assert_eq!(codes(&health.live()), ["handlers"], "no worker is left for those that wait");
+        health.missed(0, 0, 0);
+        metrics.observe(&snapshot(LIMITS.concurrency, LIMITS.concurrency), &inbox);
+        assert_eq!(codes(&health.live()), ["handlers"], "no place is left");
+        metrics.observe(&snapshot(0, 0), &inbox);
+        assert!(health.live().ok() && health.live().notes.is_empty());
+    }
+
+    #[test]
+    fn only_handlers_that_should_end_are_waited_for() {
+        let metrics = Arc::new(Metrics::default());
+        let health = Health::new(Arc::clone(&metrics), LIMITS);
+        let (mut watch, mut idle) = (super::super::pulse::Watch::default(), 0);
+        let mut look = |running, stuck| {
+            let snapshot = onceward_engine::Snapshot { running, stuck, ..onceward_engine::Snapshot::default() };
+            metrics.observe(&snapshot, &crate::inbox::InboxStats::default());
+            watch.look(health.handled(&mut idle))
+        };
+        assert_eq!((look(0, 0), look(5, 0), look(1, 1)), (0, 0, 0), "idle, slow, and nobody else there");
+        assert_eq!((look(2, 1), look(2, 1)), (1, 2), "one waits behind a stuck one");
+        metrics.attempt(false);
+        assert_eq!(look(2, 1), 0, "it ended");
+    }
+
+    #[test]
     fn a_thread_that_does_not_turn_is_dead_while_the_loop_should_turn() {
-        let health = Health::new(Arc::default());
-        health.missed(STUCK, 0);
+        let health = Health::new(Arc::default(), LIMITS);
+        health.missed(STUCK, 0, 0);
         assert!(health.live().ok(), "a start may take long");
         health.running();
         assert_eq!(codes(&health.live()), ["driver"]);
-        health.missed(STUCK - 1, STUCK);
+        health.missed(STUCK - 1, STUCK, 0);
         assert_eq!(codes(&health.live()), ["poll"]);
         health.stopping();
         assert!(health.live().ok(), "each step of the end has a deadline");
@@ -240,7 +314,7 @@ mod tests {
 
     #[test]
     fn the_first_assignment_starts_and_later_ones_do_not_end_that() {
-        let health = Health::new(Arc::default());
+        let health = Health::new(Arc::default(), LIMITS);
         health.running();
         let (one, other, epoch) = (PartitionId(1), PartitionId(2), Epoch(7));
         health.assigned(one, epoch);
@@ -257,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_member_without_partitions_stands_by_and_is_fine() {
-        let health = Health::new(Arc::default());
+        let health = Health::new(Arc::default(), LIMITS);
         health.running();
         assert!(!health.started().ok() && !health.ready().ok(), "nobody has answered yet");
         health.poll.rebalanced(false);

@@ -108,13 +108,14 @@ async fn run(socket: StdListener, health: Arc<Health>, ask: Ask, tick: Duration,
 
 /// The stuck detector.
 async fn watch(health: &Health, ask: &Ask, tick: Duration) {
-    let (mut driver, mut poll) = (Watch::default(), Watch::default());
+    let (mut driver, mut poll, mut handlers) = (Watch::default(), Watch::default(), Watch::default());
+    let mut idle = 0;
     let mut ticks = interval(tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let missed = driver.tick(&health.driver);
-        health.missed(missed, poll.tick(&health.poll));
+        health.missed(missed, poll.tick(&health.poll), handlers.look(health.handled(&mut idle)));
         // One question at a time: a driver that does not answer must not find a heap of them.
         if missed <= 1 {
             ask();

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::*;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Limits, Metrics};
 
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 fn running() -> Arc<Health> {
-    let health = Arc::new(Health::new(Arc::new(Metrics::default())));
+    let health = Arc::new(Health::new(Arc::new(Metrics::default()), Limits { concurrency: 4, timeout: 60 }));
     health.running();
     health
 }

@@ -1,18 +1,13 @@
-//! Counters and gauges of one consumer, as Prometheus text.
+//! Counters and gauges of one consumer, as they are written.
 //!
-//! One registry per consumer, none global: a process may run several. Names: `docs/reference/metrics.md`, golden in the tests.
+//! One set per consumer, none global: a process may run several. How they are called and read: [`super::readings`].
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use onceward_engine::{Dependency, Fate, Reason, Snapshot};
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
-use prometheus_client::registry::{Registry, Unit};
 
 use crate::driver::Summary;
 use crate::inbox::InboxStats;
@@ -21,34 +16,44 @@ use crate::letter::reason_text;
 /// The numbers of one consumer. Written by the driver's thread alone, read by anyone.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    handled: AtomicU64,
-    duplicates: AtomicU64,
+    pub(super) handled: AtomicU64,
+    pub(super) duplicates: AtomicU64,
+    pub(super) ignored: AtomicU64,
     dead_letters: AtomicU64,
     letters: Mutex<BTreeMap<(Arc<str>, &'static str), u64>>,
+    consumed: Mutex<BTreeMap<String, u64>>,
+    pub(super) attempts: AtomicU64,
+    pub(super) retries: AtomicU64,
+    pub(super) brokers_down: AtomicBool,
     paused_by_inbox: AtomicBool,
     paused_by_producer: AtomicBool,
-    paused_by_breaker: AtomicBool,
+    pub(super) paused_by_breaker: AtomicBool,
     paused_by_outbox: AtomicBool,
-    abandoned: AtomicU64,
-    failed_attempts: AtomicU64,
-    identity_conflicts: AtomicU64,
-    gaps: AtomicU64,
-    in_flight: AtomicI64,
-    in_flight_bytes: AtomicI64,
-    waiting: AtomicI64,
-    running: AtomicI64,
-    stuck: AtomicI64,
-    partitions: AtomicI64,
-    partitions_paused: AtomicI64,
+    pub(super) paused_by_request: AtomicBool,
+    pub(super) abandoned: AtomicU64,
+    pub(super) failed_attempts: AtomicU64,
+    pub(super) identity_conflicts: AtomicU64,
+    pub(super) gaps: AtomicU64,
+    pub(super) in_flight: AtomicI64,
+    pub(super) in_flight_bytes: AtomicI64,
+    pub(super) waiting: AtomicI64,
+    pub(super) running: AtomicI64,
+    pub(super) stuck: AtomicI64,
+    pub(super) partitions: AtomicI64,
+    pub(super) partitions_paused: AtomicI64,
     lag: Mutex<BTreeMap<Arc<str>, u64>>,
-    halted: AtomicI64,
-    inbox_marks: AtomicI64,
-    inbox_commits: AtomicU64,
-    inbox_reads: AtomicU64,
-    inbox_commit_micros: AtomicU64,
-    outbox_pending: AtomicI64,
+    /// Since when the watermark that has stood for the longest time has stood, by topic.
+    standing_since: Mutex<BTreeMap<Arc<str>, Instant>>,
+    pub(super) halted: AtomicI64,
+    pub(super) inbox_marks: AtomicI64,
+    pub(super) inbox_commits: AtomicU64,
+    pub(super) inbox_reads: AtomicU64,
+    pub(super) inbox_commit_micros: AtomicU64,
+    pub(super) outbox_pending: AtomicI64,
     /// When the oldest was written, in milliseconds since 1970.
-    outbox_oldest: AtomicI64,
+    pub(super) outbox_oldest: AtomicI64,
+    /// Spans that nobody will receive: the queue was full, or the collector refused them.
+    pub(super) spans_dropped: AtomicU64,
 }
 
 impl Metrics {
@@ -57,6 +62,7 @@ impl Metrics {
             Fate::Handled => &self.handled,
             Fate::Duplicate => &self.duplicates,
             Fate::Lettered => &self.dead_letters,
+            Fate::Ignored => &self.ignored,
             Fate::Abandoned => &self.abandoned,
         };
         add(counter, 1);
@@ -64,8 +70,7 @@ impl Metrics {
 
     /// One letter more. Beside [`Metrics::resolved`], which counts them all.
     pub(crate) fn lettered(&self, topic: &Arc<str>, reason: Reason) {
-        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-        *letters.entry((Arc::clone(topic), reason_text(reason))).or_default() += 1;
+        *locked(&self.letters).entry((Arc::clone(topic), reason_text(reason))).or_default() += 1;
     }
 
     /// A dependency went away, or is back.
@@ -92,12 +97,50 @@ impl Metrics {
         self.paused_by_breaker.store(paused, Ordering::Relaxed);
     }
 
+    /// A person paused a topic, or none is paused any more.
+    pub(crate) fn paused_by_request(&self, paused: bool) {
+        self.paused_by_request.store(paused, Ordering::Relaxed);
+    }
+
     fn pause(&self, dependency: Dependency) -> &AtomicBool {
         match dependency {
             Dependency::Inbox => &self.paused_by_inbox,
             Dependency::Producer => &self.paused_by_producer,
             Dependency::Outbox => &self.paused_by_outbox,
         }
+    }
+
+    /// No broker answers, or one does again.
+    pub(crate) fn brokers_down(&self, down: bool) {
+        self.brokers_down.store(down, Ordering::Relaxed);
+    }
+
+    pub(crate) fn are_brokers_down(&self) -> bool {
+        self.brokers_down.load(Ordering::Relaxed)
+    }
+
+    /// A handler call ended; whether it was another one for the same event.
+    pub(crate) fn attempt(&self, again: bool) {
+        add(&self.attempts, 1);
+        if again {
+            add(&self.retries, 1);
+        }
+    }
+
+    pub(crate) fn attempts(&self) -> u64 {
+        self.attempts.load(Ordering::Relaxed)
+    }
+
+    /// Runs in flight, and how many of them are stuck.
+    pub(crate) fn handlers(&self) -> (u64, u64) {
+        let get = |gauge: &AtomicI64| u64::try_from(gauge.load(Ordering::Relaxed)).unwrap_or(0);
+        (get(&self.running), get(&self.stuck))
+    }
+
+    #[cfg(feature = "otlp")]
+    pub(super) fn spans_dropped(&self, spans: u64) {
+        // Several threads write this one.
+        self.spans_dropped.fetch_add(spans, Ordering::Relaxed);
     }
 
     pub(crate) fn failed_attempt(&self) {
@@ -132,7 +175,29 @@ impl Metrics {
     /// Records left by topic, and how many partitions are not fetched from.
     pub(crate) fn progress(&self, lag: &BTreeMap<Arc<str>, u64>, paused: u64) {
         self.partitions_paused.store(i64::try_from(paused).unwrap_or(i64::MAX), Ordering::Relaxed);
-        self.lag.lock().unwrap_or_else(PoisonError::into_inner).clone_from(lag);
+        self.lag().clone_from(lag);
+    }
+
+    /// Since when the oldest standing watermark of each topic has stood, and what was taken in of each topic.
+    pub(crate) fn standing(&self, since: BTreeMap<Arc<str>, Instant>, consumed: BTreeMap<String, u64>) {
+        *self.standing_since() = since;
+        *self.consumed() = consumed;
+    }
+
+    pub(super) fn lag(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, u64>> {
+        locked(&self.lag)
+    }
+
+    pub(super) fn letters(&self) -> MutexGuard<'_, BTreeMap<(Arc<str>, &'static str), u64>> {
+        locked(&self.letters)
+    }
+
+    pub(super) fn consumed(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
+        locked(&self.consumed)
+    }
+
+    pub(super) fn standing_since(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Instant>> {
+        locked(&self.standing_since)
     }
 
     /// Events that wait for another attempt.
@@ -147,6 +212,7 @@ impl Metrics {
         Summary {
             handled: get(&self.handled),
             duplicates: get(&self.duplicates),
+            ignored: get(&self.ignored),
             failed_attempts: get(&self.failed_attempts),
             dead_letters: get(&self.dead_letters),
             identity_conflicts: get(&self.identity_conflicts),
@@ -154,87 +220,13 @@ impl Metrics {
             halted: u32::try_from(self.halted.load(Ordering::Relaxed)).unwrap_or(0),
         }
     }
-
-    /// Everything as Prometheus text (OpenMetrics).
-    #[must_use]
-    pub fn prometheus(&self) -> String {
-        let mut registry = Registry::with_prefix("onceward");
-        let counters = [
-            ("events_handled", "Events handled and durably marked", &self.handled),
-            ("duplicates", "Copies of handled events that were dropped", &self.duplicates),
-            ("events_abandoned", "Events given back unresolved with their partition", &self.abandoned),
-            ("failed_attempts", "Handler calls that failed", &self.failed_attempts),
-            ("identity_conflicts", "Ids that came again with other bytes", &self.identity_conflicts),
-            ("gap_offsets", "Offsets deleted by the broker before they were read", &self.gaps),
-            ("inbox_commits", "Transactions of the inbox", &self.inbox_commits),
-            ("inbox_reads", "Look-ups that had to read the store", &self.inbox_reads),
-        ];
-        for (name, help, value) in counters {
-            registry.register(name, help, ConstCounter::new(value.load(Ordering::Relaxed)));
-        }
-        let letters: Family<Labels, Counter> = Family::default();
-        for ((topic, reason), count) in self.letters.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            letters.get_or_create(&vec![("topic", topic.to_string()), ("reason", (*reason).to_owned())]).inc_by(*count);
-        }
-        registry.register("dead_letters", "Events in the dead-letter topic", letters);
-        let paused: Family<Labels, Gauge> = Family::default();
-        for (reason, dependency) in [("inbox", Dependency::Inbox), ("producer", Dependency::Producer), ("outbox", Dependency::Outbox)] {
-            let value = self.pause(dependency).load(Ordering::Relaxed);
-            paused.get_or_create(&vec![("reason", reason.to_owned())]).set(i64::from(value));
-        }
-        let open = self.paused_by_breaker.load(Ordering::Relaxed);
-        paused.get_or_create(&vec![("reason", "breaker".to_owned())]).set(i64::from(open));
-        registry.register("paused", "1 while nothing new is handled because this is down", paused);
-        let lag: Family<Labels, Gauge> = Family::default();
-        for (topic, records) in self.lag.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            lag.get_or_create(&vec![("topic", topic.to_string())]).set(i64::try_from(*records).unwrap_or(i64::MAX));
-        }
-        registry.register("lag_records", "Records of assigned partitions that are not resolved yet", lag);
-        let gauges = [
-            ("in_flight", "Records in memory", &self.in_flight),
-            ("waiting", "Events waiting for another attempt", &self.waiting),
-            ("running_handlers", "Handlers (runs) in flight", &self.running),
-            ("stuck_handlers", "Handlers past their timeout that can't be stopped", &self.stuck),
-            ("partitions", "Partitions assigned", &self.partitions),
-            ("partitions_paused", "Partitions that are not fetched from for now", &self.partitions_paused),
-            ("partitions_halted", "Partitions halted by an alert", &self.halted),
-            ("inbox_marks", "Ids marked and not expired", &self.inbox_marks),
-            ("outbox_pending", "Events published by handlers that are not acknowledged yet", &self.outbox_pending),
-        ];
-        for (name, help, value) in gauges {
-            registry.register(name, help, ConstGauge::new(value.load(Ordering::Relaxed)));
-        }
-        let bytes = ConstGauge::new(self.in_flight_bytes.load(Ordering::Relaxed));
-        registry.register_with_unit("in_flight", "Bytes of records in memory", Unit::Bytes, bytes);
-        let seconds = micros_to_seconds(self.inbox_commit_micros.load(Ordering::Relaxed));
-        registry.register_with_unit("inbox_write", "Time spent in transactions of the inbox", Unit::Seconds, ConstCounter::new(seconds));
-        let oldest = ConstGauge::new(age_seconds(self.outbox_oldest.load(Ordering::Relaxed)));
-        registry.register_with_unit("outbox_oldest", "Age of the oldest event in the outbox", Unit::Seconds, oldest);
-        let mut text = String::new();
-        // Writing into a string fails for nobody; an empty answer would show it.
-        if encode(&mut text, &registry).is_err() {
-            text.clear();
-        }
-        text
-    }
-}
-
-/// Names and values of labels, in the order in which they are written.
-type Labels = Vec<(&'static str, String)>;
-
-#[allow(clippy::cast_precision_loss, reason = "a sum of microseconds needs no more than 53 bits")]
-fn micros_to_seconds(micros: u64) -> f64 {
-    micros as f64 / 1e6
-}
-
-/// How old something is that was written then; 0: there is nothing.
-#[allow(clippy::cast_precision_loss, reason = "an age in milliseconds needs no more than 53 bits")]
-fn age_seconds(written: i64) -> f64 {
-    let age = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-    if written == 0 { 0.0 } else { age.saturating_sub(written).max(0) as f64 / 1e3 }
 }
 
 /// One writer: a plain load and store would do, and this is as cheap.
 fn add(counter: &AtomicU64, amount: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,9 +3,18 @@
 mod health;
 mod listener;
 mod metrics;
+mod names;
+#[cfg(feature = "otlp")]
+mod otlp;
+#[cfg(not(feature = "otlp"))]
+#[path = "otlp_left_out.rs"]
+mod otlp;
+mod prometheus;
 mod pulse;
+mod readings;
 
-pub(crate) use health::Health;
+pub(crate) use health::{Health, Limits};
 pub(crate) use listener::Listener;
 pub use metrics::Metrics;
+pub(crate) use otlp::{Attempt, Otlp, Tracer};
 pub(crate) use pulse::Pulse;

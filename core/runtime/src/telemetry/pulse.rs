@@ -41,7 +41,11 @@ impl Watch {
     /// How many ticks in a row brought no beat. Ticks are counted and not time, so a process that was stopped and goes on (SIGSTOP, a
     /// suspended machine) is not taken for a dead one.
     pub(super) fn tick(&mut self, pulse: &Pulse) -> u32 {
-        let count = pulse.count();
+        self.look(pulse.count())
+    }
+
+    /// The same for any count that rises.
+    pub(super) fn look(&mut self, count: u64) -> u32 {
         self.missed = if count == self.seen { self.missed.saturating_add(1) } else { 0 };
         self.seen = count;
         self.missed

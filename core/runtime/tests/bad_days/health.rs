@@ -81,13 +81,65 @@ async fn brokers_that_are_away_make_unready_and_not_dead() {
     assert_eq!(status(&address, "/startupz"), 200);
     world.broker.cluster.broker_down(-1).unwrap();
     until("unready", || status(&address, "/readyz") == 503).await;
+    let metrics = get(&address, "/metrics").unwrap().1;
+    assert!(metrics.contains("onceward_paused{reason=\"brokers\"} 1\n"), "{metrics}");
     let told = ["/readyz", "/livez", "/startupz"].map(|path| get(&address, path).unwrap());
     world.broker.cluster.broker_up(-1).unwrap();
     until("ready again", || status(&address, "/readyz") == 200).await;
+    assert!(get(&address, "/metrics").unwrap().1.contains("onceward_paused{reason=\"brokers\"} 0\n"));
     stop.notify_one();
     run.await.unwrap().unwrap();
     assert!(told[0].1.contains(r#""code":"brokers""#), "{told:?}");
     assert_eq!((told[1].0, told[2].0), (200, 200), "{told:?}");
+}
+
+/// A handler that blocks one of two workers past its timeout: told, and no reason to end a process that goes on with everything else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_handler_is_told_and_the_process_lives() {
+    let world = World::new("health-stuck", 1);
+    world.send(0..2, 2);
+    let address = free();
+    let (release, blocked) = mpsc::channel::<()>();
+    let blocked = Arc::new(Mutex::new(blocked));
+    let handler = move |event: Event| {
+        let blocked = Arc::clone(&blocked);
+        async move {
+            if crate::world::number(&event) == 0 {
+                blocked.lock().unwrap().recv().ok();
+            }
+            Ok::<_, Failure>(())
+        }
+    };
+    let app = world
+        .sqlite()
+        .health(&address)
+        .configure(|config| config.defaults.get_or_insert_default().handler_timeout = Some("100ms".into()))
+        .build()
+        .unwrap()
+        .on("health-stuck", handler);
+    let stop = Arc::new(Notify::new());
+    let stopped = Arc::clone(&stop);
+    let run = tokio::spawn(app.run(async move { stopped.notified().await }));
+    let asked = address.clone();
+    // Not on tokio: one of its workers is blocked.
+    let told = tokio::task::spawn_blocking(move || {
+        let end = std::time::Instant::now() + LONG;
+        loop {
+            let (status, body) = get(&asked, "/livez").unwrap_or_default();
+            if body.contains(r#""code":"stuck""#) {
+                return (status, body, get(&asked, "/metrics").unwrap().1);
+            }
+            assert!(std::time::Instant::now() < end, "{body}");
+        }
+    })
+    .await
+    .unwrap();
+    release.send(()).unwrap();
+    stop.notify_one();
+    run.await.unwrap().unwrap();
+    assert_eq!(told.0, 200, "{}", told.1);
+    assert!(told.1.contains(r#""status":"ok""#) && told.1.contains("1 handlers are past their handler_timeout"), "{}", told.1);
+    assert!(told.2.contains("onceward_stuck_handlers 1\n"), "{}", told.2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,11 +6,9 @@ use std::time::{Duration, Instant};
 use onceward::{AutoOffsetReset, Backoff, Builder, Consumer, Event};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::mocking::MockCluster;
-use rdkafka::producer::{BaseProducer, DefaultProducerContext, Producer as _};
 use tempfile::TempDir;
 
-use crate::support::{Broker, Sent};
+use crate::support::{Broker, Sent, quick_cluster};
 
 /// Longer than anything here takes: reached only by a bug.
 pub const LONG: Duration = Duration::from_secs(60);
@@ -86,22 +84,6 @@ impl World {
         let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", self.broker.address()).create().unwrap();
         (0..self.partitions).map(|partition| consumer.fetch_watermarks(topic, partition, LONG).unwrap().1).sum()
     }
-}
-
-/// A mock cluster whose groups don't wait three seconds for more members.
-#[allow(unsafe_code, reason = "the wrapper has no method for it")]
-fn quick_cluster(brokers: i32) -> MockCluster<'static, DefaultProducerContext> {
-    let owner: BaseProducer<DefaultProducerContext> =
-        ClientConfig::new().set("test.mock.num.brokers", brokers.to_string()).create().unwrap();
-    // One small client per scenario; the process ends with it.
-    let owner: &'static BaseProducer<DefaultProducerContext> = Box::leak(Box::new(owner));
-    // SAFETY: the client is never destroyed, and neither is the cluster that it owns; the call takes the cluster's own lock.
-    unsafe {
-        let cluster = rdkafka_sys::rd_kafka_handle_mock_cluster(owner.client().native_ptr());
-        assert!(!cluster.is_null());
-        rdkafka_sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
-    }
-    owner.client().mock_cluster().unwrap()
 }
 
 pub fn builder(brokers: &str, inbox: &str) -> Builder {

@@ -9,7 +9,7 @@ use crate::{MINIMAL, load};
 #[test]
 fn the_defaults_are_the_engine_s_and_those_of_the_schema() {
     let settings = load(MINIMAL).unwrap();
-    let engine = settings.engine_settings(&["orders"], 0, false);
+    let engine = settings.engine_settings(vec![settings.policy("orders")], 0, false);
     let expected = onceward_engine::EngineSettings::default();
     assert_eq!(format!("{engine:?}"), format!("{expected:?}"));
 
@@ -78,7 +78,7 @@ fn a_topic_is_laid_over_the_defaults_field_by_field() {
     let topics = settings.topic_settings(&["others", "orders"]);
     assert_eq!((topics[1].policy, &topics[1].order_key), (PolicyId(1), &KeySource::Json("/customer".to_owned())));
     assert_eq!(topics[0].identity, IdentitySource::Header("event-id".to_owned()));
-    let engine = settings.engine_settings(&["others", "orders"], 7, true);
+    let engine = settings.engine_settings(["others", "orders"].map(|topic| settings.policy(topic)).into(), 7, true);
     assert_eq!((engine.policies[1].backoff.first, engine.seed, engine.until_end), (1_000, 7, true));
 }
 

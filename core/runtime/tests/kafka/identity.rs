@@ -7,7 +7,15 @@ use onceward_engine::{EventHash, Offset, PartitionId, PolicyId, Rejection};
 type Headers<'a> = &'a [(&'a str, Option<&'a str>)];
 
 fn topic(name: &str, identity: IdentitySource, scope: DedupScope, order_key: KeySource) -> TopicSettings {
-    TopicSettings { name: name.to_owned(), policy: PolicyId(0), identity, scope, order_key }
+    TopicSettings {
+        name: name.to_owned(),
+        policy: PolicyId(0),
+        identity,
+        scope,
+        order_key,
+        event_type: onceward::kafka::TypeSource::Automatic,
+        routing: None,
+    }
 }
 
 fn identify(topic: &TopicSettings, value: Option<&str>, headers: Headers<'_>) -> Identified {

@@ -58,6 +58,8 @@ pub(crate) fn settings(cluster: &Cluster, group: &str, topic: &str) -> SourceSet
             identity: IdentitySource::Automatic,
             scope: DedupScope::Topic,
             order_key: KeySource::Key,
+            event_type: onceward::kafka::TypeSource::Automatic,
+            routing: None,
         }],
         reset: OffsetReset::Earliest,
         drain: Duration::from_secs(20),

@@ -44,7 +44,15 @@ fn identifiers() -> Vec<Identifier> {
     for identity in &sources {
         for order_key in &keys {
             let (identity, order_key) = (identity.clone(), order_key.clone());
-            let topic = TopicSettings { name: "t".to_owned(), policy: PolicyId(0), identity, scope: DedupScope::Topic, order_key };
+            let topic = TopicSettings {
+                name: "t".to_owned(),
+                policy: PolicyId(0),
+                identity,
+                scope: DedupScope::Topic,
+                order_key,
+                event_type: onceward::kafka::TypeSource::Automatic,
+                routing: None,
+            };
             all.push(Identifier::new("g", &topic));
         }
     }

@@ -81,6 +81,8 @@ pub(crate) fn read(cluster: &Cluster, topic: &str, count: usize) -> Vec<Batch> {
             identity: IdentitySource::Automatic,
             scope: DedupScope::Topic,
             order_key: KeySource::Key,
+            event_type: onceward::kafka::TypeSource::Automatic,
+            routing: None,
         }],
         reset: OffsetReset::Earliest,
         drain: Duration::ZERO,

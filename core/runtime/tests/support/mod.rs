@@ -7,7 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
 use rdkafka::mocking::MockCluster;
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 
 /// One record to send.
 pub struct Sent<'a> {
@@ -24,7 +24,7 @@ pub struct Broker {
 impl Broker {
     /// Starts a broker with these topics and their companions for `group`, `partitions` each.
     pub fn start(topics: &[&str], group: &str, partitions: i32) -> Self {
-        let cluster = MockCluster::new(1).unwrap();
+        let cluster = quick_cluster(1);
         for topic in topics {
             for name in [(*topic).to_owned(), format!("{topic}.{group}.dlt"), format!("{topic}.{group}.ledger")] {
                 cluster.create_topic(&name, partitions, 1).unwrap();
@@ -78,6 +78,22 @@ impl Broker {
         }
         records
     }
+}
+
+/// A mock cluster whose groups don't wait three seconds for more members.
+#[allow(unsafe_code, reason = "the wrapper has no method for it")]
+pub fn quick_cluster(brokers: i32) -> MockCluster<'static, DefaultProducerContext> {
+    let owner: BaseProducer<DefaultProducerContext> =
+        ClientConfig::new().set("test.mock.num.brokers", brokers.to_string()).create().unwrap();
+    // One small client per scenario; the process ends with it.
+    let owner: &'static BaseProducer<DefaultProducerContext> = Box::leak(Box::new(owner));
+    // SAFETY: the client is never destroyed, and neither is the cluster that it owns; the call takes the cluster's own lock.
+    unsafe {
+        let cluster = rdkafka_sys::rd_kafka_handle_mock_cluster(owner.client().native_ptr());
+        assert!(!cluster.is_null());
+        rdkafka_sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
+    }
+    owner.client().mock_cluster().unwrap()
 }
 
 /// Shows what the loop says when `RUST_LOG` asks for it.

@@ -33,7 +33,6 @@ pub(super) struct Breaker {
     pub(super) probe: Option<DeliveryId>,
     next_probe: u64,
     successes: u32,
-    stood_still: u64,
     /// It opened or closed, and nobody was told.
     untold: bool,
     told_limit: bool,
@@ -49,11 +48,6 @@ impl Breaker {
     /// Open, and no probe may start now.
     pub(super) fn bars(&self, now: Timestamp) -> bool {
         self.is_open() && (self.probe.is_some() || now.0 < self.next_probe)
-    }
-
-    fn clock(&self, now: Timestamp) -> Timestamp {
-        let open = self.open_since.map_or(0, |since| now.0 - since);
-        Timestamp(now.0 - self.stood_still - open)
     }
 
     /// Failed events and keys of the stretch, and whether it holds: its weight never fell below zero.
@@ -82,10 +76,6 @@ impl Breaker {
 }
 
 impl Watch {
-    pub(super) fn budget_clock(&self, policy: usize) -> Timestamp {
-        self.breakers.get(policy).map_or(self.now, |breaker| breaker.clock(self.now))
-    }
-
     fn breaker_and_rules(&mut self, policy: usize) -> Option<(&mut Breaker, BreakerRules, u64)> {
         let of = self.policy(policy);
         let (rules, longest) = (of.breaker?, of.backoff.max);
@@ -96,15 +86,15 @@ impl Watch {
     pub(super) fn succeeded(&mut self, policy: usize) {
         let now = self.now.0;
         let Some((breaker, rules, _)) = self.breaker_and_rules(policy) else { return };
-        if let Some(since) = breaker.open_since {
+        if breaker.is_open() {
             breaker.successes += 1;
             breaker.next_probe = now;
             if breaker.successes >= rules.successes {
                 breaker.open_since = None;
                 breaker.counted.clear();
-                breaker.stood_still += now - since;
                 breaker.untold = !breaker.untold;
             }
+            self.look_at_clock(policy);
             return;
         }
         breaker.stretch.push(Outcome { at: now, failed: None });
@@ -153,6 +143,7 @@ impl Watch {
         breaker.next_probe = now + rules.probe;
         breaker.untold = !breaker.untold;
         breaker.told_limit = false;
+        self.look_at_clock(policy);
         Weight::Void
     }
 

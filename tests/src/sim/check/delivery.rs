@@ -61,6 +61,10 @@ pub(super) struct Delivery {
     pub(super) bytes: u64,
     pub(super) policy: usize,
     pub(super) refused: Option<Rejection>,
+    /// Nobody wants it.
+    pub(super) ignored: bool,
+    /// Its batch failed: it is handled by itself.
+    pub(super) alone: bool,
     /// False for a record that must be forgotten at once: of an epoch that is over, or at an offset that does not rise.
     pub(super) accepted: bool,
     pub(super) look_up: LookUp,
@@ -99,6 +103,8 @@ impl Delivery {
             bytes: u64::from(record.bytes),
             policy: usize::from(record.policy.0),
             refused: record.refused,
+            ignored: record.ignored,
+            alone: false,
             accepted,
             look_up: LookUp::Never,
             stage: Stage::Idle,

@@ -8,12 +8,13 @@ use super::timeout::Run;
 use super::{Verdict, Watch, broken};
 
 impl Watch {
-    pub(super) fn dispatch(&mut self, runs: &Runs) -> Verdict {
+    pub(super) fn dispatch(&mut self, runs: &Runs, batch: Option<u64>) -> Verdict {
         self.company(runs)?;
         for run in runs.iter() {
             self.next_run += 1;
             let Some(&(head, _)) = run.first() else { return broken("I2", "an empty run") };
             self.barred(head, run.len())?;
+            self.passes(head, run.len())?;
             for &(id, attempt) in run {
                 if let Some(delivery) = self.deliveries.get_mut(&id)
                     && let Some(before) = delivery.doubt.take()
@@ -40,9 +41,12 @@ impl Watch {
             }
             let policy = self.deliveries.get(&head).map_or(0, |d| d.policy);
             let left = u32::try_from(run.len()).unwrap_or(u32::MAX);
-            self.runs.insert(self.next_run, Run { left, policy, since: self.now, cancelled: None, told: false });
-            if self.runs.len() > self.settings.concurrency as usize {
-                return broken("I4", format!("{} runs in flight", self.runs.len()));
+            self.runs.insert(self.next_run, Run { left, batch, policy, since: self.now, cancelled: None, told: false });
+            if batch.is_none() && self.policy(policy).batch.is_some() {
+                return broken("I6", "a run without a batch for a batch handler");
+            }
+            if self.at_work() > self.settings.concurrency as usize {
+                return broken("I4", format!("{} handlers at work", self.at_work()));
             }
         }
         Ok(())
@@ -75,6 +79,9 @@ impl Watch {
         }
         if self.known.contains_key(&delivery.event) {
             return broken("I5", format!("{at} dispatched, but its event is marked"));
+        }
+        if delivery.ignored {
+            return broken("I5", format!("{at} dispatched, but nobody wants it"));
         }
         if let Some(reason) = delivery.refused {
             return broken("I5", format!("{at} dispatched, but it was refused: {reason:?}"));

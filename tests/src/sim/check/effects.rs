@@ -15,7 +15,11 @@ impl Watch {
         match effect {
             Effect::CatchUp { partition, epoch } => self.ours(*partition, *epoch, "caught up").map(drop),
             Effect::LookUp(ids) => ids.iter().try_for_each(|id| self.look_up(*id)),
-            Effect::Dispatch(runs) => self.dispatch(runs),
+            Effect::Dispatch(runs) => self.dispatch(runs, None),
+            Effect::DispatchBatch(runs) => {
+                self.batch(runs)?;
+                self.dispatch(runs, Some(self.next_batch))
+            }
             Effect::Cancel { delivery } => self.cancel(*delivery),
             Effect::Mark(ids) => ids.iter().try_for_each(|id| self.mark(*id)),
             Effect::DeadLetter(letter) => self.letter(letter),

@@ -29,12 +29,13 @@ impl Watch {
         let allowed = match fate {
             Fate::Handled => marked,
             Fate::Lettered => delivery.stage == Stage::Lettered,
+            Fate::Ignored => delivery.ignored,
             Fate::Duplicate => {
                 let same = self.known.get(&delivery.event).map(|&digest| digest == delivery.digest);
                 if same == Some(false) && !marked && self.policy(delivery.policy).on_conflict == OnConflict::DeadLetter {
                     return broken("I1", format!("{at} dropped as a copy, but its bytes differ from the mark's"));
                 }
-                same.is_some() && delivery.refused.is_none()
+                same.is_some() && delivery.refused.is_none() && !delivery.ignored
             }
             Fate::Abandoned => return self.abandoned(delivery, at),
         };

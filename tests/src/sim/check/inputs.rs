@@ -36,6 +36,8 @@ impl Watch {
             Input::Lost { partition, epoch } => self.lost(*partition, *epoch),
             Input::Down { dependency } => self.down.insert(*dependency),
             Input::Up { dependency } => self.down.remove(dependency),
+            Input::Suspended { policy } => self.suspended(*policy, true),
+            Input::Resumed { policy } => self.suspended(*policy, false),
             Input::Tick => true,
         }
     }
@@ -111,9 +113,12 @@ impl Watch {
             }
         }
         let accepted = delivery.accepted;
+        let ignored = delivery.ignored;
         self.records += 1;
         self.bytes += delivery.bytes;
-        if accepted {
+        if accepted && ignored {
+            // It is nobody's copy, and waits for nothing.
+        } else if accepted {
             self.copies.entry(delivery.event).or_default().push(id);
             let digests = self.digests.entry(delivery.event).or_default();
             if !digests.contains(&delivery.digest) {
@@ -125,6 +130,9 @@ impl Watch {
         self.slots.insert(id.slot);
         self.deliveries.insert(id, delivery);
         self.refresh(id);
+        if accepted && ignored {
+            self.make_safe(id);
+        }
         accepted
     }
 

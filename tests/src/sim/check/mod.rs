@@ -9,6 +9,7 @@ mod delivery;
 mod dispatch;
 mod effects;
 mod forget;
+mod gate;
 mod inputs;
 mod outcome;
 mod partition;

@@ -37,6 +37,11 @@ impl Watch {
                 self.rejected(id, reason(rejection));
             }
             Outcome::Cancelled => {}
+            Outcome::BatchFailed => {
+                if let Some(delivery) = self.deliveries.get_mut(&id) {
+                    delivery.alone = true;
+                }
+            }
         }
         self.answered(run);
         true

@@ -112,7 +112,7 @@ impl Watch {
             return broken("I4", format!("{id:?}: {} offsets wait behind the watermark", home.resolved.len()));
         }
         // A suspect waits until everything else has ended, and everything else waits for it.
-        let room = self.runs.len() < self.settings.concurrency as usize && !self.waits_for_quiet();
+        let room = self.at_work() < self.settings.concurrency as usize && !self.waits_for_quiet();
         for lane in home.lanes.values() {
             self.lane(lane.iter().filter_map(|other| self.deliveries.get(other).map(|d| (*other, d))), room, due)?;
         }
@@ -129,7 +129,13 @@ impl Watch {
             let alone = self.copies.get(&delivery.event).is_none_or(|copies| copies.len() < 2);
             let alone = alone && self.digests.get(&delivery.event).is_none_or(|digests| digests.len() < 2);
             let alone = alone && self.known.get(&delivery.event).is_none_or(|&digest| digest == delivery.digest);
-            if delivery.stage == Stage::Idle && delivery.refused.is_none() && delivery.look_up == LookUp::Never && alone && !delivery.safe {
+            if delivery.stage == Stage::Idle
+                && delivery.refused.is_none()
+                && !delivery.ignored
+                && delivery.look_up == LookUp::Never
+                && alone
+                && !delivery.safe
+            {
                 return broken("I3", format!("{at} is not looked up"));
             }
             // The marks of a run with effects are written together, when the whole run is answered.
@@ -139,13 +145,22 @@ impl Watch {
             if first {
                 self.unresolved(id, delivery)?;
             }
-            let ready = delivery.stage == Stage::Idle && delivery.look_up == LookUp::New && alone && !delivery.safe;
+            let ready = delivery.stage == Stage::Idle && !delivery.ignored && delivery.look_up == LookUp::New && alone && !delivery.safe;
             let waits = delivery.wait.is_some_and(|(_, latest)| self.now < latest || due || delivery.may_give_up);
             let breaker = self.breakers.get(delivery.policy).filter(|breaker| breaker.is_open());
             let barred = breaker.is_some_and(|breaker| breaker.bars(self.now) || due);
             // Who is convicted is never started again, and its letter waits for the head of the lane.
             let barred = barred || (!first && self.is_convicted(id));
-            if open && ready && room && !waits && !barred && delivery.given_up.is_none() && !self.known.contains_key(&delivery.event) {
+            let shut = self.shut(delivery.policy, due);
+            if open
+                && ready
+                && room
+                && !waits
+                && !barred
+                && !shut
+                && delivery.given_up.is_none()
+                && !self.known.contains_key(&delivery.event)
+            {
                 let invariant = if breaker.is_some() { "I12" } else { "I3" };
                 return broken(invariant, format!("{at} is ready and there is room, but it is not dispatched"));
             }
@@ -175,6 +190,9 @@ impl Watch {
         let mut copies =
             self.copies.get(&delivery.event).into_iter().flatten().filter(|&&copy| copy != id).filter_map(|copy| self.deliveries.get(copy));
         let told = copies.all(|copy| !matches!(copy.look_up, LookUp::Asked | LookUp::Never));
+        if delivery.ignored {
+            return broken("I3", format!("{at} is wanted by nobody, but not resolved"));
+        }
         if delivery.look_up == LookUp::Seen || (delivery.safe && delivery.look_up != LookUp::Asked && told) {
             let what = if delivery.safe { "a copy of a durable mark" } else { "in conflict with a mark" };
             return broken("I3", format!("{at} is {what}, but not resolved ({id:?})"));

@@ -12,6 +12,8 @@ const GRACE: u64 = 1_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
     pub(super) left: u32,
+    /// The call of a batch handler that it is part of.
+    pub(super) batch: Option<u64>,
     pub(super) policy: usize,
     pub(super) since: Timestamp,
     pub(super) cancelled: Option<Timestamp>,

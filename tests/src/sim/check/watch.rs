@@ -6,6 +6,7 @@ use onceward_engine::{DeliveryId, Dependency, EngineSettings, Epoch, EventHash, 
 
 use super::breaker::Breaker;
 use super::delivery::{Delivery, LookUp, Stage};
+use super::gate::Gate;
 use super::partition::{Partition, State};
 use super::timeout::Run;
 
@@ -35,6 +36,8 @@ pub struct Watch {
     pub(super) alone: Option<u64>,
     /// One for each policy.
     pub(super) breakers: Vec<Breaker>,
+    pub(super) gates: Vec<Gate>,
+    pub(super) next_batch: u64,
     pub(super) records: u64,
     pub(super) bytes: u64,
     pub(super) finished: bool,
@@ -54,6 +57,8 @@ impl Watch {
             suspects: HashMap::new(),
             alone: None,
             breakers: vec![Breaker::default(); settings.policies.len()],
+            gates: vec![Gate::default(); settings.policies.len()],
+            next_batch: 0,
             settings,
             now: Timestamp(0),
             partitions: BTreeMap::new(),
@@ -147,7 +152,7 @@ impl Watch {
     /// A copy of a known mark is safe, unless its bytes differ and the user wants to see it.
     pub(super) fn refresh(&mut self, id: DeliveryId) {
         let Some(delivery) = self.deliveries.get(&id) else { return };
-        if !delivery.accepted || delivery.refused.is_some() {
+        if !delivery.accepted || delivery.refused.is_some() || delivery.ignored {
             return;
         }
         let lenient = self.policy(delivery.policy).on_conflict == onceward_engine::OnConflict::Duplicate;

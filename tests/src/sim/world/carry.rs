@@ -5,7 +5,7 @@ use onceward_engine::{Alert, DeliveryId, Dependency, Effect, Input, Offset, Reas
 use super::life::{Mark, Place, Run};
 use super::turn::named;
 use super::{Happening, Step, World};
-use crate::sim::check::broken;
+use crate::sim::check::{Violation, broken};
 use crate::sim::plan::{Day, Trouble};
 
 impl World {
@@ -22,9 +22,11 @@ impl World {
             Effect::Dispatch(runs) => {
                 for run in runs.iter() {
                     let ids: Vec<_> = run.iter().map(|member| member.0).collect();
-                    self.start_run(life, &ids, runs.alone)?;
+                    let run = self.start_run(life, &ids, runs.alone)?;
+                    self.schedule_handler(life, run);
                 }
             }
+            Effect::DispatchBatch(runs) => self.start_batch(life, &runs)?,
             Effect::Cancel { delivery } => self.stop_handler(life, delivery),
             Effect::Mark(ids) => {
                 for id in ids {
@@ -79,7 +81,8 @@ impl World {
         }
     }
 
-    fn start_run(&mut self, life: usize, ids: &[DeliveryId], alone: bool) -> Step {
+    /// A run is in a handler's hands.
+    pub(super) fn start_run(&mut self, life: usize, ids: &[DeliveryId], alone: bool) -> Result<u64, (usize, Violation)> {
         let mut members = Vec::with_capacity(ids.len());
         for id in ids {
             let Some(&place) = self.lives[life].places.get(id) else { continue };
@@ -88,9 +91,8 @@ impl World {
         }
         self.next_run += 1;
         let run = self.next_run;
-        self.lives[life].runs.insert(run, Run { members, at: 0, alone });
-        self.schedule_handler(life, run);
-        Ok(())
+        self.lives[life].runs.insert(run, Run { members, at: 0, alone, together: false });
+        Ok(run)
     }
 
     /// I5 across processes: whatever the inbox showed when the partition was caught up is not handled again.

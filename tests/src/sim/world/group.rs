@@ -22,9 +22,11 @@ impl World {
         let runs = &self.lives[life].runs;
         let last = runs.keys().copied().max().filter(|_| killed);
         for (number, run) in runs {
-            let Some((_, place)) = run.members.get(run.at) else { continue };
-            let charges = self.suspects.entry(self.logs[place.partition].records[place.index].event).or_insert(0);
-            *charges += u32::from(run.alone && last == Some(*number));
+            let in_hands = if run.together { run.members.len() - run.at } else { 1 };
+            for (_, place) in run.members.iter().skip(run.at).take(in_hands) {
+                let charges = self.suspects.entry(self.logs[place.partition].records[place.index].event).or_insert(0);
+                *charges += u32::from(run.alone && last == Some(*number));
+            }
         }
     }
 
@@ -218,6 +220,10 @@ impl World {
             (Trouble::Outage(dependency, millis), _) => self.outage(dependency, millis)?,
             (Trouble::Rewind, Some(_)) => self.rewind(partition)?,
             (Trouble::Delete, _) => self.delete(partition),
+            (Trouble::Suspend(policy, millis), Some((life, _))) => {
+                self.queue.at(self.now + millis, Happening::Resume { life, policy });
+                self.deliver(life, Input::Suspended { policy: PolicyId(policy) })?;
+            }
             (Trouble::Stray, _) => self.stray()?,
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! Handlers: one run after the other's end, member by member, each event with a behaviour of its own.
 
-use onceward_engine::{DeliveryId, Input, Outcome};
+use onceward_engine::{DeliveryId, Input, Outcome, Runs};
 
 use super::life::Run;
 use super::{Happening, Step, World};
@@ -50,6 +50,46 @@ impl World {
             self.lives[life].runs.remove(&run);
             for delivery in rest {
                 self.answer(life, at, Input::NotStarted { delivery });
+            }
+        }
+        Ok(())
+    }
+
+    /// A batch handler has several runs in hands. It ends as a whole when it fails, else each run as it comes.
+    pub(super) fn start_batch(&mut self, life: usize, runs: &Runs) -> Step {
+        let fails = runs.deliveries.len() > 1 && !self.healed() && self.rng.percent(self.plan.failing_batches);
+        let mut started = Vec::new();
+        for run in runs.iter() {
+            let ids: Vec<_> = run.iter().map(|member| member.0).collect();
+            let run = self.start_run(life, &ids, runs.alone)?;
+            if let Some(run) = self.lives[life].runs.get_mut(&run) {
+                run.together = true;
+            }
+            started.push(run);
+        }
+        if fails {
+            let at = self.now + self.rng.within(0, 8);
+            self.queue.at(at, Happening::BatchFails { life, runs: started });
+        } else {
+            started.into_iter().for_each(|run| self.schedule_handler(life, run));
+        }
+        Ok(())
+    }
+
+    pub(super) fn batch_fails(&mut self, life: usize, runs: &[u64]) -> Step {
+        let members = runs.iter().filter_map(|run| self.lives[life].runs.get(run)).flat_map(|run| &run.members);
+        if members.into_iter().any(|(_, place)| self.logs[place.partition].records[place.index].behaviour.kills) {
+            self.crash(life);
+            return Ok(());
+        }
+        for run in runs {
+            let Some(run) = self.lives[life].runs.remove(run).filter(|_| self.lives[life].alive) else { continue };
+            for (_, place) in &run.members {
+                self.suspects.remove(&self.logs[place.partition].records[place.index].event);
+            }
+            for (delivery, _) in run.members {
+                let at = self.now;
+                self.answer(life, at, Input::Handled { delivery, outcome: Outcome::BatchFailed });
             }
         }
         Ok(())

@@ -45,6 +45,8 @@ pub(super) struct Run {
     pub(super) at: usize,
     /// It is a suspect, and nothing else runs in this process.
     pub(super) alone: bool,
+    /// Its handler has all of its members in hands.
+    pub(super) together: bool,
 }
 
 #[derive(Debug)]

@@ -17,7 +17,7 @@ mod turn;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use onceward_engine::{DeliveryId, Dependency, Epoch, Input, Sabotage};
+use onceward_engine::{DeliveryId, Dependency, Epoch, Input, PolicyId, Sabotage};
 
 use super::check::{Violation, broken};
 use super::coverage::Coverage;
@@ -39,6 +39,7 @@ enum Happening {
     Poll { life: usize },
     Tick { life: usize, at: u64 },
     HandlerEnds { life: usize, run: u64 },
+    BatchFails { life: usize, runs: Vec<u64> },
     GroupBegins { life: usize },
     GroupEnds { life: usize },
     LetterArrives { life: usize, delivery: DeliveryId, place: Place },
@@ -52,6 +53,7 @@ enum Happening {
     Restart,
     Trouble(Trouble),
     Over(Dependency),
+    Resume { life: usize, policy: u16 },
 }
 
 /// How a world ended.
@@ -212,6 +214,7 @@ impl World {
                 self.deliver(life, Input::Tick)
             }
             Happening::HandlerEnds { life, run } => self.handler_ends(life, run),
+            Happening::BatchFails { life, runs } => self.batch_fails(life, &runs),
             Happening::GroupBegins { life } => self.group_begins(life),
             Happening::GroupEnds { life } => self.group_ends(life),
             Happening::LetterArrives { life, delivery, place } => self.letter_arrives(life, delivery, place),
@@ -228,6 +231,7 @@ impl World {
             }
             Happening::Trouble(trouble) => self.trouble(trouble),
             Happening::Over(dependency) => self.over(dependency),
+            Happening::Resume { life, policy } => self.deliver(life, Input::Resumed { policy: PolicyId(policy) }),
         }
     }
 

@@ -112,6 +112,7 @@ impl World {
             bytes: record.bytes,
             policy: PolicyId(u16::try_from(place.partition % self.plan.settings.policies.len()).unwrap_or(0)),
             refused: record.refused,
+            ignored: record.ignored,
         })
     }
 

@@ -32,6 +32,7 @@ pub(super) struct Record {
     pub(super) digest: u32,
     pub(super) bytes: u32,
     pub(super) refused: Option<Rejection>,
+    pub(super) ignored: bool,
     pub(super) behaviour: Behaviour,
 }
 
@@ -102,9 +103,11 @@ pub(super) fn logs(seed: u64, plan: &Plan) -> Vec<Log> {
             killers.insert(event);
         }
         behaviour.kills = killers.contains(&event);
-        logs[partition].records.push(Record { offset, key, event, digest, bytes, refused, behaviour });
+        logs[partition].records.push(Record { offset, key, event, digest, bytes, refused, ignored: false, behaviour });
     }
+    let mut rng = Rng::new(seed, 6);
     for (log, end) in logs.iter_mut().zip(offsets) {
+        log.records.iter_mut().for_each(|record| record.ignored = rng.percent(plan.ignored));
         log.end = end;
         log.produced = if plan.settings.until_end { log.records.len() } else { log.records.len() / 2 };
     }

@@ -15,7 +15,7 @@ impl World {
             let lenient = self.policy(partition).on_conflict == OnConflict::Duplicate || self.excused.contains(&(partition, record.offset));
             let marked =
                 record.refused.is_none() && self.store.marks.get(&record.event).is_some_and(|mark| lenient || mark.digest == record.digest);
-            if !told && !marked && !self.letters.contains(&(partition, record.offset)) {
+            if !told && !marked && !record.ignored && !self.letters.contains(&(partition, record.offset)) {
                 let what = format!("partition {partition}: {next} is committed, but offset {} has no mark and no letter", record.offset);
                 return broken("I1", what).map_err(|v| (life, v));
             }

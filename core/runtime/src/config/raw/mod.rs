@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use breaker::Breaker;
 pub use kafka::{Kafka, Scalar};
-pub use telemetry::Telemetry;
-pub use topic::{AfterDeadLetter, DedupScope, NullKeys, OnConflict, OnGap, OnRewind, Order, Retry, Topic};
+pub use telemetry::{Telemetry, Traces};
+pub use topic::{AfterDeadLetter, DedupScope, NullKeys, OnConflict, OnGap, OnRewind, Order, Retry, Topic, UnroutedType};
 pub use words::{BytesText, DurationText, OffsetReset};
 
 /// The configuration of an Onceward consumer.

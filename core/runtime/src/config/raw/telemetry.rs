@@ -11,4 +11,22 @@ pub struct Telemetry {
     /// it, so use `127.0.0.1` unless a supervisor asks from outside. Not set: nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
+    /// Where traces and metrics are sent over OTLP (http/protobuf): the base URL of a collector, as `http://localhost:4318`. Not set:
+    /// where `OTEL_EXPORTER_OTLP_ENDPOINT` says, else nowhere. Credentials belong into `OTEL_EXPORTER_OTLP_HEADERS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp: Option<String>,
+    /// How the trace of an event continues that of its producer. Default `continue`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traces: Option<Traces>,
+}
+
+/// How the trace of an event continues that of its producer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Traces {
+    /// The producer's trace goes on: its span is the parent, and is linked as well.
+    #[default]
+    Continue,
+    /// Each event has a trace of its own that is linked to the producer's.
+    Link,
 }

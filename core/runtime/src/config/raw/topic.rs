@@ -42,6 +42,18 @@ pub struct Topic {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "stop"))]
     pub on_gap: Option<OnGap>,
+    /// Where an event's type comes from, when handlers are registered for types: `auto` (header `ce_type`, else `type` of a structured
+    /// CloudEvent), `header:NAME`, or `json:/pointer` into the value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "auto"))]
+    pub event_type: Option<String>,
+    /// What happens to an event for whose type there is no handler, when handlers are registered for types.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "dead_letter"))]
+    pub unrouted_type: Option<UnroutedType>,
+    /// How many events each handler may start per second in this process, 0.001 to 1000000; not set: as many as can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_rate: Option<f64>,
     /// How many consecutive events of one lane may be handed over as one run, 1 to 65536.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = 256))]
@@ -159,6 +171,18 @@ pub enum OnGap {
     Stop,
     /// Report the range and go on at the oldest record there is.
     Continue,
+}
+
+/// What happens to an event for whose type there is no handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnroutedType {
+    /// To the dead-letter topic, with the reason `rejected`.
+    DeadLetter,
+    /// It is passed over, unhandled and unmarked.
+    Ignore,
+    /// The run ends with an error; the event is read again after the next start.
+    Stop,
 }
 
 /// What happens to the later events of a key whose event was dead-lettered.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use rusqlite::Connection;
+
 use super::fault::classify;
 use super::finder::{Finder, Segment};
 use super::group::Items;
@@ -79,7 +81,7 @@ impl Writer {
         if self.compactor.purge {
             // Before anything is added: the pages that become free are used again.
             self.compactor.purge = self.insist(|writer, store| {
-                writer.transaction(store, |_, store| purge(store)).map_err(|error| classify(&writer.path, &error))
+                writer.transaction(store, |_, store| purge(&store.conn)).map_err(|error| classify(&writer.path, &error))
             })?;
         }
         let now = self.time.look(self.settings.clock.as_ref());
@@ -142,7 +144,7 @@ impl Writer {
         let Some(until) = self.time.expired_until(now) else { return Ok(()) };
         if self.finder.oldest().is_some_and(|oldest| oldest <= until) {
             self.insist(|writer, store| {
-                writer.transaction(store, |_, store| expire(store, until)).map_err(|error| classify(&writer.path, &error))
+                writer.transaction(store, |_, store| expire(&store.conn, until)).map_err(|error| classify(&writer.path, &error))
             })?;
             self.reshaped();
             self.shared.tell(News::Expired { until });
@@ -210,16 +212,15 @@ impl Writer {
     }
 }
 
-fn expire(store: &Store, until: i64) -> rusqlite::Result<()> {
-    let conn = &store.conn;
+/// Everything in buckets that end at this moment or before stops counting.
+pub(super) fn expire(conn: &Connection, until: i64) -> rusqlite::Result<()> {
     conn.prepare_cached("UPDATE onceward_segment SET state = ?1 WHERE state = ?2 AND bucket <= ?3")?.execute((DEAD, LIVE, until))?;
     conn.prepare_cached("DELETE FROM onceward_small WHERE bucket <= ?1")?.execute([until])?;
     schema::reshape(conn)
 }
 
 /// Deletes some chunks of a dead segment; answers whether there may be more.
-fn purge(store: &Store) -> rusqlite::Result<bool> {
-    let conn = &store.conn;
+pub(super) fn purge(conn: &Connection) -> rusqlite::Result<bool> {
     let mut find = conn.prepare_cached(&format!("SELECT id, chunks FROM onceward_segment WHERE state = {DEAD} ORDER BY id LIMIT 1"))?;
     let mut rows = find.query([])?;
     let Some(row) = rows.next()? else { return Ok(false) };

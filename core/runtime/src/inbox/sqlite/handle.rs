@@ -161,6 +161,12 @@ impl SqliteInbox {
         })
     }
 
+    /// Forgets what was not flushed, as the death of the process would.
+    pub(crate) fn forget_queued(&mut self) {
+        self.batch = Batch::default();
+        self.asked.clear();
+    }
+
     /// Takes in what the writer told; answers the number up to which marks are decided. The number is read first: see [`Shared::durable`].
     fn sync(&mut self) -> u64 {
         let durable = self.shared.durable();

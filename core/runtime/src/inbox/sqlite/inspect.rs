@@ -88,14 +88,12 @@ pub fn inspect(path: &Path) -> Result<InboxReport, InboxError> {
     conn.busy_timeout(Duration::from_secs(5)).map_err(said)?;
     let version = schema::found(&conn).map_err(said)?;
     let Some(version) = version else {
-        let detail = "holds no inbox (no `onceward_` tables); name the file that the consumer's `inbox` names".to_owned();
-        return Err(InboxError::Store { path: name, detail });
+        return Err(InboxError::NoInbox { path: name });
     };
     if version > schema::VERSION {
         return Err(InboxError::Newer { path: name, found: version, known: schema::VERSION });
     }
-    let file_bytes =
-        [name.clone(), format!("{name}-wal")].iter().filter_map(|part| std::fs::metadata(part).ok()).map(|data| data.len()).sum();
+    let file_bytes = file_bytes(path);
     read(
         &conn,
         InboxReport {
@@ -112,6 +110,13 @@ pub fn inspect(path: &Path) -> Result<InboxReport, InboxError> {
         },
     )
     .map_err(said)
+}
+
+/// A file and its write-ahead log.
+pub(super) fn file_bytes(path: &Path) -> u64 {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    [path, Path::new(&log)].into_iter().filter_map(|part| std::fs::metadata(part).ok()).map(|data| data.len()).sum()
 }
 
 fn read(conn: &Connection, mut report: InboxReport) -> rusqlite::Result<InboxReport> {

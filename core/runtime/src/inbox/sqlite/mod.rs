@@ -14,17 +14,21 @@
 //! | `compact` | folding, merging and expiring in bounded steps |
 //! | `outgoing` | what is published: rows that commit with marks, and who relays them |
 //! | `migrate` | which files of `migrations` run |
+//! | `upkeep`, `forget`, `prune`, `backup`, `holders` | what tools do to a file from outside of a consumer |
 //! | `open`, `mount`, `fault` | which files are refused, and what SQLite's errors mean |
 
 mod alarm;
+mod backup;
 mod compact;
 mod effects;
 mod entry;
 mod fault;
 mod finder;
 mod foreign;
+mod forget;
 mod group;
 mod handle;
+mod holders;
 mod inspect;
 mod merge;
 mod migrate;
@@ -32,15 +36,24 @@ mod mount;
 mod open;
 mod outgoing;
 mod positions;
+mod prune;
 mod query;
 mod reader;
 mod schema;
 mod settings;
 mod shared;
 mod small;
+mod upkeep;
 mod writer;
 
+pub use backup::backup;
+pub use forget::Moved;
 pub use handle::SqliteInbox;
+pub use holders::{Holder, holders};
 pub use inspect::{BucketReport, InboxReport, OutboxReport, PositionReport, inspect};
+pub use mount::file_system;
+pub use prune::{Expired, Pruned, prune};
 pub use query::Queries;
+pub use schema::ddl;
 pub use settings::SqliteSettings;
+pub use upkeep::Upkeep;

@@ -10,10 +10,13 @@ const NETWORK: [&str; 12] =
 
 /// The network file system that holds a path, if it is one.
 pub(super) fn network_file_system(path: &Path) -> Option<String> {
-    let real = path.canonicalize().ok()?;
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let kind = kind_of(&mounts, &real)?;
-    NETWORK.contains(&kind.as_str()).then_some(kind)
+    file_system(path).filter(|kind| NETWORK.contains(&kind.as_str()))
+}
+
+/// The type of the file system that holds a path, as the kernel names it; `None` where it does not tell.
+#[must_use]
+pub fn file_system(path: &Path) -> Option<String> {
+    kind_of(&std::fs::read_to_string("/proc/self/mountinfo").ok()?, &path.canonicalize().ok()?)
 }
 
 /// The file system type of the deepest mount above a path. Later lines of the same depth cover earlier ones.

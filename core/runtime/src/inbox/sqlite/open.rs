@@ -91,7 +91,7 @@ fn raw(path: &Path, flags: OpenFlags) -> rusqlite::Result<Store> {
     Ok(Store { conn, guard, seen: None, relayed: None })
 }
 
-fn check_place(path: &Path, name: &str) -> Result<(), InboxError> {
+pub(super) fn check_place(path: &Path, name: &str) -> Result<(), InboxError> {
     let refuse = |detail: String| Err(InboxError::Store { path: name.to_owned(), detail });
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

@@ -35,6 +35,16 @@ CREATE TABLE onceward_outbox(id INTEGER PRIMARY KEY, consumer_group TEXT NOT NUL
 CREATE TABLE onceward_migration(name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
+/// Our tables as SQL, for people who make tables themselves: a consumer that finds them does not make them again.
+#[must_use]
+pub fn ddl() -> String {
+    format!(
+        "{}{SECOND}INSERT INTO onceward_meta VALUES ('version', {VERSION}), ('instance', lower(hex(randomblob(16))));\n",
+        TABLES.trim_start()
+    )
+    .replace("\n\n", "\n")
+}
+
 /// The version found in a file, if our tables are there.
 pub(super) fn found(conn: &Connection) -> Result<Option<i64>> {
     let there: bool =

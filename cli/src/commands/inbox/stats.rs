@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
-use onceward::config::{InboxPlace, format_bytes};
+use clap::Args;
+use onceward::config::format_bytes;
 use onceward::inbox::{InboxReport, inspect};
 use serde::{Serialize, Serializer};
 
@@ -12,13 +12,14 @@ use crate::exit::Failure;
 use crate::output::{self, Report, Table, rfc3339, visible};
 use crate::source::{Needs, Source};
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum InboxCommand {
-    /// Marks, segments, time buckets, positions, size; reads only, also beside a running consumer
-    Stats(StatsArgs),
-}
+const EXAMPLES: &str = "\
+Examples:
+  onceward inbox stats                           with ./onceward.toml
+  onceward inbox stats --inbox sqlite:billing.db --json
+";
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct StatsArgs {
     #[command(flatten)]
     source: Source,
@@ -73,22 +74,13 @@ impl Report for Stats {
 }
 
 /// To the largest unit of which there is at least one, rounded down.
-fn rounded(bytes: u64) -> String {
+pub(super) fn rounded(bytes: u64) -> String {
     let shift = (bytes.max(1).ilog2() / 10) * 10;
     format_bytes(bytes >> shift << shift)
 }
 
-pub(crate) fn run(command: &InboxCommand, json: bool) -> Result<ExitCode, Failure> {
-    let InboxCommand::Stats(args) = command;
-    let settings = args.source.load(Needs::Inbox)?;
-    let InboxPlace::Sqlite(path) = settings.inbox else {
-        return Err(Failure::Usage("a memory inbox lives in the consumer's process and can't be looked at from here".to_owned()));
-    };
-    // SQLite would say "unable to open database file" to a wrong name.
-    if !path.exists() {
-        let hint = "the consumer makes it at its first start; is `inbox` relative to another folder?";
-        return Err(Failure::NotFound(format!("{} does not exist; {hint}", path.display())));
-    }
+pub(super) fn run(args: &StatsArgs, json: bool) -> Result<ExitCode, Failure> {
+    let path = super::file(&args.source.load(Needs::Inbox)?)?;
     output::show(&Stats(inspect(&path)?), json)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,24 +1,12 @@
 //! Handlers that read their own tables.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
-#[allow(dead_code, reason = "shared with tests that read topics")]
-mod support;
+use onceward::{AutoOffsetReset, Builder, Consumer, Event, HandlerOptions};
 
-use std::time::Duration;
-
-use onceward::{AutoOffsetReset, Backoff, Builder, Consumer, Event, HandlerOptions};
-use support::{Broker, Sent};
+use crate::support::{self, Broker, Sent};
 
 fn builder(broker: &Broker, file: &std::path::Path) -> Builder {
-    Consumer::builder()
-        .brokers(broker.address())
-        .group("g")
-        .inbox(format!("sqlite:{}", file.display()))
-        .auto_offset_reset(AutoOffsetReset::Earliest)
-        .retry(Backoff::new().attempts(2).first(Duration::from_millis(5)))
+    crate::builder(broker, &format!("sqlite:{}", file.display()))
         .setup_sql(["CREATE TABLE IF NOT EXISTS seen(key TEXT NOT NULL, n INTEGER NOT NULL, before INTEGER NOT NULL)"])
-        .kafka("session.timeout.ms", "4000")
-        .kafka("heartbeat.interval.ms", "300")
 }
 
 fn send(broker: &Broker, count: usize) {

@@ -4,6 +4,10 @@
 //! that has to wait keeps its task; the rest of the chunk moves to a new one. So does the rest when the time slice is used up, which lets
 //! other workers take part. No future is boxed, and none is moved after its first poll.
 
+mod batch;
+
+pub(crate) use batch::Batches;
+
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
@@ -45,6 +49,14 @@ pub(crate) struct Completion {
     pub(crate) failure: Option<Box<Report>>,
 }
 
+impl Completion {
+    /// Of an event that no handler was called for.
+    fn not_started(chunk: &Chunk, index: usize, run: u64) -> Self {
+        let delivery = chunk.items[index].delivery;
+        Self { delivery, outcome: None, run, statements: Vec::new(), publishes: None, failure: None }
+    }
+}
+
 /// What commits with a mark.
 type Committed = (Vec<Statement>, Option<Box<Encoded>>);
 
@@ -61,7 +73,7 @@ pub(crate) trait Runner: Send + Sync {
 
 /// One handler with everything that its events need.
 pub(crate) struct Executor<H> {
-    pub(crate) handler: H,
+    pub(crate) handler: Arc<H>,
     pub(crate) fatal: Fatal,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) publisher: Publisher,
@@ -110,14 +122,7 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
                 if !item.progress.begin() {
                     continue;
                 }
-                chunk.ended(Completion {
-                    delivery: item.delivery,
-                    outcome: None,
-                    run: number,
-                    statements: Vec::new(),
-                    publishes: None,
-                    failure: None,
-                });
+                chunk.ended(Completion::not_started(&chunk, index, number));
                 continue;
             }
             if !item.progress.begin() {
@@ -183,20 +188,20 @@ async fn unless_told<F: Future>(progress: &Progress, mut future: Pin<&mut F>) ->
 /// A handler that was stopped. What it recorded is dropped, and what its tasks record later is refused.
 fn overdue(item: &Item, run: u64) -> Completion {
     drop(item.close());
-    let report = Report {
-        kind: "HandlerTimeout".to_owned(),
-        message: "the handler took longer than its handler_timeout and was stopped".to_owned(),
-        chain: String::new(),
-    };
     let outcome = Some(Outcome::Retry { after: None });
-    Completion { delivery: item.delivery, outcome, run, statements: Vec::new(), publishes: None, failure: Some(Box::new(report)) }
+    let failure = Some(Box::new(timed_out().report));
+    Completion { delivery: item.delivery, outcome, run, statements: Vec::new(), publishes: None, failure }
+}
+
+fn timed_out() -> Failure {
+    Failure::retry("HandlerTimeout", "the handler took longer than its handler_timeout and was stopped".to_owned())
 }
 
 impl<H: Handler> Executor<H> {
     async fn attempt(&self, chunk: &Arc<Chunk>, index: usize, run: u64) -> Completion {
-        let item = &chunk.items[index];
         let event = Event::new(Arc::clone(chunk), index);
         let span = span(&event);
+        let traced = self.publisher.tracer().attempt(&event);
         let result = async {
             // The call is inside as well: a handler may panic before there is a future, and its lane would wait for ever.
             let call = async { self.handler.call(event).await };
@@ -208,6 +213,18 @@ impl<H: Handler> Executor<H> {
         }
         .instrument(span)
         .await;
+        let completion = self.completed(chunk, index, run, result);
+        if let Some(traced) = traced {
+            traced.end(completion.outcome, completion.failure.as_deref());
+        }
+        completion
+    }
+}
+
+impl<H> Executor<H> {
+    /// What the loop is told of an attempt.
+    fn completed(&self, chunk: &Chunk, index: usize, run: u64, result: Result<Committed, Failure>) -> Completion {
+        let item = &chunk.items[index];
         match result {
             Ok((statements, publishes)) => Completion {
                 delivery: item.delivery,
@@ -251,7 +268,8 @@ impl<H: Handler> Executor<H> {
             if chunk.place(&chunk.items[index]).is_over() {
                 return Err(Failure::retry("PartitionLost", "the partition went to another member, which handles this event".to_owned()));
             }
-            publishes = self.publisher.publish(&Event::new(Arc::clone(chunk), index), recorded.publishes).await?;
+            publishes =
+                self.publisher.publish(&Event::new(Arc::clone(chunk), index), recorded.publishes, recorded.traceparent.as_deref()).await?;
         }
         tracing::debug!(target: "onceward", "handled");
         Ok((recorded.statements, publishes))

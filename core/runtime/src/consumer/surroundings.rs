@@ -1,0 +1,85 @@
+//! Where a loop runs: among Kafka's clients and the inbox's file, or in a test.
+
+use std::sync::Arc;
+
+use super::start::{open_inbox, open_journal, seed};
+use crate::Error;
+use crate::config::Settings;
+use crate::driver::{Clock, Downstream, Upstream};
+use crate::executor::{Done, Runner};
+use crate::inbox::{Inbox, InboxSink};
+use crate::journal::Journal;
+use crate::kafka::{self, Source, SourceSettings, SourceSink, TopicSettings};
+use crate::letter::{Producer, ProducerSink};
+use crate::telemetry::Health;
+
+/// Opens what the loop is connected to, in this order: producer, inbox, source.
+pub(crate) trait Surroundings {
+    fn producer(&mut self, sink: ProducerSink) -> Result<Arc<dyn Downstream>, Error>;
+
+    fn inbox(&mut self, settings: &Settings, sink: InboxSink) -> Result<Box<dyn Inbox>, Error>;
+
+    fn source(&mut self, settings: &Settings, topics: Vec<TopicSettings>, sink: SourceSink) -> Result<Box<dyn Upstream>, Error>;
+
+    /// What is running, written so that it outlives the process. `None`: nothing is.
+    fn journal(&mut self, _settings: &Settings, _in_hands: u32) -> Option<Journal> {
+        None
+    }
+
+    fn clock(&self) -> Clock {
+        Clock::start()
+    }
+
+    /// For the jitter of retries.
+    fn seed(&self) -> u64 {
+        seed()
+    }
+
+    /// Looks over the shoulder of a handler's runner.
+    fn watched(&self, runner: Arc<dyn Runner>) -> Arc<dyn Runner> {
+        runner
+    }
+
+    /// Looks at what became of deliveries.
+    fn heard(&self, done: Done) -> Done {
+        done
+    }
+}
+
+/// A real cluster.
+pub(super) struct Cluster<'a> {
+    pub(super) health: &'a Health,
+    /// The user's properties, with their secrets.
+    pub(super) user: Vec<(String, String)>,
+    /// A producer's complete ones.
+    pub(super) client: Vec<(String, String)>,
+}
+
+impl Surroundings for Cluster<'_> {
+    fn producer(&mut self, sink: ProducerSink) -> Result<Arc<dyn Downstream>, Error> {
+        Ok(Arc::new(Producer::start(&self.client, sink)?))
+    }
+
+    fn inbox(&mut self, settings: &Settings, sink: InboxSink) -> Result<Box<dyn Inbox>, Error> {
+        open_inbox(settings, &self.client, sink)
+    }
+
+    fn journal(&mut self, settings: &Settings, in_hands: u32) -> Option<Journal> {
+        open_journal(settings, in_hands)
+    }
+
+    fn source(&mut self, settings: &Settings, topics: Vec<TopicSettings>, sink: SourceSink) -> Result<Box<dyn Upstream>, Error> {
+        let source = SourceSettings {
+            client: kafka::consumer_properties(&settings.brokers, &settings.group, &self.user),
+            group: settings.group.clone(),
+            topics,
+            reset: settings.auto_offset_reset,
+            drain: settings.drain_deadline,
+            batch_records: 1_000,
+            batch_bytes: 512 << 10,
+            batches_ahead: 3,
+        };
+        let pulse = settings.telemetry.listen.map(|_| Arc::clone(&self.health.poll));
+        Ok(Box::new(Source::start_watched(source, sink, pulse)?))
+    }
+}

@@ -1,0 +1,98 @@
+//! HTTP for the exporters, over the libcurl that is in the program anyway.
+//!
+//! Blocking on purpose: the SDK's threads wait for it, and nobody else does.
+
+use std::fmt::{self, Debug, Formatter};
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use curl::easy::{Easy, List};
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+
+use crate::kafka::token::authorities;
+
+/// Collectors answer with a few bytes.
+const LARGEST: usize = 1 << 20;
+
+/// One connection, kept open between batches.
+pub(super) struct Client {
+    easy: Mutex<Easy>,
+    patience: Duration,
+    authorities: Option<String>,
+}
+
+impl Client {
+    pub(super) fn new(patience: Duration, authorities: Option<String>) -> Self {
+        Self { easy: Mutex::new(Easy::new()), patience, authorities }
+    }
+
+    fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let mut easy = self.easy.lock().unwrap_or_else(PoisonError::into_inner);
+        // Options go, the connection stays.
+        easy.reset();
+        easy.url(&request.uri().to_string())?;
+        easy.timeout(self.patience)?;
+        easy.post(true)?;
+        easy.post_fields_copy(request.body())?;
+        let mut headers = List::new();
+        for (name, value) in request.headers() {
+            headers.append(&format!("{name}: {}", value.to_str()?))?;
+        }
+        // Waiting for a "100 Continue" would cost a second with servers that don't send one.
+        headers.append("Expect:")?;
+        easy.http_headers(headers)?;
+        if let Some(file) = self.authorities.as_deref().or(authorities()) {
+            if Path::new(file).is_dir() { easy.capath(file)? } else { easy.cainfo(file)? }
+        }
+        let (mut body, mut retry_after) = (Vec::new(), None);
+        {
+            let mut transfer = easy.transfer();
+            transfer.header_function(|line| {
+                let line = String::from_utf8_lossy(line);
+                if let Some((name, value)) = line.split_once(':')
+                    && name.eq_ignore_ascii_case("retry-after")
+                {
+                    retry_after = Some(value.trim().to_owned());
+                }
+                true
+            })?;
+            transfer.write_function(|bytes| {
+                // Taking less than was offered ends the transfer with an error.
+                if body.len() + bytes.len() > LARGEST {
+                    return Ok(0);
+                }
+                body.extend_from_slice(bytes);
+                Ok(bytes.len())
+            })?;
+            transfer.perform()?;
+        }
+        let mut response = Response::builder().status(u16::try_from(easy.response_code()?).unwrap_or(0));
+        if let Some(seconds) = retry_after {
+            response = response.header("retry-after", seconds);
+        }
+        Ok(response.body(Bytes::from(body))?)
+    }
+}
+
+/// The trait is written with a macro; this is what it makes.
+impl HttpClient for Client {
+    fn send_bytes<'life0, 'async_trait>(
+        &'life0 self,
+        request: Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'async_trait>>
+    where
+        'life0: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(async move { self.send(&request) })
+    }
+}
+
+impl Debug for Client {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Client").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,138 @@
+//! The stage: one life of the process after the other, on one thread.
+
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::Receiver;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use super::desk::Desk;
+use super::feed::Feed;
+use super::folder::Folder;
+use super::options::RigOptions;
+use super::store::Store;
+use super::surroundings::Simulated;
+use super::world::World;
+use crate::Error;
+use crate::config::Settings;
+use crate::consumer::{Consumer, Control, Plan, Registration, Routes};
+use crate::driver::{Driver, Fact};
+use crate::inbox::Queries;
+use crate::publisher::Route;
+use crate::telemetry::{Health, Metrics, Tracer};
+
+/// Everything that a rig's thread owns.
+pub(super) struct Stage {
+    pub(super) world: World,
+    pub(super) desk: Desk,
+    pub(super) store_failures: Arc<Mutex<u32>>,
+    pub(super) life: Option<Life>,
+    pub(super) settings: Settings,
+    pub(super) topics: Vec<String>,
+    routes: Routes,
+    control: Control,
+    registrations: Vec<Registration>,
+    metrics: Arc<Metrics>,
+    route: watch::Sender<Route>,
+    seed: u64,
+    /// Goes last: a store that is open would miss it.
+    folder: Folder,
+}
+
+/// One life of the process.
+pub(super) struct Life {
+    pub(super) driver: Driver,
+    pub(super) facts: Receiver<Fact>,
+    pub(super) feed: Feed,
+    pub(super) store: Store,
+    pub(super) queries: Option<Queries>,
+    /// With a clock of its own that stands still unless every handler waits.
+    pub(super) runtime: Runtime,
+    /// The world's time when that clock began.
+    pub(super) began: u64,
+    pub(super) clock: tokio::time::Instant,
+}
+
+impl Stage {
+    pub(super) fn new(app: Consumer, options: &RigOptions, world: World) -> Result<Self, Error> {
+        let (Plan { settings, routes, metrics, route, control, .. }, registrations) = app.plan(false)?;
+        let folder = Folder::make().map_err(|why| {
+            Error::Halted(format!("the rig has no place for its inbox: {why}. Set TMPDIR to a folder that can be written"))
+        })?;
+        let mut stage = Self {
+            world,
+            desk: Desk::default(),
+            store_failures: Arc::default(),
+            life: None,
+            settings,
+            topics: routes.topics.clone(),
+            routes,
+            control,
+            registrations,
+            metrics,
+            route,
+            seed: options.seed,
+            folder,
+        };
+        stage.start()?;
+        Ok(stage)
+    }
+
+    /// The process starts: on the same file, at the committed offsets.
+    pub(super) fn start(&mut self) -> Result<(), Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .map_err(|error| Error::Halted(format!("the rig's runtime can't be made: {error}")))?;
+        let (sender, facts) = crossbeam_channel::unbounded();
+        let mut simulated = Simulated {
+            world: self.world.clone(),
+            desk: self.desk.clone(),
+            file: self.folder.file(),
+            seed: self.seed,
+            store_failures: Arc::clone(&self.store_failures),
+            store: None,
+            feed: None,
+        };
+        let plan = Plan {
+            settings: self.settings.clone(),
+            routes: self.routes.clone(),
+            control: self.control.clone(),
+            until_end: false,
+            metrics: Arc::clone(&self.metrics),
+            progress: false,
+            route: self.route.clone(),
+        };
+        let health = Arc::new(Health::new(Arc::clone(&self.metrics), plan.limits()));
+        let driver =
+            plan.assemble(&self.registrations, runtime.handle(), (sender, facts.clone()), (&health, Tracer::default()), &mut simulated)?;
+        health.running();
+        let (Some(store), Some(feed)) = (simulated.store, simulated.feed) else { return Err(Error::Closed) };
+        let clock = runtime.block_on(async { tokio::time::Instant::now() });
+        let (queries, began) = (store.queries(), self.world.now());
+        self.life = Some(Life { driver, facts, feed, store, queries, runtime, began, clock });
+        Ok(())
+    }
+
+    /// The process is gone, without a word: handlers that ran are cut off where they waited.
+    pub(super) fn die(&mut self) {
+        let Some(life) = self.life.take() else { return };
+        self.world.cut_off();
+        let Life { driver, store, runtime, .. } = life;
+        runtime.shutdown_background();
+        drop(driver);
+        self.desk.die();
+        store.die();
+    }
+
+    pub(super) fn life(&mut self) -> Result<&mut Life, Error> {
+        self.life.as_mut().ok_or(Error::Closed)
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.die();
+    }
+}

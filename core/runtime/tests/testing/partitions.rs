@@ -1,0 +1,77 @@
+//! The group takes partitions and gives them back.
+
+use std::time::Duration;
+
+use onceward::testing::{Rig, RigOptions};
+use onceward::{AutoOffsetReset, Event};
+
+use crate::support::{builder, event, rig, seeing, seen};
+
+#[test]
+fn a_revoked_partition_is_drained_committed_and_left_alone() {
+    let slow = |event: Event| async move {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        seeing(event).await
+    };
+    let rig = rig(builder().build().unwrap().on("orders", slow));
+    for id in ["e1", "e2", "e3"] {
+        rig.send("orders", event("c1", id)).unwrap();
+    }
+    rig.advance(Duration::from_secs(4)).unwrap();
+    rig.revoke("orders", 0).unwrap();
+    rig.run().unwrap();
+    assert_eq!(
+        (rig.handled(), rig.committed("orders", 0)),
+        (vec!["e1".to_owned(), "e2".to_owned()], Some(2)),
+        "what ran is finished, e3 is not begun"
+    );
+    rig.send("orders", event("c1", "e4")).unwrap();
+    rig.advance(Duration::from_secs(60)).unwrap();
+    assert_eq!(rig.handled().len(), 2, "it is another member's");
+    rig.assign("orders", 0).unwrap();
+    rig.run().unwrap();
+    assert_eq!(seen(&rig), ["e1", "e2", "e3", "e4"]);
+    assert_eq!((rig.attempts("e2"), rig.attempts("e3")), (1, 1));
+}
+
+#[test]
+fn a_partition_that_is_lost_takes_back_what_was_not_marked() {
+    let slow = |event: Event| async move {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        seeing(event).await
+    };
+    let options = RigOptions::new().partitions("orders", 2);
+    let rig = Rig::with(builder().build().unwrap().on("orders", slow), options).unwrap();
+    rig.send("orders", event("c1", "lost").partition(0)).unwrap();
+    rig.send("orders", event("c2", "kept").partition(1)).unwrap();
+    rig.advance(Duration::from_secs(2)).unwrap();
+    rig.lose("orders", 0).unwrap();
+    rig.run().unwrap();
+    assert_eq!((rig.handled(), rig.committed("orders", 0)), (vec!["kept".to_owned()], None), "its result counts no more");
+    rig.assign("orders", 0).unwrap();
+    rig.run().unwrap();
+    assert_eq!((seen(&rig), rig.attempts("lost")), (vec!["kept".to_owned(), "lost".to_owned()], 2));
+}
+
+#[test]
+fn a_drain_that_takes_too_long_gives_up() {
+    let slow = |event: Event| async move {
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        seeing(event).await
+    };
+    let rig = rig(builder().drain_deadline(Duration::from_secs(10)).build().unwrap().on("orders", slow));
+    rig.send("orders", event("c1", "e1")).unwrap();
+    rig.advance(Duration::from_secs(1)).unwrap();
+    rig.revoke("orders", 0).unwrap();
+    rig.run().unwrap();
+    assert!(rig.handled().is_empty() && rig.committed("orders", 0).is_none());
+    let given_back = rig.history().into_iter().find(|happened| happened.what.contains("given back")).unwrap();
+    assert_eq!(given_back.at, Duration::from_secs(11));
+}
+
+#[test]
+fn where_to_begin_is_the_configurations_affair() {
+    let rig = rig(builder().auto_offset_reset(AutoOffsetReset::Error).build().unwrap().on("orders", seeing));
+    let error = rig.run().unwrap_err().to_string();
+    assert!(error.contains("auto_offset_reset"), "{error}");
+}
