@@ -31,9 +31,9 @@ fn a_partition_stands_behind_what_is_resolved_however_old_an_unresolved_event_is
     let (ids, _) = script.fetch_new(&[record(2, 1), record(7, 2), record(9, 3)]);
     script.done(ids[1]);
     script.durable(ids[1]);
-    assert_eq!(script.engine.standing(P), Some(Standing { position: Offset(10), unresolved: 2, paused: false }));
+    assert_eq!(script.engine.standing(P), Some(Standing { position: Offset(10), watermark: Offset(2), unresolved: 2, paused: false }));
     script.tell(reached_end(12));
-    assert_eq!(script.engine.standing(P), Some(Standing { position: Offset(12), unresolved: 2, paused: false }));
+    assert_eq!(script.engine.standing(P), Some(Standing { position: Offset(12), watermark: Offset(2), unresolved: 2, paused: false }));
     assert_eq!(script.engine.standing(PartitionId(99)), None);
 }
 

@@ -20,7 +20,7 @@ impl Metrics {
     pub fn prometheus(&self) -> String {
         let mut registry = Registry::with_prefix("onceward");
         for reading in self.readings() {
-            register(&mut registry, reading);
+            register(&mut registry, &reading);
         }
         let mut text = String::new();
         // Writing into a string fails for nobody; an empty answer would show it.
@@ -31,36 +31,36 @@ impl Metrics {
     }
 }
 
-fn register(registry: &mut Registry, reading: Reading) {
+fn register(registry: &mut Registry, reading: &Reading) {
     // Counts without a fraction are written without a point.
     let whole = !matches!(reading.unit, Unit::Seconds);
     let plain = reading.points.len() == 1 && reading.points[0].labels.is_empty();
     let value = reading.points.first().map_or(0.0, |point| point.value);
     match (reading.kind, plain, whole) {
-        (Kind::Counter, true, true) => under(registry, &reading, ConstCounter::new(count(value))),
-        (Kind::Counter, true, false) => under(registry, &reading, ConstCounter::new(value)),
-        (Kind::Gauge, true, true) => under(registry, &reading, ConstGauge::new(signed(value))),
-        (Kind::Gauge, true, false) => under(registry, &reading, ConstGauge::new(value)),
+        (Kind::Counter, true, true) => under(registry, reading, ConstCounter::new(count(value))),
+        (Kind::Counter, true, false) => under(registry, reading, ConstCounter::new(value)),
+        (Kind::Gauge, true, true) => under(registry, reading, ConstGauge::new(signed(value))),
+        (Kind::Gauge, true, false) => under(registry, reading, ConstGauge::new(value)),
         (Kind::Counter, false, _) => {
             let family: Family<Labels, Counter> = Family::default();
             for point in &reading.points {
                 family.get_or_create(&labels(point)).inc_by(count(point.value));
             }
-            under(registry, &reading, family);
+            under(registry, reading, family);
         }
         (Kind::Gauge, false, true) => {
             let family: Family<Labels, Gauge> = Family::default();
             for point in &reading.points {
                 family.get_or_create(&labels(point)).set(signed(point.value));
             }
-            under(registry, &reading, family);
+            under(registry, reading, family);
         }
         (Kind::Gauge, false, false) => {
             let family: Family<Labels, Gauge<f64, AtomicU64>> = Family::default();
             for point in &reading.points {
                 family.get_or_create(&labels(point)).set(point.value);
             }
-            under(registry, &reading, family);
+            under(registry, reading, family);
         }
     }
 }
