@@ -42,13 +42,14 @@ pub(crate) fn write(samples: &[Sample], out: &Path) -> Outcome<()> {
         let each = (many.middle - few.middle) * f64::from(1 << 20) / (HELD.1 - HELD.0) as f64;
         writeln!(text, "\nmemory per record in flight: {each:.0} bytes, of which `credit.bytes` counts 567")?;
     }
-    for sample in samples.iter().filter(|sample| sample.row == LONG) {
+    for sample in samples.iter().filter(|sample| LONG.contains(&sample.row)) {
         let sizes: Vec<f64> = sample.line["rss_mib"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_f64).collect();
         let Some(slope) = slope(&sizes) else { continue };
         let shown: Vec<String> = sizes.iter().map(|size| format!("{size:.0}")).collect();
         writeln!(
             text,
-            "\nmemory after each million records: {} MiB; {slope:.2} MiB per million after the first; target < 1",
+            "\n{}: memory after each million {} MiB; {slope:.2} MiB per million after the first; target < 1",
+            sample.row,
             shown.join(", ")
         )?;
     }

@@ -90,7 +90,7 @@ fn consumer() -> Outcome<Consumer> {
             format!("sqlite:{}", env::text("DB", "bench.db"))
         })
         .auto_offset_reset(AutoOffsetReset::Earliest)
-        .event_id("header:ce_id")
+        .event_id(env::text("EVENT_ID", "header:ce_id"))
         .concurrency(u32::try_from(env::number("CONC", 256))?)
         .credit(records, bytes)
         .retry(Backoff::new().attempts(3).first(Duration::from_millis(100)).factor(1.0).jitter(0.0))
