@@ -70,14 +70,14 @@ fn an_endpoint_is_trusted_by_the_authority_that_is_named_for_it() {
 
 #[test]
 fn an_endpoint_of_an_unknown_authority_is_told_no_secret() {
-    let (endpoint, given) = token::lasting("erin", std::time::Duration::from_secs(3_600));
-    let proxy = Proxy::start(endpoint);
+    let endpoint = token::lasting("erin", std::time::Duration::from_secs(3_600));
+    let proxy = Proxy::start(endpoint.address);
     let service = Service::new("oidc-stranger");
     let stranger = service.cluster.file("stranger.pem");
     let message = service.refusal(service.oidc(proxy.url()).kafka("https.ca.location", stranger));
     for part in ["The token endpoint gave no token", "https.ca.location"] {
         assert!(message.contains(part), "{part:?} is missing in: {message}");
     }
-    assert!(given.lock().unwrap().is_empty(), "the endpoint was never asked");
+    assert!(endpoint.given.lock().unwrap().is_empty(), "the endpoint was never asked");
     assert!(!message.contains("CANARY") && !logs::all().contains("token-CANARY"));
 }

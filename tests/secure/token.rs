@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,25 +17,37 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Serves until the process ends.
 pub(crate) fn endpoint(subject: &'static str) -> SocketAddr {
-    lasting(subject, HOUR).0
+    lasting(subject, HOUR).address
 }
 
-/// When tokens were given.
-pub(crate) type Given = Arc<Mutex<Vec<Instant>>>;
+/// A token endpoint, seen from a test.
+pub(crate) struct Endpoint {
+    pub(crate) address: SocketAddr,
+    /// When tokens were given.
+    pub(crate) given: Arc<Mutex<Vec<Instant>>>,
+    /// While it is set callers are hung up on.
+    pub(crate) away: Arc<AtomicBool>,
+}
+
+impl Endpoint {
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/token", self.address)
+    }
+}
 
 /// The same, with tokens that live for so long.
-pub(crate) fn lasting(subject: &'static str, life: Duration) -> (SocketAddr, Given) {
+pub(crate) fn lasting(subject: &'static str, life: Duration) -> Endpoint {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (address, given) = (listener.local_addr().unwrap(), Given::default());
-    let times = Arc::clone(&given);
+    let endpoint = Endpoint { address: listener.local_addr().unwrap(), given: Arc::default(), away: Arc::default() };
+    let (given, away) = (Arc::clone(&endpoint.given), Arc::clone(&endpoint.away));
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            if answer(&mut stream.unwrap(), subject, life) {
-                times.lock().unwrap().push(Instant::now());
+            if !away.load(Ordering::SeqCst) && answer(&mut stream.unwrap(), subject, life) {
+                given.lock().unwrap().push(Instant::now());
             }
         }
     });
-    (address, given)
+    endpoint
 }
 
 /// Whether a token was given.

@@ -84,12 +84,16 @@ impl Journal {
         }
         let mut suspects: Vec<_> = self.suspects.iter().filter(|(name, _)| name.topic == topic && name.partition == number).collect();
         suspects.sort_unstable_by_key(|(name, _)| name.offset);
-        let told = suspects.into_iter().map(|(name, &(charges, _))| {
-            tracing::warn!(target: "onceward", partition = number, offset = name.offset, deaths_alone = charges,
-                "this event was being handled when a process died: it is handled alone, so that the next death has one culprit");
-            Suspect { event: name.event(partition), charges: u32::try_from(charges).unwrap_or(u32::MAX) }
-        });
-        told.collect()
+        if let Some((first, _)) = suspects.first() {
+            let deaths_alone = suspects.iter().map(|(_, suspect)| suspect.0).max().unwrap_or(0);
+            tracing::warn!(target: "onceward", partition = number, events = suspects.len(), first_offset = first.offset, deaths_alone,
+                "these events were being handled when a process died: each is handled alone, so that another death has one culprit");
+        }
+        let named = |(name, &(charges, _)): (&Name, &(u64, usize))| Suspect {
+            event: name.event(partition),
+            charges: u32::try_from(charges).unwrap_or(u32::MAX),
+        };
+        suspects.into_iter().map(named).collect()
     }
 
     /// Whether anybody is suspected: what costs something is done only then.
