@@ -122,7 +122,8 @@ fn folding_on_from_the_middle_comes_to_the_same() {
 
 #[test]
 fn what_is_removed_from_the_ledger_is_forgotten_unless_it_is_not_settled() {
-    let (mut fold, _) = fold(&[claim(None), letter(0, 0, Open, 0), letter(1, 0, Open, 0), letter(0, 0, Done, 0), command("c", Verb::Replay, &[(1, 0)])]);
+    let (mut fold, _) =
+        fold(&[claim(None), letter(0, 0, Open, 0), letter(1, 0, Open, 0), letter(0, 0, Done, 0), command("c", Verb::Replay, &[(1, 0)])]);
     fold.remove_letter(Offset(0));
     fold.remove_letter(Offset(1));
     assert_eq!((state(&fold, 0), state(&fold, 1)), (None, Some(Open)));

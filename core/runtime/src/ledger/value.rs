@@ -124,7 +124,8 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<(Key, Record), Unreadable> {
         }
         Key::Letter { offset, epoch, state, replays } => {
             let body: LetterBody = read(value)?;
-            let key = body.key.map(|digest| u128::from_str_radix(&digest, 16).map(KeyDigest)).transpose().map_err(|error| malformed(&error))?;
+            let key =
+                body.key.map(|digest| u128::from_str_radix(&digest, 16).map(KeyDigest)).transpose().map_err(|error| malformed(&error))?;
             Record::Letter(LetterRecord {
                 offset: *offset,
                 epoch: *epoch,
