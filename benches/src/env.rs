@@ -24,6 +24,13 @@ pub(crate) fn now_millis() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
 }
 
+/// Memory of this process, in MiB; 0 where the system does not tell.
+pub(crate) fn rss_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()).map_or(0.0, |kib| kib / 1024.0)
+}
+
 /// What a row prints when it is done.
 #[derive(Debug, Serialize)]
 pub(crate) struct Line {
@@ -44,6 +51,9 @@ pub(crate) struct Line {
     pub(crate) max_ms: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) handler_ms: Option<f64>,
+    /// Memory in MiB after each million of records.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rss_mib: Vec<f64>,
 }
 
 impl Line {
@@ -60,6 +70,7 @@ impl Line {
             p99_ms: None,
             max_ms: None,
             handler_ms: None,
+            rss_mib: Vec::new(),
         }
     }
 

@@ -17,6 +17,7 @@ pub(crate) struct Topic {
 pub(crate) const TOPICS: &[Topic] = &[
     Topic { name: "bench-plain", count: 3_000_000, poison: 0, copies: 10 },
     Topic { name: "bench-poison", count: 3_000_000, poison: 10, copies: 0 },
+    Topic { name: "bench-long", count: 11_000_000, poison: 0, copies: 0 },
 ];
 
 /// One row.
@@ -46,6 +47,9 @@ pub(crate) const HELD: (u64, u64) = (10_000, 110_000);
 pub(crate) const FEW_HELD: &str = "10,000 records in flight";
 pub(crate) const MANY_HELD: &str = "110,000 records in flight";
 
+/// Ten million records after a first one. By id the filter of the inbox grows with them, up to `filter_memory`; by place nothing should.
+pub(crate) const LONG: [&str; 2] = ["no-op, SQLite inbox, 11 million records by id", "no-op, SQLite inbox, 11 million records by place"];
+
 /// All rows, in the order of the table.
 pub(crate) const ROWS: &[Row] = &[
     row("bare poll loop", "base", "bench-plain", 3_000_000, &[]),
@@ -69,6 +73,8 @@ pub(crate) const ROWS: &[Row] = &[
     row(FEW_HELD, "onceward", "bench-plain", HELD.0, &[("HANDLER", "hold")]),
     row(MANY_HELD, "onceward", "bench-plain", HELD.1, &[("HANDLER", "hold")]),
     row("1 % poison, 3 attempts 100 ms apart", "onceward", "bench-poison", 3_000_000, &[("HANDLER", "poison")]),
+    row(LONG[0], "onceward", "bench-long", 11_000_000, &[("SLOPE", "1")]),
+    row(LONG[1], "onceward", "bench-long", 11_000_000, &[("SLOPE", "1"), ("EVENT_ID", "coordinates")]),
 ];
 
 /// A ratio to report: `row` over `base`, and the least it should be.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::Outcome;
-use crate::plan::{FEW_HELD, HELD, MANY_HELD, ROWS, TARGETS};
+use crate::plan::{FEW_HELD, HELD, LONG, MANY_HELD, ROWS, TARGETS};
 use crate::run::{PACED, Sample};
 
 struct Median {
@@ -42,6 +42,17 @@ pub(crate) fn write(samples: &[Sample], out: &Path) -> Outcome<()> {
         let each = (many.middle - few.middle) * f64::from(1 << 20) / (HELD.1 - HELD.0) as f64;
         writeln!(text, "\nmemory per record in flight: {each:.0} bytes, of which `credit.bytes` counts 567")?;
     }
+    for sample in samples.iter().filter(|sample| LONG.contains(&sample.row)) {
+        let sizes: Vec<f64> = sample.line["rss_mib"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_f64).collect();
+        let Some(slope) = slope(&sizes) else { continue };
+        let shown: Vec<String> = sizes.iter().map(|size| format!("{size:.0}")).collect();
+        writeln!(
+            text,
+            "\n{}: memory after each million {} MiB; {slope:.2} MiB per million after the first; target < 1",
+            sample.row,
+            shown.join(", ")
+        )?;
+    }
     for sample in samples.iter().filter(|sample| !sample.line["p99_ms"].is_null()) {
         let line = &sample.line;
         writeln!(
@@ -54,6 +65,19 @@ pub(crate) fn write(samples: &[Sample], out: &Path) -> Outcome<()> {
     std::fs::write(out.join("results.md"), &text)?;
     std::fs::write(out.join("results.json"), serde_json::to_vec_pretty(samples)?)?;
     Ok(())
+}
+
+/// By how much a size grows from one value to the next, by least squares: single peaks weigh little.
+fn slope(sizes: &[f64]) -> Option<f64> {
+    let count = sizes.len() as f64;
+    let middle = (sizes.iter().sum::<f64>() / count, (count - 1.0) / 2.0);
+    let (mut over, mut under) = (0.0, 0.0);
+    for (at, size) in sizes.iter().enumerate() {
+        let distance = at as f64 - middle.1;
+        over += distance * (size - middle.0);
+        under += distance * distance;
+    }
+    (sizes.len() > 1).then(|| over / under)
 }
 
 fn median(samples: &[Sample], row: &str, of: impl Fn(&Sample) -> f64) -> Option<Median> {

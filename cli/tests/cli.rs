@@ -1,6 +1,8 @@
 //! The command as people and programs meet it: its help, its answers, its exit codes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "cli/doctor.rs"]
+mod doctor;
 #[path = "cli/inbox.rs"]
 mod inbox;
 #[path = "cli/letters.rs"]

@@ -3,12 +3,15 @@
 //! `ONCEWARD_TEST_KILLS` and `ONCEWARD_TEST_SEED` (`cargo xtask faults`) decide how often and where.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
+mod evidence;
+
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use evidence::Evidence;
 use onceward_flights::{Aircraft, Differences, Fleet, Flight, SELECT, january, sequential_pass};
 use onceward_tests::consumer_child::Link;
 use onceward_tests::kafka::{self, Outgoing, Stored};
@@ -20,10 +23,17 @@ const PARTITIONS: i32 = 4;
 struct Service {
     link: Link,
     process: Child,
+    starts: u32,
 }
 
 impl Service {
     fn start(link: Link) -> Self {
+        Self::start_as(link, 1)
+    }
+
+    fn start_as(mut link: Link, starts: u32) -> Self {
+        link.member = format!("{}-{starts}", link.group);
+        link.history = link.inbox.with_extension(format!("{starts}.jsonl"));
         let log = File::options().create(true).append(true).open(link.inbox.with_extension("log")).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_chain_child"))
             .env(Link::VARIABLE, serde_json::to_string(&link).unwrap())
@@ -32,14 +42,14 @@ impl Service {
             .stderr(log)
             .spawn()
             .unwrap();
-        Self { link, process }
+        Self { link, process, starts }
     }
 
     /// SIGKILL, and again from the beginning.
     fn restart(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        *self = Self::start(self.link.clone());
+        *self = Self::start_as(self.link.clone(), self.starts + 1);
     }
 
     fn assert_lives(&mut self) {
@@ -123,10 +133,13 @@ fn a_chain_of_two_services_killed_at_random_counts_each_flight_once_and_in_order
         source: source.to_owned(),
         target: target.cloned(),
         inbox: folder.join(format!("{name}.db")),
+        history: PathBuf::new(),
+        member: String::new(),
     };
+    let evidence = Evidence::new(&folder);
     let mut services = [link("first", &source, Some(&target)), link("second", &target, None)].map(Service::start);
     let inboxes = services.each_ref().map(|service| service.link.inbox.clone());
-    let passed = || number(&inboxes[0], "SELECT COUNT(*) FROM passed");
+    let passed = || number(&inboxes[0], "SELECT COUNT(*) FROM journal");
     let kept = || number(&inboxes[1], "SELECT SUM(flights) FROM aircraft");
     let (mut sent, mut cut) = (0, 0);
     for round in 0..=kills {
@@ -149,11 +162,18 @@ fn a_chain_of_two_services_killed_at_random_counts_each_flight_once_and_in_order
         });
         if round < kills {
             services[victim].restart();
+            services.iter().for_each(|service| evidence.offsets(&service.link));
             cut += u64::from(number(&inboxes[0], "SELECT SUM(events) FROM onceward_outbox") > 0);
         }
     }
     kafka::until("the outbox is empty", || (number(&inboxes[0], "SELECT COUNT(*) FROM onceward_outbox") == 0).then_some(()));
+    let links = services.each_ref().map(|service| service.link.clone());
     drop(services);
+    for link in &links {
+        evidence.offsets(link);
+        evidence.gather(link);
+    }
+    evidence.breaks_no_promise();
     let differences = Differences::between(&sequential_pass(&flights), &fleet(&inboxes[1]));
     assert!(differences.is_empty(), "{differences:?}; see {}", folder.display());
     assert_eq!(passed(), flights.len() as u64, "each was handled once by the first");

@@ -5,7 +5,9 @@
 
 mod broker;
 mod evidence;
+mod february;
 mod member;
+mod outage;
 mod script;
 mod verdict;
 mod world;

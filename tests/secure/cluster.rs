@@ -108,6 +108,17 @@ impl Service {
             .kafka("sasl.password", password)
     }
 
+    /// The SASL listener, with tokens from the endpoint at this URL.
+    pub(crate) fn oidc(&self, url: String) -> Builder {
+        self.builder(&self.cluster.sasl)
+            .kafka("security.protocol", "sasl_ssl")
+            .kafka("sasl.mechanism", "OAUTHBEARER")
+            .kafka("sasl.oauthbearer.method", "oidc")
+            .kafka("sasl.oauthbearer.token.endpoint.url", url)
+            .kafka("sasl.oauthbearer.client.id", crate::token::CLIENT)
+            .kafka("sasl.oauthbearer.client.secret", crate::token::SECRET)
+    }
+
     /// Runs to the end of the topic. The handler fails on `poison`.
     pub(crate) fn run(&self, builder: Builder) -> Result<Summary, Error> {
         let app = builder.build().unwrap().on(self.topic.clone(), |event: Event| async move {

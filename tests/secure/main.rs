@@ -3,6 +3,8 @@
 
 mod cluster;
 mod logs;
+mod private;
 mod refused;
+mod renewal;
 mod token;
 mod welcome;

@@ -60,14 +60,7 @@ fn no_client_certificate_where_one_is_wanted() {
 fn a_secret_that_the_token_endpoint_does_not_know() {
     let service = Service::new("wrong-token");
     let endpoint = token::endpoint("erin");
-    let builder = service
-        .builder(&service.cluster.sasl)
-        .kafka("security.protocol", "sasl_ssl")
-        .kafka("sasl.mechanism", "OAUTHBEARER")
-        .kafka("sasl.oauthbearer.method", "oidc")
-        .kafka("sasl.oauthbearer.token.endpoint.url", format!("http://{endpoint}/token"))
-        .kafka("sasl.oauthbearer.client.id", token::CLIENT)
-        .kafka("sasl.oauthbearer.client.secret", "other-CANARY");
+    let builder = service.oidc(format!("http://{endpoint}/token")).kafka("sasl.oauthbearer.client.secret", "other-CANARY");
     let message = service.refusal(builder);
     says(&message, &["The token endpoint gave no token", "sasl.oauthbearer.client.secret"]);
     assert!(!message.contains("CANARY") && !logs::all().contains("other-CANARY"));

@@ -2,7 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Base64 of `client:token-CANARY`.
 const BASIC: &str = "Y2xpZW50OnRva2VuLUNBTkFSWQ==";
@@ -10,19 +12,46 @@ const BASIC: &str = "Y2xpZW50OnRva2VuLUNBTkFSWQ==";
 pub(crate) const CLIENT: &str = "client";
 pub(crate) const SECRET: &str = "token-CANARY";
 
+/// Longer than any test.
+const HOUR: Duration = Duration::from_secs(3_600);
+
 /// Serves until the process ends.
 pub(crate) fn endpoint(subject: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            answer(&mut stream.unwrap(), subject);
-        }
-    });
-    address
+    lasting(subject, HOUR).address
 }
 
-fn answer(stream: &mut TcpStream, subject: &str) {
+/// A token endpoint, seen from a test.
+pub(crate) struct Endpoint {
+    pub(crate) address: SocketAddr,
+    /// When tokens were given.
+    pub(crate) given: Arc<Mutex<Vec<Instant>>>,
+    /// While it is set callers are hung up on.
+    pub(crate) away: Arc<AtomicBool>,
+}
+
+impl Endpoint {
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/token", self.address)
+    }
+}
+
+/// The same, with tokens that live for so long.
+pub(crate) fn lasting(subject: &'static str, life: Duration) -> Endpoint {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = Endpoint { address: listener.local_addr().unwrap(), given: Arc::default(), away: Arc::default() };
+    let (given, away) = (Arc::clone(&endpoint.given), Arc::clone(&endpoint.away));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            if !away.load(Ordering::SeqCst) && answer(&mut stream.unwrap(), subject, life) {
+                given.lock().unwrap().push(Instant::now());
+            }
+        }
+    });
+    endpoint
+}
+
+/// Whether a token was given.
+fn answer(stream: &mut TcpStream, subject: &str, life: Duration) -> bool {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     let text = loop {
@@ -33,14 +62,17 @@ fn answer(stream: &mut TcpStream, subject: &str) {
             break text;
         }
     };
-    let (status, body) = if text.contains(BASIC) && text.contains("grant_type=client_credentials") {
-        ("200 OK", format!(r#"{{"access_token":"{}","token_type":"Bearer","expires_in":3600}}"#, token(subject)))
+    let known = text.contains(BASIC) && text.contains("grant_type=client_credentials");
+    let (status, body) = if known {
+        let token = token(subject, life);
+        ("200 OK", format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{}}}"#, life.as_secs()))
     } else {
         ("401 Unauthorized", r#"{"error":"invalid_client","error_description":"unknown client"}"#.to_owned())
     };
     let head =
         format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    known
 }
 
 fn whole(text: &str) -> bool {
@@ -50,9 +82,9 @@ fn whole(text: &str) -> bool {
 }
 
 /// An unsigned token: header, claims, and nothing behind the second dot.
-fn token(subject: &str) -> String {
+fn token(subject: &str, life: Duration) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let claims = format!(r#"{{"sub":"{subject}","iat":{now},"exp":{}}}"#, now + 3600);
+    let claims = format!(r#"{{"sub":"{subject}","iat":{now},"exp":{}}}"#, now + life.as_secs());
     format!("{}.{}.", base64url(br#"{"alg":"none"}"#), base64url(claims.as_bytes()))
 }
 

@@ -6,7 +6,7 @@ use onceward_tests::kafka::{self, Outgoing};
 use crate::cluster::Service;
 use crate::{logs, token};
 
-fn works(name: &str, principal: &str, sign_in: impl FnOnce(&Service) -> Builder) {
+pub(crate) fn works(name: &str, principal: &str, sign_in: impl FnOnce(&Service) -> Builder) {
     let service = Service::new(name);
     service.grant(principal, &[]);
     let open = &service.cluster.open;
@@ -52,14 +52,7 @@ fn mutual_tls() {
 fn a_token_from_an_endpoint_whose_secret_is_never_shown() {
     let endpoint = token::endpoint("erin");
     works("oidc", "User:erin", |service| {
-        let builder = service
-            .builder(&service.cluster.sasl)
-            .kafka("security.protocol", "sasl_ssl")
-            .kafka("sasl.mechanism", "OAUTHBEARER")
-            .kafka("sasl.oauthbearer.method", "oidc")
-            .kafka("sasl.oauthbearer.token.endpoint.url", format!("http://{endpoint}/token"))
-            .kafka("sasl.oauthbearer.client.id", token::CLIENT)
-            .kafka("sasl.oauthbearer.client.secret", token::SECRET);
+        let builder = service.oidc(format!("http://{endpoint}/token"));
         let shown = format!("{builder:?}");
         assert!(shown.contains("sasl.oauthbearer.client.id") && !shown.contains("CANARY"), "{shown}");
         builder

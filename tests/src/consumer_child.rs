@@ -62,6 +62,9 @@ pub struct Link {
     /// Where events are passed on to; the last of the chain keeps the table instead.
     pub target: Option<String>,
     pub inbox: PathBuf,
+    /// Where this process writes what it does, and as whom.
+    pub history: PathBuf,
+    pub member: String,
 }
 
 impl Link {

@@ -7,3 +7,4 @@ pub mod consumer_child;
 pub mod history;
 pub mod kafka;
 pub mod sim;
+pub mod witness;

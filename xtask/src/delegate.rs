@@ -39,6 +39,9 @@ pub(crate) struct Faults {
     /// Decides where the kills fall.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// For how many seconds what the handlers call is away.
+    #[arg(long, default_value_t = 60)]
+    outage: u64,
 }
 
 /// The benchmarks measure what people run, so they get the release profile, and a real broker on the same machine.
@@ -63,6 +66,7 @@ pub(crate) fn faults(place: &Place, options: &Faults) -> Outcome<ExitCode> {
     let mut command =
         cargo(place, &["test", "--profile", "ci", "--package", "onceward-tests", "--test", "faults", "--test", "chain", "--"]);
     command.envs(environment).env("ONCEWARD_TEST_KILLS", options.kills.to_string()).env("ONCEWARD_TEST_SEED", options.seed.to_string());
+    command.env("ONCEWARD_TEST_OUTAGE", options.outage.to_string());
     finish(command.args(["--nocapture", "--test-threads", "1"]))
 }
 

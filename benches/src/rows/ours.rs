@@ -30,6 +30,8 @@ struct Order {
 #[error("poisoned")]
 struct Poisoned;
 
+const MILLION: u64 = 1_000_000;
+
 const UPSERT: &str = "INSERT INTO balance(entity,amount) VALUES(?1,?2) ON CONFLICT(entity) DO UPDATE SET amount=amount+excluded.amount";
 
 pub(super) fn run() -> Outcome<()> {
@@ -47,6 +49,7 @@ async fn async_run(started: Instant) -> Outcome<()> {
     let app = register(consumer()?, &notes);
     let metrics = app.metrics();
     let watch = watch(Arc::clone(&metrics), count);
+    let memory = (env::number("SLOPE", 0) > 0).then(|| grow(Arc::clone(&metrics), count));
     let marks = (env::text("HANDLER", "noop") == "delay").then(|| sample(Arc::clone(&metrics), count));
     if env::text("HANDLER", "noop") == "hold" {
         tokio::spawn(app.run(std::future::pending()));
@@ -63,6 +66,9 @@ async fn async_run(started: Instant) -> Outcome<()> {
         let marks = marks.await?;
         let healthy = notes.healthy.lock().unwrap_or_else(PoisonError::into_inner);
         line.delays(healthy.iter().zip(marks).map(|(sent, marked)| marked - sent).collect());
+    }
+    if let Some(memory) = memory {
+        line.rss_mib = memory.await?;
     }
     let handlers = notes.handlers.load(Ordering::Relaxed);
     if handlers > 0 {
@@ -84,7 +90,7 @@ fn consumer() -> Outcome<Consumer> {
             format!("sqlite:{}", env::text("DB", "bench.db"))
         })
         .auto_offset_reset(AutoOffsetReset::Earliest)
-        .event_id("header:ce_id")
+        .event_id(env::text("EVENT_ID", "header:ce_id"))
         .concurrency(u32::try_from(env::number("CONC", 256))?)
         .credit(records, bytes)
         .retry(Backoff::new().attempts(3).first(Duration::from_millis(100)).factor(1.0).jitter(0.0))
@@ -179,6 +185,21 @@ async fn hold(metrics: &Metrics, count: u64) {
     while !metrics.prometheus().lines().any(|line| line == wanted) {
         tick.tick().await;
     }
+}
+
+/// The memory of this process after each million of records.
+fn grow(metrics: Arc<Metrics>, count: u64) -> tokio::task::JoinHandle<Vec<f64>> {
+    tokio::task::spawn_blocking(move || {
+        let mut sizes = Vec::new();
+        while (sizes.len() as u64) < count / MILLION {
+            let summary = metrics.summary();
+            if summary.handled + summary.duplicates + summary.dead_letters >= (sizes.len() as u64 + 1) * MILLION {
+                sizes.push(env::rss_mib());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        sizes
+    })
 }
 
 /// When the n-th mark was durable, seen by looking every half millisecond.

@@ -10,6 +10,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 
+use super::address::Address;
 use super::finding::{Diagnosis, Finding};
 use crate::exit::Failure;
 
@@ -46,6 +47,15 @@ impl Cluster {
 
     pub(super) fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// Where the brokers say that they are, other than the addresses that were given.
+    pub(super) fn advertised(&self, brokers: &str) -> Vec<Address> {
+        let given = Address::all(brokers);
+        let mut told: Vec<Address> = self.metadata.brokers().iter().map(|broker| Address::new(broker.host(), broker.port())).collect();
+        told.retain(|address| !given.contains(address));
+        told.sort();
+        told
     }
 
     pub(super) fn timeout(&self) -> Duration {

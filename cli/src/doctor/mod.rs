@@ -1,11 +1,17 @@
 //! `onceward doctor`: what would go wrong, found before it does.
 
+mod address;
 pub(crate) mod cluster;
 mod companions;
+mod disk;
 mod finding;
 mod group;
+mod machine;
+mod offsets;
+mod security;
 mod store;
 mod topics;
+mod version;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -25,6 +31,9 @@ Examples:
   onceward doctor --config prod.toml --topic orders
   onceward doctor --json | jq '.findings[] | select(.cure)'
 ";
+
+/// How long a name or a port may take: what is slower than this is as good as away.
+const CONNECT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -48,12 +57,20 @@ pub(crate) fn run(args: &DoctorArgs, json: bool) -> Result<ExitCode, Failure> {
     let file = args.source.file().map_or_else(|| "flags and environment".to_owned(), |file| file.display().to_string());
     diagnosis.add(Finding::ok("configuration", file, "complete, and what it refers to is there"));
     store::examine(&settings, &mut diagnosis);
+    let remembered = offsets::remembered(&settings);
+    address::bootstrap(&settings.brokers, timeout.min(CONNECT), &mut diagnosis);
+    let mut brokers = 0;
     let reachable = match Cluster::ask(&settings, &client, timeout) {
         Ok(cluster) => {
             cluster.examine(&mut diagnosis);
+            brokers = cluster.metadata().brokers().len();
+            address::advertised(&cluster.advertised(&settings.brokers), timeout.min(CONNECT), &mut diagnosis);
+            security::examine(&settings.brokers, &client, timeout.min(CONNECT), &mut diagnosis);
+            version::examine(&settings.brokers, &client, timeout, &mut diagnosis);
             topics::examine(&cluster, &settings, &sources, &mut diagnosis);
             companions::examine(&settings, &sources, timeout, &mut diagnosis);
             group::examine(&cluster, &settings, &mut diagnosis);
+            offsets::examine(&cluster, &settings, &client, &sources, &remembered, timeout, &mut diagnosis);
             true
         }
         Err(finding) => {
@@ -61,6 +78,7 @@ pub(crate) fn run(args: &DoctorArgs, json: bool) -> Result<ExitCode, Failure> {
             false
         }
     };
+    machine::examine(&settings, &client, brokers, &mut diagnosis);
     let diagnosis = diagnosis.finish();
     output::show(&diagnosis, json)?;
     // Without a broker most questions were not even asked: that is no "no".

@@ -5,14 +5,20 @@ use std::io;
 use std::path::Path;
 
 use onceward::config::{InboxPlace, Settings};
-use onceward::inbox::{InboxError, inspect};
+use onceward::inbox::{InboxError, VERSION, holders, inspect};
 use rusqlite::{Connection, OpenFlags};
 
+use super::disk;
 use super::finding::{Diagnosis, Finding};
 
 const CHECK: &str = "inbox";
 
 pub(super) fn examine(settings: &Settings, diagnosis: &mut Diagnosis) {
+    if let InboxPlace::Sqlite(path) = &settings.inbox
+        && folder(path).is_dir()
+    {
+        disk::examine(path, folder(path), diagnosis);
+    }
     diagnosis.add(match &settings.inbox {
         InboxPlace::Memory => {
             let cure = "write inbox = \"sqlite:PATH\" outside of tests";
@@ -42,7 +48,19 @@ fn existing(path: &Path) -> Finding {
         return Finding::ok(CHECK, name, "an SQLite database without an inbox yet; the consumer adds its tables beside yours");
     }
     match inspect(path) {
-        Ok(report) => Finding::ok(CHECK, name, format!("version {}, {} marks", report.version, report.marks)),
+        Ok(report) => {
+            let holders = holders(path);
+            let names: Vec<String> = holders.iter().map(|holder| format!("{} (process {})", holder.name, holder.pid)).collect();
+            let used = if names.is_empty() { "nobody has it open".to_owned() } else { format!("open in {}", names.join(", ")) };
+            let told = format!("version {}, {} marks; {used}", report.version, report.marks);
+            if report.version < VERSION {
+                let cure = format!(
+                    "the next start brings it up to version {VERSION}, which older programs refuse: run `onceward inbox backup` before"
+                );
+                return Finding::warn(CHECK, name, told, cure);
+            }
+            Finding::ok(CHECK, name, told)
+        }
         Err(error @ InboxError::Newer { .. }) => {
             Finding::fail(CHECK, name, error.to_string(), "upgrade this program, or restore the backup taken before the upgrade")
         }

@@ -3,6 +3,7 @@
 mod base64;
 mod moment;
 mod progress;
+mod size;
 mod table;
 mod time;
 mod visible;
@@ -14,6 +15,7 @@ use serde::Serialize;
 pub(crate) use base64::base64;
 pub(crate) use moment::Moment;
 pub(crate) use progress::Progress;
+pub(crate) use size::rounded;
 pub(crate) use table::Table;
 pub(crate) use time::rfc3339;
 pub(crate) use visible::{visible, visible_lines};

@@ -141,7 +141,9 @@ fn the_doctor_names_what_is_missing_and_its_cure() {
             .unwrap_or_else(|| panic!("{check} {subject}: {document:#}"))
     };
     assert_eq!(find("brokers", &world.cluster.bootstrap_servers())["verdict"], "ok");
+    assert_eq!(find("address", &world.cluster.bootstrap_servers())["verdict"], "ok");
     assert_eq!(find("topic", "orders")["verdict"], "ok");
+    assert_eq!((&find("memory", "this process")["verdict"], &find("files", "this process")["verdict"]), (&"ok".into(), &"ok".into()));
     assert_eq!(find("topic", "invoices")["verdict"], "fail");
     assert_eq!(find("inbox", "memory")["verdict"], "warn");
     assert_eq!(find("companion", "orders.billing.dlt")["verdict"], "ok");

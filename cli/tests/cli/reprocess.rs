@@ -16,16 +16,16 @@ use crate::run::{Answer, onceward};
 const DAY: i64 = 86_400_000;
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
-struct World {
-    brokers: String,
-    topic: String,
+pub(crate) struct World {
+    pub(crate) brokers: String,
+    pub(crate) topic: String,
     tuesday: i64,
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl World {
     /// Three events on Monday, four on Tuesday (two of them copies of one), in each of two partitions.
-    fn new(ids: bool) -> Self {
+    pub(crate) fn new(ids: bool) -> Self {
         let brokers = std::env::var("ONCEWARD_TEST_BROKERS").expect("this test needs a real Kafka: run it with `cargo xtask test`");
         let topic = format!("reprocess-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
@@ -57,7 +57,7 @@ impl World {
     }
 
     /// Runs a consumer to the end of the topic; what its handler was given, sorted.
-    fn consume(&self) -> Vec<String> {
+    pub(crate) fn consume(&self) -> Vec<String> {
         let handled = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&handled);
         let app = Consumer::builder()
@@ -83,9 +83,17 @@ impl World {
     }
 
     fn forget(&self, arguments: &[&str]) -> Answer {
-        let environment =
-            [("ONCEWARD_BROKERS", self.brokers.as_str()), ("ONCEWARD_GROUP", &self.topic), ("ONCEWARD_INBOX", "sqlite:billing.db")];
-        onceward(self.folder.path(), &[&["inbox", "forget"], arguments].concat(), &environment)
+        self.run(&[&["inbox", "forget"], arguments].concat())
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
+        let environment = [
+            ("ONCEWARD_BROKERS", self.brokers.as_str()),
+            ("ONCEWARD_GROUP", &self.topic),
+            ("ONCEWARD_INBOX", "sqlite:billing.db"),
+            ("ONCEWARD_AUTO_OFFSET_RESET", "earliest"),
+        ];
+        onceward(self.folder.path(), arguments, &environment)
     }
 
     /// The line that `inbox forget` prints, run by Kafka's own tool.

@@ -73,6 +73,8 @@ fn who_is_not_let_in_is_told_why_with_3_and_who_lacks_rights_with_1() {
     let powerless = run(folder.path(), &sasl, &ca, "bob-secret", &["doctor", "--topic", &topic]);
     assert_eq!(powerless.code, 1, "{}", powerless.stdout);
     assert!(powerless.stdout.contains("this user may not see it"), "{}", powerless.stdout);
+    assert!(powerless.stdout.contains("sasl_ssl with SCRAM-SHA-512: let in"), "{}", powerless.stdout);
+    assert!(powerless.stdout.contains("as Kafka 4.0 or later"), "{}", powerless.stdout);
 
     let printed = run(folder.path(), &sasl, &ca, "bob-secret", &["config", "check", "--print"]);
     assert_eq!(printed.code, 0, "{}", printed.stderr);

@@ -158,6 +158,7 @@ async fn publishes_and_metrics_are_the_same_in_every_release() {
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).map(|line| line.split_once(' ').unwrap()).collect();
     let counters = [
         "attempts",
+        "breaker_opened",
         "dead_letters",
         "duplicates",
         "events_abandoned",

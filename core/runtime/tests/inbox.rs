@@ -18,3 +18,5 @@ mod rig;
 mod sharing;
 #[path = "inbox/upkeep.rs"]
 mod upkeep;
+#[path = "inbox/versions.rs"]
+mod versions;

@@ -1,18 +1,16 @@
 //! An ordinary service over the flights, which the campaign in `tests/faults` kills. It writes down what it does.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test's program; what goes wrong must end it")]
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use onceward::{AutoOffsetReset, Backoff, Consumer, Event, Failure};
 use onceward_flights::{CREATE, Flight, UPSERT, hash};
 use onceward_tests::consumer_child::Orders;
-use onceward_tests::history::{End, Spot, Step, Writer, now};
-use tracing::field::{Field, Visit};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use onceward_tests::history::{End, Spot, Step, now};
+use onceward_tests::witness::Witness;
 
 /// A cancelled flight: the handler can do nothing with it.
 #[derive(Debug)]
@@ -28,24 +26,17 @@ impl std::error::Error for Cancelled {}
 
 struct Child {
     orders: Orders,
-    history: Writer,
-    /// The epoch of each partition as the runtime logs it.
-    epochs: Mutex<HashMap<i32, u32>>,
+    witness: Arc<Witness>,
 }
 
 impl Child {
-    fn say(&self, partition: i32, step: Step) {
-        let epoch = self.epochs.lock().unwrap().get(&partition).copied().unwrap_or(0);
-        self.history.write(epoch, step).expect("the history must be complete");
-    }
-
     async fn handle(&self, event: Event) -> Result<(), Failure> {
         let partition = event.partition();
-        let epoch = self.epochs.lock().unwrap().get(&partition).copied().unwrap_or(0);
+        let epoch = self.witness.epoch(partition);
         let spot = Spot::new(event.topic(), partition, event.offset());
         let key = event.key().map(|key| String::from_utf8_lossy(key).into_owned());
         let correlation = Some(event.correlation_id());
-        self.say(partition, Step::Started { spot: spot.clone(), key, attempt: event.attempt(), correlation });
+        self.witness.say(partition, Step::Started { spot: spot.clone(), key, attempt: event.attempt(), correlation });
         while self.orders.gate.exists() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -58,7 +49,7 @@ impl Child {
             Err(_) if event.attempt() >= Orders::ATTEMPTS => End::GivenUp,
             Err(_) => End::Retry,
         };
-        self.say(partition, Step::Ended { spot, end });
+        self.witness.say(partition, Step::Ended { spot, end });
         result
     }
 
@@ -79,61 +70,17 @@ impl Child {
                  UPDATE journal SET at = at WHERE number = (SELECT -max(i) FROM n)",
                 (),
             );
-            self.say(spot.partition, Step::Slowed { spot: spot.clone() });
+            self.witness.say(spot.partition, Step::Slowed { spot: spot.clone() });
         }
         Ok(())
-    }
-}
-
-/// Turns what the runtime logs about partitions into history.
-struct Listener(Arc<Child>);
-
-#[derive(Default)]
-struct Fields {
-    message: String,
-    partition: String,
-    epoch: u32,
-}
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        match field.name() {
-            "message" => self.message = format!("{value:?}"),
-            "partition" => self.partition = format!("{value:?}"),
-            "epoch" => self.epoch = format!("{value:?}").parse().unwrap_or(0),
-            _ => {}
-        }
-    }
-}
-
-impl<S: tracing::Subscriber> Layer<S> for Listener {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        // Alone, or as in `topic/3`.
-        let number = fields.partition.rsplit(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok());
-        let (Some(partition), topic) = (number, self.0.orders.topic.clone()) else { return };
-        match fields.message.as_str() {
-            "partition assigned" => {
-                self.0.epochs.lock().unwrap().insert(partition, fields.epoch);
-                self.0.say(partition, Step::Assigned { topic, partition });
-            }
-            "partition revoked: draining" => self.0.say(partition, Step::Revoking { topic, partition }),
-            _ => {}
-        }
     }
 }
 
 #[tokio::main(worker_threads = 2)]
 async fn main() {
     let orders = Orders::from_environment();
-    let history = Writer::open(&orders.history, orders.member.clone()).unwrap();
-    let child = Arc::new(Child { orders: orders.clone(), history, epochs: Mutex::default() });
-    // What people would read goes to stderr, which the campaign keeps in a file.
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    let levels = tracing_subscriber::filter::LevelFilter::INFO;
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(levels).with(lines).with(Listener(Arc::clone(&child))))
-        .unwrap();
+    let witness = Witness::begin(&orders.history, &orders.member, &orders.topic);
+    let child = Arc::new(Child { orders: orders.clone(), witness });
     let app = Consumer::builder()
         .brokers(orders.brokers.clone())
         .group(orders.group.clone())

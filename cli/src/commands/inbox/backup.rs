@@ -8,9 +8,8 @@ use clap::Args;
 use onceward::inbox::{InboxReport, backup};
 use serde::Serialize;
 
-use super::stats::rounded;
 use crate::exit::Failure;
-use crate::output::{self, Progress, Report, visible};
+use crate::output::{self, Progress, Report, rounded, visible};
 use crate::source::{Needs, Source};
 
 const EXAMPLES: &str = "\

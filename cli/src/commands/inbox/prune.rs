@@ -8,9 +8,8 @@ use onceward::config::format_duration;
 use onceward::inbox::{Expired, Upkeep, prune};
 use serde::Serialize;
 
-use super::stats::rounded;
 use crate::exit::Failure;
-use crate::output::{self, Report, rfc3339, visible};
+use crate::output::{self, Report, rfc3339, rounded, visible};
 use crate::source::{Needs, Source};
 
 const EXAMPLES: &str = "\

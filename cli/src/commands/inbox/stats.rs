@@ -4,12 +4,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
-use onceward::config::format_bytes;
 use onceward::inbox::{InboxReport, inspect};
 use serde::{Serialize, Serializer};
 
 use crate::exit::Failure;
-use crate::output::{self, Report, Table, rfc3339, visible};
+use crate::output::{self, Report, Table, rfc3339, rounded, visible};
 use crate::source::{Needs, Source};
 
 const EXAMPLES: &str = "\
@@ -71,12 +70,6 @@ impl Report for Stats {
         }
         Ok(())
     }
-}
-
-/// To the largest unit of which there is at least one, rounded down.
-pub(super) fn rounded(bytes: u64) -> String {
-    let shift = (bytes.max(1).ilog2() / 10) * 10;
-    format_bytes(bytes >> shift << shift)
 }
 
 pub(super) fn run(args: &StatsArgs, json: bool) -> Result<ExitCode, Failure> {

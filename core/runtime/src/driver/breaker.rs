@@ -20,6 +20,7 @@ impl Driver {
                 tracing::error!(target: "onceward", topic = %self.topic_of(policy), events, keys, %error_type, %error,
                     "outage: nearly every event has failed for {}; only probes run until they succeed, nothing is given up meanwhile",
                     shown(millis));
+                self.metrics.breaker_opened();
                 self.breaker(1);
             }
             Alert::BreakerClosed { policy, millis } => {

@@ -23,7 +23,7 @@ pub use clock::{Clock, SystemClock};
 pub use memory::MemoryInbox;
 pub use sqlite::{
     BucketReport, Expired, Holder, InboxReport, Moved, OutboxReport, PositionReport, Pruned, Queries, SqliteInbox, SqliteSettings, Upkeep,
-    backup, ddl, file_system, holders, inspect, prune,
+    VERSION, backup, ddl, file_system, holders, inspect, prune,
 };
 pub use value::{Statement, Value};
 

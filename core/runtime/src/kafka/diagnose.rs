@@ -19,7 +19,8 @@ pub(crate) const BROKERS: &str =
     "Check that `brokers` is right, that a broker runs there, and that its advertised.listeners can be reached from here";
 
 pub(crate) const TOKEN: &str = "The token endpoint gave no token: check `kafka.\"sasl.oauthbearer.token.endpoint.url\"`, \
-    `sasl.oauthbearer.client.id` and `sasl.oauthbearer.client.secret`, and that the endpoint is reachable from here";
+    `sasl.oauthbearer.client.id` and `sasl.oauthbearer.client.secret`, and that the endpoint is reachable from here. If it has a certificate \
+    of an authority of your own, name that in `kafka.\"https.ca.location\"`";
 
 const fn hopeless(cure: &'static str) -> Diagnosis {
     Diagnosis { hopeless: true, passing: false, cure }

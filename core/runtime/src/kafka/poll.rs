@@ -251,6 +251,10 @@ impl Poll {
                     self.asker.ask(Question::Ends { place: self.table.slots[index].place.clone() });
                 }
             }
+            // An outage of the token endpoint that outlasts the token: the client goes on trying, and is let in with the next one.
+            Fault::Fatal(_) if code == RDKafkaErrorCode::Authentication && self.queue.token_expired() => {
+                tracing::warn!(target: "onceward", why = %reason, "the token has expired and the endpoint gives no other; waiting for one, nothing is lost");
+            }
             Fault::Fatal(error) => self.fail(error),
             Fault::Passing => tracing::warn!(target: "librdkafka", error = %code, "{reason}"),
         }

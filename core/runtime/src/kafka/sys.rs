@@ -59,6 +59,11 @@ impl Queue {
         self.2 = tokens.map(|tokens| (client, tokens));
     }
 
+    /// Whether there are tokens, and the newest one has expired.
+    pub(crate) fn token_expired(&self) -> bool {
+        self.2.as_ref().is_some_and(|(_, tokens)| tokens.expired())
+    }
+
     fn fresh(client: ClientPtr) -> Option<Self> {
         // SAFETY: the caller holds the client.
         NonNull::new(unsafe { native::rd_kafka_queue_new(client) }).map(Self::of)

@@ -50,6 +50,13 @@ impl Tokens {
         self.given.store(0, Ordering::Relaxed);
     }
 
+    /// Whether the newest token there is has expired: then it is no wonder that a broker refuses it, and the endpoint is what is away.
+    pub(crate) fn expired(&self) -> bool {
+        // Clocks differ a little.
+        const SKEW: i64 = 2_000;
+        self.shared.lock().latest.as_ref().is_some_and(|token| token.expires <= now().saturating_add(SKEW))
+    }
+
     /// Hands the newest token to the client, if it does not have it. Cheap, and waits for nobody.
     pub(crate) fn serve(&self, client: ClientPtr) {
         let version = self.shared.version.load(Ordering::Acquire);

@@ -11,7 +11,7 @@ mod reach;
 mod read;
 mod request;
 pub mod rights;
-mod scan;
+pub(crate) mod scan;
 mod time;
 pub mod topics;
 

@@ -87,7 +87,7 @@ pub fn scan(what: &Scan<'_>, mut visit: impl FnMut(&Stored<'_>, Extent) -> Contr
 }
 
 /// A client that reads without a group, signed in.
-pub(super) fn open(client: &[(String, String)]) -> Result<BaseConsumer<Context>, Error> {
+pub(crate) fn open(client: &[(String, String)]) -> Result<BaseConsumer<Context>, Error> {
     let (mut config, endpoint) = token::client_config(client)?;
     config.set("enable.auto.commit", "false").set("enable.partition.eof", "true").set("auto.offset.reset", "error");
     // Whatever the user set: looking for a topic must not create it.
@@ -252,7 +252,7 @@ fn silent(what: &Scan<'_>) -> Error {
 }
 
 /// Destroying a client may block without limit when its broker is gone, so that happens on another thread, which is left behind.
-pub(super) fn leave(consumer: BaseConsumer<Context>) {
+pub(crate) fn leave(consumer: BaseConsumer<Context>) {
     let (done, finished) = crossbeam_channel::bounded::<()>(1);
     let ending = std::thread::Builder::new().name("onceward-close".to_owned()).spawn(move || {
         drop(consumer);

@@ -28,6 +28,7 @@ pub struct Metrics {
     paused_by_inbox: AtomicBool,
     paused_by_producer: AtomicBool,
     pub(super) paused_by_breaker: AtomicBool,
+    pub(super) breaker_opened: AtomicU64,
     paused_by_outbox: AtomicBool,
     pub(super) paused_by_request: AtomicBool,
     pub(super) abandoned: AtomicU64,
@@ -100,6 +101,11 @@ impl Metrics {
     /// A person paused a topic, or none is paused any more.
     pub(crate) fn paused_by_request(&self, paused: bool) {
         self.paused_by_request.store(paused, Ordering::Relaxed);
+    }
+
+    /// A breaker opened once more.
+    pub(crate) fn breaker_opened(&self) {
+        add(&self.breaker_opened, 1);
     }
 
     fn pause(&self, dependency: Dependency) -> &AtomicBool {

@@ -1,5 +1,6 @@
 //! Names of what is sent over OTLP, in one place: OpenTelemetry's messaging conventions are not stable yet, so a rename must be one edit.
 //! Golden in `core/runtime/tests/otlp`; for readers in `docs/reference/metrics.md`.
+#![cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "the Prometheus text needs few of them"))]
 
 /// Attributes of the messaging conventions 1.44.
 pub(crate) mod attribute {

@@ -79,7 +79,7 @@ impl Metrics {
         let mut add = |kind, unit, (prometheus, otlp), help, points| {
             all.push(Reading { prometheus, otlp, kind, unit, help, points });
         };
-        let counters: [(_, _, _, &AtomicU64); 12] = [
+        let counters: [(_, _, _, &AtomicU64); 13] = [
             (EVENT, ("events_handled", "onceward.events_handled"), "Events handled and durably marked", &self.handled),
             (EVENT, ("duplicates", "onceward.duplicates"), "Copies of handled events that were dropped", &self.duplicates),
             (EVENT, ("events_ignored", "onceward.events_ignored"), "Events that no handler wanted", &self.ignored),
@@ -106,6 +106,7 @@ impl Metrics {
             (Unit::Of("{offset}"), ("gap_offsets", "onceward.gaps"), "Offsets deleted by the broker before they were read", &self.gaps),
             (Unit::Of("{transaction}"), ("inbox_commits", "onceward.inbox_commits"), "Transactions of the inbox", &self.inbox_commits),
             (EVENT, ("inbox_reads", "onceward.inbox_reads"), "Look-ups that had to read the store", &self.inbox_reads),
+            (Unit::Of("{outage}"), ("breaker_opened", "onceward.breaker_opened"), "How often a breaker opened", &self.breaker_opened),
             (Unit::Of("{span}"), ("spans_dropped", "onceward.spans_dropped"), "Spans that could not be sent", &self.spans_dropped),
         ];
         for (unit, names, help, counter) in counters {

@@ -212,7 +212,7 @@ impl State {
             }
             let Ok(fact) = self.answers.recv_timeout(PATIENCE) else {
                 return Err(Error::Halted(format!(
-                    "the inbox of the rig has not answered for {} s; its disk may be stuck",
+                    "the inbox of the rig has not answered for {} s; its folder (/dev/shm, or TMPDIR) may be full",
                     PATIENCE.as_secs()
                 )));
             };

@@ -92,10 +92,10 @@ async fn spans_and_metrics_are_the_same_in_every_release() {
     assert_eq!(durations.data_points.iter().map(|point| point.count).sum::<u64>(), 4, "each handler call was measured");
 }
 
-/// Compares with a file beside this one; `ONCEWARD_BLESS=1` writes it.
+/// Compares with a file beside this one; `BLESS=1` writes it.
 fn golden(file: &str, found: &str) {
     let path = format!("{}/tests/golden/otlp-{file}", env!("CARGO_MANIFEST_DIR"));
-    if std::env::var_os("ONCEWARD_BLESS").is_some() {
+    if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, found).unwrap();
         return;
     }

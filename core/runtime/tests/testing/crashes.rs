@@ -97,6 +97,34 @@ fn a_handler_in_flight_is_cut_off_and_called_again() {
 }
 
 #[test]
+fn what_was_done_and_not_yet_marked_is_done_again() {
+    let rig = rig(builder().build().unwrap().on("orders", seeing));
+    rig.send("orders", event("c1", "e1")).unwrap();
+    while rig.attempts("e1") == 0 {
+        assert!(rig.step().unwrap());
+    }
+    // The loop takes the outcome and orders the mark; nobody has written it.
+    assert!(rig.step().unwrap() && rig.handled().is_empty());
+    rig.crash().unwrap();
+    rig.run().unwrap();
+    assert_eq!((rig.attempts("e1"), rig.handled(), seen(&rig)), (2, vec!["e1".to_owned()], vec!["e1".to_owned()]));
+}
+
+#[test]
+fn a_letter_that_was_not_acknowledged_at_a_crash_is_written_once_by_the_next_life() {
+    let rejecting = |_: Event| async { Err(Failure::reject("no")) };
+    let rig = rig(builder().build().unwrap().on("orders", rejecting));
+    rig.send("orders", event("c1", "e1")).unwrap();
+    rig.fail_produce(1_000).unwrap();
+    rig.advance(Duration::from_secs(5)).unwrap();
+    assert_eq!((rig.dead_letters().len(), rig.committed("orders", 0)), (0, None));
+    rig.crash().unwrap();
+    rig.fail_produce(0).unwrap();
+    rig.run().unwrap();
+    assert_eq!((rig.dead_letters().len(), rig.attempts("e1"), rig.committed("orders", 0)), (1, 2, Some(1)));
+}
+
+#[test]
 fn a_chain_of_two_services_is_once_from_end_to_end() {
     let invoicing = |event: Event| async move {
         event.publish(Publish::to("invoices").key("k").value(event.id()));

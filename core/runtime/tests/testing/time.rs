@@ -122,6 +122,22 @@ fn the_same_seed_gives_the_same_history() {
 }
 
 #[test]
+fn jitter_follows_the_seed() {
+    let end = |seed| {
+        let failing = |event: Event| async move {
+            if event.attempt() < 3 { Err(std::io::Error::other("later").into()) } else { seeing(event).await }
+        };
+        let rig = Rig::with(builder().build().unwrap().on("orders", failing), RigOptions::new().seed(seed)).unwrap();
+        rig.send("orders", event("c1", "e1")).unwrap();
+        rig.run().unwrap();
+        let handled = rig.history().into_iter().find(|happened| happened.what == "e1 handled").unwrap();
+        handled.at
+    };
+    assert_eq!(end(3), end(3));
+    assert_ne!(end(3), end(4));
+}
+
+#[test]
 fn a_handler_that_blocks_is_named_and_the_test_goes_on() {
     let (release, held) = std::sync::mpsc::channel::<()>();
     let held = std::sync::Arc::new(std::sync::Mutex::new(held));

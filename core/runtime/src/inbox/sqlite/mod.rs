@@ -54,6 +54,6 @@ pub use inspect::{BucketReport, InboxReport, OutboxReport, PositionReport, inspe
 pub use mount::file_system;
 pub use prune::{Expired, Pruned, prune};
 pub use query::Queries;
-pub use schema::ddl;
+pub use schema::{VERSION, ddl};
 pub use settings::SqliteSettings;
 pub use upkeep::Upkeep;

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Result};
 
-/// Version of the tables.
-pub(super) const VERSION: i64 = 2;
+/// The version of our tables that this library writes.
+pub const VERSION: i64 = 2;
 
 /// States of a segment: a merge still writes it; it counts; its chunks may be deleted. Statements compare with the number itself: SQLite
 /// prepares a statement again whenever a parameter changes that its planner looked at.
