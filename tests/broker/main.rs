@@ -5,4 +5,5 @@ mod handover;
 mod late_commit;
 mod offsets;
 mod service;
+mod topics;
 mod transactions;

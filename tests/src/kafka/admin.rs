@@ -27,10 +27,12 @@ pub fn delete(brokers: &str, topic: &str) {
     until("a deleted topic is gone", || partitions_of(&seer, topic).is_none().then_some(()));
 }
 
-/// Gives a topic more partitions.
+/// Gives a topic more partitions and waits until clients see them.
 pub fn grow(brokers: &str, topic: &str, partitions: usize) {
     let results = wait(admin(brokers).create_partitions([&NewPartitions::new(topic, partitions)], &options())).unwrap();
     results.into_iter().for_each(|result| drop(result.unwrap()));
+    let seer = reader(brokers, "onceward-tests");
+    until("a grown topic is seen", || partitions_of(&seer, topic).filter(|seen| usize::try_from(*seen) == Ok(partitions)));
 }
 
 /// The group's committed offsets of a topic; partitions without one are left out.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::start::{open_inbox, open_journal, seed};
+use super::topics::widened;
 use crate::Error;
 use crate::config::Settings;
 use crate::driver::{Clock, Downstream, Upstream};
 use crate::executor::{Done, Runner};
 use crate::inbox::{Inbox, InboxSink};
 use crate::journal::Journal;
-use crate::kafka::{self, Source, SourceSettings, SourceSink, TopicSettings};
+use crate::kafka::{self, Source, SourceFact, SourceSettings, SourceSink, TopicSettings};
 use crate::letter::{Producer, ProducerSink};
 use crate::telemetry::Health;
 
@@ -79,7 +80,23 @@ impl Surroundings for Cluster<'_> {
             batch_bytes: 512 << 10,
             batches_ahead: 3,
         };
+        let sink = watch_sizes(settings, &self.client, sink);
         let pulse = settings.telemetry.listen.map(|_| Arc::clone(&self.health.poll));
         Ok(Box::new(Source::start_watched(source, sink, pulse)?))
     }
+}
+
+/// When a topic grows, its companions must, too: looked after on a thread of its own, since a broker may be slow.
+fn watch_sizes(settings: &Settings, client: &[(String, String)], sink: SourceSink) -> SourceSink {
+    let (settings, client) = (Arc::new(settings.clone()), Arc::new(client.to_vec()));
+    Box::new(move |fact| {
+        if let SourceFact::Widened { topic } = &fact {
+            let (settings, client, topic) = (Arc::clone(&settings), Arc::clone(&client), topic.to_string());
+            let thread = std::thread::Builder::new().name("onceward-topics".to_owned());
+            if let Err(error) = thread.spawn(move || widened(&settings, topic, &client)) {
+                tracing::error!(target: "onceward", %error, "can't look after the companion topics of a topic that has grown");
+            }
+        }
+        sink(fact);
+    })
 }

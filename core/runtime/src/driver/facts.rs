@@ -109,6 +109,11 @@ impl Driver {
                 }
                 Input::CommitFailed { partition, epoch }
             }
+            SourceFact::Widened { topic } => {
+                tracing::warn!(target: "onceward", %topic,
+                    "the topic has grown: its new partitions are read from their beginning. Keys that moved to one of them are not in order with their past");
+                return;
+            }
             SourceFact::BrokersDown { why } => {
                 tracing::warn!(target: "onceward", %why, "no broker answers; waiting, nothing is lost");
                 self.metrics.brokers_down(true);

@@ -208,6 +208,11 @@ pub enum SourceFact {
         /// Why it failed, if it did.
         error: Option<String>,
     },
+    /// The topic has more partitions than when this process started, and the new ones were never read.
+    Widened {
+        /// Which topic.
+        topic: std::sync::Arc<str>,
+    },
     /// No broker answers.
     BrokersDown {
         /// What librdkafka said.

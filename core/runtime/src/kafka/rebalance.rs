@@ -4,6 +4,7 @@
 //! its partitions at once, when the last of them is drained: the member rejoins with that answer, and a partition that it still claimed
 //! then would stay with it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use onceward_engine::{Epoch, Offset, PartitionId};
@@ -119,6 +120,13 @@ impl Poll {
         }
         for (index, start, begin) in begun {
             self.begin_partition(index, start, &begin);
+        }
+        let mut widened: Vec<_> =
+            starts.iter().filter(|start| start.grown && start.committed.is_none()).map(|start| &start.place.0).collect();
+        widened.sort();
+        widened.dedup();
+        for topic in widened {
+            self.say(SourceFact::Widened { topic: Arc::clone(topic) });
         }
     }
 
@@ -242,6 +250,7 @@ pub(crate) fn begin(start: &Start, reset: OffsetReset) -> Result<Begin, crate::E
         return Ok(Begin { from, committed: true, native: from.max(start.oldest) });
     }
     let from = match reset {
+        _ if start.grown => start.oldest,
         OffsetReset::Earliest => start.oldest,
         OffsetReset::Latest => start.end,
         OffsetReset::Error => {

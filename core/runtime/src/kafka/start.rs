@@ -44,6 +44,8 @@ pub(crate) struct Start {
     pub(crate) committed: Option<i64>,
     pub(crate) oldest: i64,
     pub(crate) end: i64,
+    /// The topic did not have it when this process started.
+    pub(crate) grown: bool,
 }
 
 /// An answer.
@@ -82,12 +84,13 @@ impl Asker {
         let (questions, inbox) = crossbeam_channel::unbounded();
         let (outbox, answers) = crossbeam_channel::unbounded();
         let stop = Arc::new(AtomicBool::new(false));
-        let mut asking = Asking { consumer, group, topics, ids: None, outbox, waker, stop: Arc::clone(&stop) };
+        let mut asking = Asking { consumer, group, topics, ids: None, sizes: HashMap::new(), outbox, waker, stop: Arc::clone(&stop) };
         let thread = std::thread::Builder::new()
             .name("onceward-offsets".to_owned())
             .spawn(move || {
                 // While the group is joined there is time, which a first assignment does not have.
                 asking.refresh_ids();
+                asking.learn_sizes();
                 for question in &inbox {
                     if asking.answer(question).is_none() {
                         return;
@@ -119,6 +122,8 @@ struct Asking {
     topics: Vec<String>,
     /// Topic ids, and when they were asked for.
     ids: Option<(Instant, HashMap<String, [u8; 16]>)>,
+    /// How many partitions each topic had at first.
+    sizes: HashMap<String, i32>,
     outbox: Sender<Answer>,
     waker: Arc<Waker>,
     stop: Arc<AtomicBool>,
@@ -172,6 +177,7 @@ impl Asking {
                 committed: committed.get(place).copied(),
                 oldest,
                 end,
+                grown: self.sizes.get(&*place.0).is_some_and(|&size| place.1 >= size),
             });
         }
         self.say(Answer::Start { number, starts })
@@ -201,6 +207,18 @@ impl Asking {
     fn refresh_ids(&mut self) {
         let ids = sys::topic_ids(self.consumer.client().native_ptr(), &self.topics, Duration::from_secs(3));
         self.ids = Some((Instant::now(), ids.into_iter().collect()));
+    }
+
+    /// What comes on top of these partitions is new: it has no past that anybody could want to skip. Where nobody answers in time, nothing is
+    /// taken for new.
+    fn learn_sizes(&mut self) {
+        for topic in &self.topics {
+            let Ok(metadata) = self.consumer.fetch_metadata(Some(topic), Duration::from_secs(1)) else { return };
+            let size = metadata.topics().first().filter(|found| found.error().is_none()).map_or(0, |found| found.partitions().len());
+            if let Some(size) = i32::try_from(size).ok().filter(|&size| size > 0) {
+                self.sizes.insert(topic.clone(), size);
+            }
+        }
     }
 
     /// Asks until there is an answer, or it is clear that there will be none.

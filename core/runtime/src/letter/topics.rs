@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
@@ -192,6 +192,33 @@ pub fn apply(needs: &Needs<'_>, plan: &Plan) -> Result<Vec<String>, Error> {
         }
     }
     Ok(made)
+}
+
+/// Gives companions as many partitions as their sources have by now; the names of those that grew.
+///
+/// # Errors
+/// [`Error::Broker`] when a broker refuses.
+pub fn grow(needs: &Needs<'_>, plan: &Plan) -> Result<Vec<String>, Error> {
+    let narrow = |companion: &&Companion| companion.problems.iter().any(|problem| matches!(problem, Problem::TooFewPartitions { .. }));
+    let narrow: Vec<&Companion> = plan.companions.iter().filter(narrow).collect();
+    if narrow.is_empty() {
+        return Ok(Vec::new());
+    }
+    let admin = Admin::connect(needs)?;
+    let wanted = |companion: &&Companion| usize::try_from(companion.partitions).unwrap_or(1);
+    let partitions: Vec<_> = narrow.iter().map(|companion| NewPartitions::new(&companion.name, wanted(companion))).collect();
+    let what = "growing companion topics";
+    let results =
+        block_on(admin.client.create_partitions(&partitions, &admin.options())).map_err(|error| refused(what, &error.to_string(), None))?;
+    let mut grown = Vec::new();
+    for result in results {
+        match result {
+            // Another member of the group was faster.
+            Ok(name) | Err((name, RDKafkaErrorCode::InvalidPartitions)) => grown.push(name),
+            Err((name, code)) => return Err(refused(&format!("growing {name}"), &code.to_string(), Some(code))),
+        }
+    }
+    Ok(grown)
 }
 
 fn new_topic(companion: &Companion) -> NewTopic<'_> {

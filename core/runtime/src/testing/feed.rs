@@ -164,7 +164,7 @@ impl State {
         };
         let mut topic_id = [0; 16];
         topic_id.copy_from_slice(&blake3::hash(name.0.as_bytes()).as_bytes()[..16]);
-        let start = Start { place: name.clone(), topic_id, committed, oldest: 0, end };
+        let start = Start { place: name.clone(), topic_id, committed, oldest: 0, end, grown: false };
         let begun = match begin(&start, self.reset) {
             Ok(begun) => begun,
             Err(error) => return (self.sink)(SourceFact::Fatal(error)),
