@@ -76,7 +76,9 @@ impl Engine {
         let mut slot = self.lanes.get(at).cursor;
         debug_assert!(slot != NIL && self.deliveries[slot].stage == Stage::Fresh, "a ready lane has something to start");
         let policy = self.deliveries[slot].policy;
-        let most = if self.deliveries[slot].alone { 1 } else { most.max(1) };
+        // What is handed over may wait for a worker, and then start faster than its rate.
+        let single = self.deliveries[slot].alone || (batch == NIL && self.policy(policy).max_rate.is_some());
+        let most = if single { 1 } else { most.max(1) };
         let longest = self.policy(policy).run_length.clamp(1, most);
         let budget_clock = self.budget_clock(policy);
         let opens = u32::from(self.lanes.get(at).running == 0);

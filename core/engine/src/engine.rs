@@ -184,7 +184,7 @@ impl Engine {
             partitions: self.partitions.assigned,
             halted: self.partitions.halted,
             breakers_open: self.open_breakers,
-            stuck: self.timers.stuck,
+            stuck: self.timers.stuck_alone.saturating_add(self.batches.stuck),
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct Gate {
     saved_at: Timestamp,
     /// When the next start is possible, while lanes wait for it.
     due: Option<Timestamp>,
-    /// Batches in flight.
+    /// Batches in flight that are not stuck.
     pub(crate) batches: u32,
     pub(crate) clock: BudgetClock,
 }
@@ -273,42 +273,73 @@ impl Engine {
 
     /// The run of a lane is over. Returns whether a handler is free again: in a batch it has all of its lanes in hands.
     pub(crate) fn leave_batch(&mut self, batch: u32, policy: PolicyId) -> bool {
-        let over = self.batches.leave(batch);
-        if over {
-            let index = self.index_of(policy);
-            self.gates[index].batches = self.gates[index].batches.saturating_sub(1);
+        let Some(was_stuck) = self.batches.leave(batch) else { return false };
+        if !was_stuck {
+            self.call_is_over(policy);
         }
-        over
+        true
+    }
+
+    /// A stuck call may never end: it is not waited for.
+    pub(crate) fn batch_is_stuck(&mut self, batch: u32, policy: PolicyId) {
+        if self.batches.report_stuck(batch) {
+            self.call_is_over(policy);
+        }
+    }
+
+    fn call_is_over(&mut self, policy: PolicyId) {
+        let index = self.index_of(policy);
+        self.gates[index].batches = self.gates[index].batches.saturating_sub(1);
     }
 }
 
-/// Batches in flight: how many lanes of each are.
+/// Batches in flight.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Batches {
-    lanes: Vec<u32>,
+    calls: Vec<Call>,
     free: Vec<u32>,
+    /// How many are stuck.
+    pub(crate) stuck: u32,
+}
+
+/// One call of a batch handler.
+#[derive(Clone, Copy, Debug, Default)]
+struct Call {
+    /// Lanes with a run in it.
+    lanes: u32,
+    stuck: bool,
 }
 
 impl Batches {
     fn open(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| {
-            self.lanes.push(0);
+            self.calls.push(Call::default());
             // Never more batches than lanes.
-            (self.lanes.len() - 1) as u32
+            (self.calls.len() - 1) as u32
         })
     }
 
     pub(crate) fn join(&mut self, batch: u32) {
-        self.lanes[batch as usize] += 1;
+        self.calls[batch as usize].lanes += 1;
     }
 
-    fn leave(&mut self, batch: u32) -> bool {
-        let lanes = &mut self.lanes[batch as usize];
-        *lanes = lanes.saturating_sub(1);
-        if *lanes > 0 {
-            return false;
+    /// Whether this is news.
+    fn report_stuck(&mut self, batch: u32) -> bool {
+        let news = !std::mem::replace(&mut self.calls[batch as usize].stuck, true);
+        self.stuck += u32::from(news);
+        news
+    }
+
+    /// When the last lane leaves: whether the call was stuck.
+    fn leave(&mut self, batch: u32) -> Option<bool> {
+        let call = &mut self.calls[batch as usize];
+        call.lanes = call.lanes.saturating_sub(1);
+        if call.lanes > 0 {
+            return None;
         }
+        let was_stuck = std::mem::take(&mut call.stuck);
+        self.stuck -= u32::from(was_stuck);
         self.free.push(batch);
-        true
+        Some(was_stuck)
     }
 }

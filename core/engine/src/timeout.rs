@@ -17,8 +17,9 @@ const GRACE: u64 = 1_000;
 /// Lists per policy: running, and cancelled.
 const LISTS: usize = 2;
 
-/// The mark of a lane that was reported: it stands in no list.
+/// The marks of a lane that was reported, alone or in a batch: it stands in no list.
 const STUCK: u32 = NIL - 1;
+const STUCK_IN_BATCH: u32 = NIL - 2;
 
 #[derive(Clone, Copy, Debug)]
 struct Link {
@@ -36,7 +37,9 @@ struct Link {
 pub(crate) struct Timers {
     links: Vec<Link>,
     lists: Vec<(u32, u32)>,
+    /// Lanes whose handler is stuck, and those of them that are in no batch.
     pub(crate) stuck: u32,
+    pub(crate) stuck_alone: u32,
 }
 
 impl Timers {
@@ -68,8 +71,9 @@ impl Timers {
     fn remove(&mut self, lane: u32) -> bool {
         let Some(link) = self.links.get(lane as usize).copied().filter(|link| link.list != NIL) else { return false };
         self.links[lane as usize].list = NIL;
-        if link.list == STUCK {
+        if matches!(link.list, STUCK | STUCK_IN_BATCH) {
             self.stuck -= 1;
+            self.stuck_alone -= u32::from(link.list == STUCK);
             return true;
         }
         let list = &mut self.lists[link.list as usize];
@@ -136,11 +140,16 @@ impl Engine {
 
     fn report_stuck(&mut self, lane: u32, started: Timestamp) {
         self.timers.remove(lane);
-        self.timers.links[lane as usize].list = STUCK;
+        let batch = self.lanes.get(lane).batch;
+        self.timers.links[lane as usize].list = if batch == NIL { STUCK } else { STUCK_IN_BATCH };
         self.timers.stuck += 1;
+        self.timers.stuck_alone += u32::from(batch == NIL);
         let Some(slot) = self.in_hands(lane) else { return };
         // Whatever may come of it, it can't keep everybody else waiting.
         self.no_longer_alone(slot);
+        if batch != NIL {
+            self.batch_is_stuck(batch, self.deliveries[slot].policy);
+        }
         let millis = self.now.0.saturating_sub(started.0);
         self.out.push(Effect::Alert(Alert::Stuck { delivery: self.deliveries[slot].id(slot), millis }));
         if self.bugs.has(Sabotage::StuckReopensLane) {

@@ -189,7 +189,7 @@ impl HandlerOptions {
         self
     }
 
-    /// Calls of a batch handler at once. While they run the next batch gathers: the busier the topic, the larger the batches. Default 1.
+    /// Calls of a batch handler at once, from 1 to 64. While they run the next batch gathers: the busier the topic, the larger the batches. Default 1.
     #[must_use]
     pub fn batches_at_once(mut self, calls: u32) -> Self {
         self.batches_at_once = Some(calls);

@@ -162,7 +162,7 @@ fn policy(config: &raw::Config, settings: &Settings, topic: &str, registration: 
     if registration.batch {
         let Batching { most, parallel } = Batching::default();
         let most = registration.options.batch_size.unwrap_or(most).clamp(1, 10_000);
-        policy.batch = Some(Batching { most, parallel: registration.options.batches_at_once.unwrap_or(parallel).max(1) });
+        policy.batch = Some(Batching { most, parallel: registration.options.batches_at_once.unwrap_or(parallel).clamp(1, 64) });
     }
     Ok(policy)
 }

@@ -173,6 +173,7 @@ impl Plan {
             in_flight: InFlight::default(),
             journal,
             routes: self.routes,
+            stuck_call: 0,
             suspended: std::collections::BTreeSet::new(),
             _connected: connected,
             breakers_open: 0,

@@ -29,6 +29,11 @@ impl Driver {
 
     fn suspend(&mut self, topic: String, suspended: bool) {
         let now = self.clock.now();
+        for (partition, _) in self.partitions.live() {
+            if let Some(entry) = self.partitions.get(partition).filter(|entry| *entry.name.topic == *topic) {
+                entry.place.pause(suspended);
+            }
+        }
         for policy in self.routes.of_topic(&topic) {
             let input = if suspended { Input::Suspended { policy } } else { Input::Resumed { policy } };
             self.engine.handle(now, input);
@@ -65,6 +70,7 @@ impl Driver {
                 if let Some(before) = self.partitions.get(partition) {
                     before.place.end();
                 }
+                place.pause(self.suspended.contains(&*name.topic));
                 self.health.assigned(partition, epoch);
                 self.tell_suspects(partition, &place);
                 self.partitions.assign(partition, Entry { place, name, epoch, from, newest, refused: None, live: true });

@@ -58,6 +58,7 @@ impl Letters {
             identifier: Arc::clone(&topic.identifier),
             queries: topic.queries.clone(),
             ours: true.into(),
+            paused: false.into(),
             over: false.into(),
         }))
     }
@@ -137,7 +138,7 @@ fn explained(reason: engine::Reason, deaths: u64) -> Report {
             "IdentityConflict",
             "this event id came before with other bytes; an event id must be new for each event, the id of an entity is none",
         ),
-        engine::Reason::Undecodable => ("DecodeError", "the record's identity or order key can't be read from its value"),
+        engine::Reason::Undecodable => ("DecodeError", "the record's identity, order key or type can't be read from its value"),
         engine::Reason::Invalid => ("SchemaError", "the record does not fit its schema"),
         engine::Reason::Rejected | engine::Reason::Exhausted => ("Unknown", "the handler failed without an error"),
     };

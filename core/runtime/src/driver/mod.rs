@@ -78,6 +78,8 @@ pub(crate) struct Driver {
     pub(crate) journal: Option<Journal>,
     /// Handlers of subscribed topics; the index is the policy.
     pub(crate) routes: Routes,
+    /// The latest chunk of a batch handler that is stuck.
+    pub(crate) stuck_call: u64,
     /// Topics that a person paused.
     pub(crate) suspended: BTreeSet<String>,
     /// Lets persons pause topics, for as long as the loop runs.

@@ -64,11 +64,16 @@ impl Driver {
     pub(crate) fn stuck(&mut self, alert: Alert) {
         let Alert::Stuck { delivery, millis } = alert else { return };
         let Some(payload) = self.payloads.get(delivery) else { return };
+        let batch = self.routes.routes.get(usize::from(payload.policy.0)).is_some_and(|route| route.policy.batch.is_some());
+        // All keys of a call are told of; one line is enough.
+        if batch && std::mem::replace(&mut self.stuck_call, payload.chunk) == payload.chunk {
+            return;
+        }
         let record = payload.record();
         let Some(entry) = self.partitions.get(record.meta.partition) else { return };
         tracing::error!(target: "onceward", topic = %entry.name.topic, partition = entry.name.number, offset = record.meta.offset.0,
             correlation_id = %correlation::of(&record, &entry.place.topic, entry.place.partition), running_for_ms = millis,
-            "stuck: this handler is past its handler_timeout and can't be stopped, because it does not wait anywhere. Its key waits for it, \
-             everything else goes on; work that blocks belongs into tokio::task::spawn_blocking");
+            "stuck: this handler is past its handler_timeout and can't be stopped, because it does not wait anywhere. Its key waits for it (of a \
+             batch: all of its keys), everything else goes on; work that blocks belongs into tokio::task::spawn_blocking");
     }
 }

@@ -14,7 +14,7 @@ pub(crate) use correlation::one_line;
 pub(crate) use failure::Verdict;
 pub use failure::{DecodeError, Failure, Report};
 pub use params::{IntoParams, IntoValue};
-pub(crate) use progress::{Cancelled, Progress};
+pub(crate) use progress::Cancelled;
 pub use publish::Publish;
 pub use rows::{FromRow, FromValue, QueryError};
 pub use view::Event;

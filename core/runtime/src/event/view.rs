@@ -70,6 +70,8 @@ pub(crate) struct Place {
     pub(crate) queries: Option<Queries>,
     /// Cleared when the partition is being given back or is gone: what was not started by then is not started any more.
     pub(crate) ours: AtomicBool,
+    /// Set while a person has paused the topic: what was handed over and not started waits, too.
+    pub(crate) paused: AtomicBool,
     /// Set when the assignment is over: results count no more, so nothing is published for it either.
     pub(crate) over: AtomicBool,
 }
@@ -350,9 +352,14 @@ impl std::fmt::Debug for Event {
 }
 
 impl Place {
-    /// Whether handlers may still be started for this assignment.
-    pub(crate) fn is_ours(&self) -> bool {
-        self.ours.load(Ordering::Acquire)
+    /// Whether handlers may be started for this assignment now.
+    pub(crate) fn may_start(&self) -> bool {
+        self.ours.load(Ordering::Acquire) && !self.paused.load(Ordering::Acquire)
+    }
+
+    /// A person pauses the topic, or lets it go on.
+    pub(crate) fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Release);
     }
 
     /// Whether the assignment is over.

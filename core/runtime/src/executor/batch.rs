@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Context;
 
 use futures_util::FutureExt;
 use onceward_engine::Outcome;
@@ -45,17 +46,17 @@ impl<H: BatchHandler> Batches<H> {
     async fn handle(&self, chunk: &Arc<Chunk>, first_run: u64) {
         let mut members = begin(chunk, first_run);
         let seats = self.seats(chunk, &members);
-        let Some(first) = members.first().map(|member| member.index) else { return };
+        if members.is_empty() {
+            return;
+        }
         let batch = EventBatch::new(members.iter().map(|member| Event::new(Arc::clone(chunk), member.index)).collect());
         for (member, event) in members.iter_mut().zip(&batch) {
             member.traced = self.0.publisher.tracer().attempt(event);
         }
-        // All of them started together, so the word to stop comes to the first one too.
-        let progress = &chunk.items[first].progress;
         let span = self.span(&batch);
         let call = async { self.0.handler.call(batch.clone()).await };
         let call = pin!(AssertUnwindSafe(call).catch_unwind().instrument(span.clone()));
-        let result = match unless_told(progress, call).await {
+        let result = match unless_told(|context| is_any_told(chunk, &members, context), call).await {
             Some(Ok(result)) => result,
             Some(Err(panic)) => Err(panicked(panic.as_ref())),
             None => Err(timed_out()),
@@ -80,7 +81,9 @@ impl<H: BatchHandler> Batches<H> {
                 continue;
             }
             let result = failures.remove(&position).map_or(Ok(()), Err);
-            let result = self.0.conclude(chunk, member.index, result).await;
+            let told = |context: &Context<'_>| chunk.items[member.index].progress.is_told(context);
+            // Without an outbox it publishes here and waits for the broker.
+            let result = unless_told(told, pin!(self.0.conclude(chunk, member.index, result))).await.unwrap_or_else(|| Err(timed_out()));
             let completion = self.0.completed(chunk, member.index, member.run, result);
             if !matches!(completion.outcome, Some(Outcome::Done { .. })) {
                 stopped = Some(member.run);
@@ -106,6 +109,11 @@ impl<H: BatchHandler> Batches<H> {
         };
         tracing::info_span!(target: "onceward", "process", topic = first.topic(), events = batch.len())
     }
+}
+
+/// The word to stop comes to each lane's event, and lanes may have gone with their partitions.
+fn is_any_told(chunk: &Chunk, members: &[Member], context: &Context<'_>) -> bool {
+    members.iter().any(|member| chunk.items[member.index].progress.is_told(context))
 }
 
 /// The call failed as a whole, which is no event's attempt: each is handled again in a call of its own.
@@ -137,7 +145,7 @@ fn begin(chunk: &Chunk, first_run: u64) -> Vec<Member> {
         let mut stopped = false;
         for index in from..end as usize {
             let item = &chunk.items[index];
-            let ours = chunk.place(item).is_ours();
+            let ours = chunk.place(item).may_start();
             // Whoever took it back has answered for it.
             if item.progress.is_taken_back() || !item.progress.begin() {
                 stopped = true;

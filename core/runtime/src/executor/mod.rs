@@ -12,14 +12,14 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use onceward_engine::{DeliveryId, Outcome};
 use tracing::Instrument;
 
-use crate::event::{Chunk, Event, Failure, Item, Progress, Report, Verdict, correlation, one_line};
+use crate::event::{Chunk, Event, Failure, Item, Report, Verdict, correlation, one_line};
 use crate::handler::{Fatal, Handler};
 use crate::inbox::{Encoded, Statement};
 use crate::journal::Running;
@@ -116,7 +116,7 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
                 stopped = true;
                 continue;
             }
-            if stopped || !chunk.place(item).is_ours() {
+            if stopped || !chunk.place(item).may_start() {
                 // The driver may take it back at this very moment: then it has answered for it.
                 stopped = true;
                 if !item.progress.begin() {
@@ -141,7 +141,7 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
                         spawn(Arc::clone(&executor), Arc::clone(&chunk), run + 1, first_run);
                     }
                     alone = true;
-                    unless_told(&item.progress, attempt).await.unwrap_or_else(|| overdue(item, number))
+                    unless_told(|context| item.progress.is_told(context), attempt).await.unwrap_or_else(|| overdue(item, number))
                 }
             };
             stopped = !matches!(completion.outcome, Some(Outcome::Done { .. }));
@@ -173,12 +173,12 @@ async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
 }
 
 /// Polls until the end, or until the handler is told to stop.
-async fn unless_told<F: Future>(progress: &Progress, mut future: Pin<&mut F>) -> Option<F::Output> {
+async fn unless_told<F: Future>(told: impl Fn(&Context<'_>) -> bool, mut future: Pin<&mut F>) -> Option<F::Output> {
     std::future::poll_fn(|context| {
         // The end counts, even if the word comes at the same moment.
         match future.as_mut().poll(context) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if progress.is_told(context) => Poll::Ready(None),
+            Poll::Pending if told(context) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
     })

@@ -136,7 +136,7 @@ impl Poll {
     pub(super) fn out_of_range(&mut self, topic: &str, partition: i32, oldest: i64, end: i64) {
         let Some(index) = self.table.find(topic.as_bytes(), partition) else { return };
         let Slot { id, epoch, position, state, .. } = self.table.slots[index];
-        if state != State::Active {
+        if state != State::Active || self.failed {
             return;
         }
         if (oldest..=end).contains(&position) {

@@ -55,7 +55,7 @@ pub(super) struct Poll {
     /// When to look next how far the logs reach.
     ends_at: Instant,
     /// A consumer that can't go on says so once.
-    failed: bool,
+    pub(super) failed: bool,
 }
 
 impl Poll {
@@ -201,6 +201,10 @@ impl Poll {
     }
 
     fn record(&mut self, record: &RawRecord<'_>) {
+        // What lies behind the record at which the run ends must not be taken in: the watermark would pass that record.
+        if self.failed {
+            return;
+        }
         let Some(index) = self.table.find(record.topic(), record.partition()) else { return };
         let slot = &mut self.table.slots[index];
         // What arrives while a partition is given back is read by its next owner; what was fetched before a seek is read again.
@@ -263,7 +267,7 @@ impl Poll {
     fn reached_end(&mut self, topic: &str, partition: i32, position: i64) {
         let Some(index) = self.table.find(topic.as_bytes(), partition) else { return };
         let slot = &mut self.table.slots[index];
-        if slot.state == State::Active && slot.seek.is_none() {
+        if !self.failed && slot.state == State::Active && slot.seek.is_none() {
             slot.position = slot.position.max(position);
             let fact = SourceFact::ReachedEnd { partition: slot.id, epoch: slot.epoch, position: Offset(position) };
             self.say_in_order(index, fact);

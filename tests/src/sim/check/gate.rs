@@ -100,7 +100,8 @@ impl Watch {
     }
 
     fn batches_of(&self, policy: usize) -> usize {
-        let mut batches: Vec<_> = self.runs.values().filter(|run| run.policy == policy).filter_map(|run| run.batch).collect();
+        let of_policy = self.runs.values().filter(|run| run.policy == policy).filter_map(|run| run.batch);
+        let mut batches: Vec<_> = of_policy.filter(|batch| !self.stuck_batches.contains(batch)).collect();
         batches.sort_unstable();
         batches.dedup();
         batches.len()

@@ -48,6 +48,8 @@ impl Watch {
             return broken("I6", format!("{id:?} is called stuck at {now:?}, cancelled at {:?}", run.cancelled));
         }
         run.told = true;
+        let batch = run.batch;
+        self.stuck_batches.extend(batch);
         Ok(())
     }
 

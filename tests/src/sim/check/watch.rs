@@ -38,6 +38,8 @@ pub struct Watch {
     pub(super) breakers: Vec<Breaker>,
     pub(super) gates: Vec<Gate>,
     pub(super) next_batch: u64,
+    /// Calls of batch handlers that were called stuck.
+    pub(super) stuck_batches: BTreeSet<u64>,
     pub(super) records: u64,
     pub(super) bytes: u64,
     pub(super) finished: bool,
@@ -59,6 +61,7 @@ impl Watch {
             breakers: vec![Breaker::default(); settings.policies.len()],
             gates: vec![Gate::default(); settings.policies.len()],
             next_batch: 0,
+            stuck_batches: BTreeSet::new(),
             settings,
             now: Timestamp(0),
             partitions: BTreeMap::new(),
