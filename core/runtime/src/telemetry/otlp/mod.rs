@@ -58,8 +58,11 @@ impl Drop for Otlp {
     fn drop(&mut self) {
         // Side by side: a collector that hangs is waited for once.
         std::thread::scope(|threads| {
-            if let Some(spans) = &self.spans {
-                threads.spawn(|| spans.close(FLUSH));
+            if let Some(spans) = &self.spans
+                && std::thread::Builder::new().name("onceward-flush".to_owned()).spawn_scoped(threads, || spans.close(FLUSH)).is_err()
+            {
+                // No thread to be had: one after the other.
+                spans.close(FLUSH);
             }
             if let Some(meter) = &self.meter
                 && let Err(error) = meter.shutdown_with_timeout(FLUSH)
