@@ -2,6 +2,7 @@
 
 use crate::Effect;
 use crate::engine::Engine;
+use crate::ids::PartitionId;
 use crate::partition::{Partition, State};
 use crate::sabotage::Sabotage;
 
@@ -31,6 +32,13 @@ impl Engine {
         let (records, room) = self.room();
         // Without bytes it takes its place in the budget all the same.
         records > 0 && (u64::from(bytes).max(1) <= room || self.totals.records == 0)
+    }
+
+    /// Whether the engine wants no more of a partition for now. One that is not ours, or that is being given back, is not paused: what comes
+    /// of it is forgotten.
+    #[must_use]
+    pub fn is_paused(&self, partition: PartitionId) -> bool {
+        self.partitions.get(partition.0).is_some_and(|partition| partition.paused && !partition.is_stopping())
     }
 
     pub(crate) fn set_down(&mut self, down: u8) {

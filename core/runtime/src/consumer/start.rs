@@ -11,7 +11,7 @@ use super::surroundings::{Cluster, Surroundings};
 use super::{Control, Registration, Routes};
 use crate::Error;
 use crate::config::{ConfigError, InboxPlace, Problem, Settings};
-use crate::driver::{Driver, Ending, Fact, InFlight, Letters, Partitions, Payloads, Progress, Summary};
+use crate::driver::{Driver, Ending, Fact, InFlight, Intake, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
 use crate::executor::{Batches, Done, Executor, Runner};
 use crate::handler::{BatchHandler, Fatal, Handler};
@@ -166,8 +166,7 @@ impl Plan {
             drain: settings.drain_deadline,
             payloads: Payloads::new(settings.credit.bytes / 4),
             partitions: Partitions::default(),
-            backlog: None,
-            arrived: std::collections::VecDeque::new(),
+            intake: Intake::default(),
             next_run: 1,
             next_chunk: 1,
             in_flight: InFlight::default(),

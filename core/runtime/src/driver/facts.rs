@@ -2,8 +2,9 @@
 
 use onceward_engine::{Assignment, Dependency, Input, Offset, Outcome};
 
+use super::feed::Arrived;
 use super::partitions::Entry;
-use super::{Arrived, Driver, Fact};
+use super::{Driver, Fact};
 use crate::Error;
 use crate::executor::Completion;
 use crate::inbox::{InboxFact, Marked};
@@ -51,7 +52,7 @@ impl Driver {
         let now = self.clock.now();
         let input = match fact {
             SourceFact::Batch(batch) => {
-                self.arrived.push_back(Arrived::Batch(batch));
+                self.intake.arrived.push_back(Arrived::Batch(batch));
                 return;
             }
             SourceFact::Assigned { partition, epoch, name, from, committed, oldest, newest, policy } => {
@@ -77,11 +78,11 @@ impl Driver {
                 Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy })
             }
             SourceFact::ReachedEnd { partition, epoch, position } => {
-                self.arrived.push_back(Arrived::Behind(Input::ReachedEnd { partition, epoch, position }));
+                self.intake.arrived.push_back(Arrived::Behind(partition, Input::ReachedEnd { partition, epoch, position }));
                 return;
             }
             SourceFact::Gap { partition, epoch, from, to } => {
-                self.arrived.push_back(Arrived::Behind(Input::Gap { partition, epoch, from, to }));
+                self.intake.arrived.push_back(Arrived::Behind(partition, Input::Gap { partition, epoch, from, to }));
                 return;
             }
             SourceFact::Grown { partition, epoch, newest } => {

@@ -10,6 +10,7 @@ mod clock;
 mod crash;
 mod fact;
 mod facts;
+mod feed;
 mod letters;
 mod outside;
 mod overdue;
@@ -21,6 +22,7 @@ mod summary;
 
 pub(crate) use clock::Clock;
 pub(crate) use fact::Fact;
+pub(crate) use feed::Intake;
 pub(crate) use letters::Letters;
 pub(crate) use outside::{Downstream, Upstream};
 pub(crate) use overdue::InFlight;
@@ -43,7 +45,6 @@ use crate::event::Chunk;
 use crate::executor::Runner;
 use crate::inbox::Inbox;
 use crate::journal::Journal;
-use crate::kafka::Batch;
 use crate::telemetry::{Health, Metrics, Tracer};
 
 /// Facts handled before effects are carried out: large enough to work in batches, small enough to answer quickly.
@@ -65,8 +66,7 @@ pub(crate) struct Driver {
     pub(crate) drain: Duration,
     pub(crate) payloads: Payloads,
     pub(crate) partitions: Partitions,
-    pub(crate) backlog: Option<Backlog>,
-    pub(crate) arrived: std::collections::VecDeque<Arrived>,
+    pub(crate) intake: Intake,
     /// Room for the answers of one look-up.
     pub(crate) answers: Vec<(onceward_engine::DeliveryId, Option<onceward_engine::Digest>)>,
     /// Chunks being filled, one per policy.
@@ -89,18 +89,6 @@ pub(crate) struct Driver {
     pub(crate) last_failure: Option<Box<crate::event::Report>>,
     pub(crate) ending: Ending,
     pub(crate) progress: Progress,
-}
-
-/// What the source said of a partition's log, in its order: an end or a gap that overtook the records before it would have them passed over.
-pub(crate) enum Arrived {
-    Batch(Batch),
-    Behind(Input),
-}
-
-/// A batch of which a part was handed to the engine: the rest waits for room.
-pub(crate) struct Backlog {
-    batch: Arc<Batch>,
-    next: usize,
 }
 
 impl Driver {
@@ -148,43 +136,6 @@ impl Driver {
         let engine = self.engine.next_deadline().map(|due| self.clock.until(due));
         let now = self.clock.now();
         [engine, self.ending.next_wake(now), self.progress.next_wake(now)].into_iter().flatten().min()
-    }
-
-    /// Hands fetched records to the engine while it has room for them. Whether any was handed in.
-    fn feed(&mut self) -> bool {
-        let now = self.clock.now();
-        let mut fed = false;
-        loop {
-            if self.engine.snapshot().room_records == 0 {
-                return fed;
-            }
-            let Some(backlog) = self.backlog.as_mut() else {
-                match self.arrived.pop_front() {
-                    Some(Arrived::Batch(batch)) => {
-                        self.source.batch_taken();
-                        self.backlog = Some(Backlog { batch: self.payloads.adopt(batch), next: 0 });
-                    }
-                    Some(Arrived::Behind(input)) => {
-                        self.engine.handle(now, input);
-                        fed = true;
-                    }
-                    None => return fed,
-                }
-                continue;
-            };
-            while backlog.next < backlog.batch.len() {
-                let bytes = backlog.batch.record(backlog.next).size();
-                if !self.engine.accepts(bytes) {
-                    return fed;
-                }
-                let fetched = self.payloads.admit(&backlog.batch, backlog.next, bytes);
-                backlog.next += 1;
-                fed = true;
-                self.progress.consumed(fetched.policy);
-                self.engine.handle(now, Input::Fetched(fetched));
-            }
-            self.backlog = None;
-        }
     }
 
     /// Carries out orders until there are none, then lets the stores and the executor start.

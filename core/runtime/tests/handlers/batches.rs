@@ -148,3 +148,36 @@ async fn a_batch_that_takes_too_long_is_stopped_and_taken_apart() {
     assert_eq!((summary.handled, summary.dead_letters, summary.failed_attempts), (20, 0, 0));
     assert!(large.load(Ordering::Relaxed) >= 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_blocks_counts_once_and_its_topic_goes_on() {
+    support::logs();
+    let broker = Broker::start(&["rows"], "g", 1);
+    send(&broker, "rows", 0..100, 100);
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (released, calls) = (Arc::new(Mutex::new(Some(released))), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&calls);
+    let handler = move |batch: EventBatch| {
+        let blocked = (batch.len() > 1).then(|| released.lock().unwrap().take()).flatten();
+        count.fetch_add(1, Ordering::Relaxed);
+        async move {
+            if let Some(blocked) = blocked {
+                blocked.recv()?;
+            }
+            Ok(())
+        }
+    };
+    let app = builder(&broker, "memory").configure(|config| {
+        config.defaults.get_or_insert_default().handler_timeout = Some(Duration::from_millis(100).into());
+    });
+    let app = app.build().unwrap().on_batch("rows", handler);
+    let metrics = app.metrics();
+    let run = tokio::spawn(app.run_until_end(std::future::pending()));
+    crate::until("the call is stuck", || metrics.prometheus().contains("onceward_stuck_handlers 1\n")).await;
+    let before = calls.load(Ordering::Relaxed);
+    send(&broker, "rows", 100..200, 7);
+    crate::until("new keys are handled", || calls.load(Ordering::Relaxed) > before).await;
+    release.send(()).unwrap();
+    let summary = run.await.unwrap().unwrap();
+    assert_eq!((summary.handled, summary.dead_letters), (200, 0));
+}

@@ -179,3 +179,27 @@ async fn a_typed_body_is_decoded_or_dead_lettered_at_once() {
         .collect();
     assert_eq!(reasons, ["undecodable", "undecodable"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_behind_the_event_that_stops_the_run_is_taken_for_read() {
+    support::logs();
+    let broker = Broker::start(&["orders"], "g", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
+    // One fetch has all of it, and the loop is busy with what came before when the poll thread meets the one.
+    let kind = |number: usize| if number == 700 { "Lost" } else { "Placed" };
+    broker.send("orders", (0..1_500).map(|number| Sent { key: None, ..typed(&number.to_string(), Some(kind(number))) }));
+    let stopping = || {
+        let unrouted = Some(onceward::config::raw::UnroutedType::Stop);
+        builder(&broker, &inbox).configure(move |config| config.defaults.get_or_insert_default().unrouted_type = unrouted)
+    };
+    let seen = Seen::default();
+    let app = stopping().build().unwrap().on_with("orders", of(&["Placed"]), noting("first", &seen));
+    let error = app.run_until_end(std::future::pending()).await.unwrap_err().to_string();
+    assert!(error.contains("orders/0 offset 700"), "{error}");
+    let app = stopping().build().unwrap().on_with("orders", of(&["Placed"]), noting("first", &seen));
+    app.on_with("orders", of(&["Lost"]), noting("second", &seen)).run_until_end(std::future::pending()).await.unwrap();
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 1_500, "each is handled once, over both runs");
+    assert_eq!(seen.iter().filter(|line| line.starts_with("second 700 ")).count(), 1);
+}
