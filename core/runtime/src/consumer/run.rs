@@ -43,6 +43,8 @@ impl Consumer {
         let runtime = tokio::runtime::Handle::current();
         let thread = std::thread::Builder::new().name("onceward-driver".to_owned()).spawn(move || {
             let result = plan.run(&handlers, &runtime, (sender, receiver));
+            // What handlers hold is free again when the caller hears of the end.
+            drop(handlers);
             // The caller may have dropped the run; the loop has drained all the same.
             drop(ended.send(result));
         });

@@ -85,6 +85,8 @@ impl Plan {
         let client = kafka::producer_properties(&settings.brokers, &user);
         // Before the producer: without rights it would fail again and again, and say less.
         super::topics::check(settings, &self.routes.topics, &client)?;
+        // Those who publish from outside are refused as soon as nobody holds this end.
+        let _route = self.route.clone();
         let driver = self.assemble(registrations, runtime, facts, (&health, tracer), &mut Cluster { health: &health, user, client })?;
         health.running();
         driver.run()

@@ -29,6 +29,7 @@ pub(super) enum Step {
 impl Stage {
     /// Until nothing is left to do.
     pub(super) fn run(&mut self) -> Result<(), Error> {
+        self.life()?.store.look_at_the_clock()?;
         let limit = self.world.now().saturating_add(FARTHEST);
         let (mut steps, mut resolved) = (0_u64, self.world.lock().resolved);
         loop {

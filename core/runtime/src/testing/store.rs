@@ -136,11 +136,13 @@ impl Store {
         Ok(true)
     }
 
-    /// Time has passed: the store looks at the clock, so that what has expired is forgotten.
+    /// Time has passed, or somebody outside has published: the store looks at the clock, so that what has expired is forgotten, and has handed
+    /// to the relay what is committed.
     pub(super) fn look_at_the_clock(&self) -> Result<(), Error> {
         let mut state = self.lock();
-        if state.down {
-            // To ask would be to write what waits.
+        if state.down || state.dirty {
+            // To ask would be to write what waits; it is asked when that is written.
+            state.publishes = true;
             return Ok(());
         }
         let mut answers = Vec::new();

@@ -133,6 +133,25 @@ async fn calls_may_come_from_async_code() {
     assert_eq!(rig.handled(), ["e1"]);
 }
 
+#[tokio::test]
+async fn what_is_published_from_outside_of_handlers_arrives_too() {
+    let app = builder().build().unwrap().on("orders", seeing);
+    let publisher = app.publisher();
+    let rig = rig(app);
+    for number in 1..=3 {
+        let id = publisher.publish(Publish::to("mails").value("hello").id(format!("m{number}"))).await.unwrap();
+        rig.run().unwrap();
+        assert_eq!(rig.published().last().map(|one| one.id.clone()), Some(id));
+        assert_eq!(rig.published().len(), number);
+    }
+    rig.crash().unwrap();
+    publisher.publish(Publish::to("mails").id("m4")).await.unwrap();
+    rig.run().unwrap();
+    assert_eq!(rig.published().len(), 4, "the next life takes it");
+    drop(rig);
+    assert!(matches!(publisher.publish(Publish::to("mails")).await, Err(Error::Closed)));
+}
+
 #[test]
 fn a_handler_may_publish_to_itself() {
     let handler = |event: Event| async move {
