@@ -30,6 +30,7 @@ mod gate;
 mod ids;
 mod input;
 mod lane;
+pub mod ledger;
 mod mark;
 mod outbox;
 mod outcome;

@@ -17,6 +17,7 @@ mod handler;
 pub mod inbox;
 mod journal;
 pub mod kafka;
+pub mod ledger;
 pub mod letter;
 pub mod outbox;
 mod publisher;

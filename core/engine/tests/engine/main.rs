@@ -4,6 +4,7 @@
 
 mod chance;
 mod lanes;
+mod ledger;
 mod offsets;
 mod outages;
 mod partitions;

@@ -1,13 +1,14 @@
 //! What a tool asks of a cluster before a consumer starts: where its group stands, and which protocol its brokers speak.
 
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::connect::sign_in;
@@ -16,6 +17,9 @@ use super::sys::{EventKind, Queue};
 use super::{fault, token};
 use crate::Error;
 use crate::letter::scan::{leave, open};
+
+/// Between two questions to a coordinator that is not ready.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Where a group stands in a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +49,24 @@ pub fn standing(client: &[(String, String)], topic: &str, partitions: &[i32], ti
     found
 }
 
+fn is_passing(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
+    matches!(code, CoordinatorLoadInProgress | CoordinatorNotAvailable | NotCoordinator)
+}
+
 fn stand(consumer: &BaseConsumer<Context>, topic: &str, partitions: &[i32], timeout: Duration) -> Result<Vec<Standing>, KafkaError> {
     let mut asked = TopicPartitionList::new();
     for partition in partitions {
         asked.add_partition(topic, *partition);
     }
-    let committed = consumer.committed_offsets(asked, timeout)?;
+    let begun = Instant::now();
+    let committed = loop {
+        match consumer.committed_offsets(asked.clone(), timeout) {
+            // A cluster that has just been asked for its first group is making the topic for it.
+            Err(error) if error.rdkafka_error_code().is_some_and(is_passing) && begun.elapsed() < timeout => thread::sleep(PAUSE),
+            answer => break answer?,
+        }
+    };
     partitions
         .iter()
         .map(|&partition| {

@@ -74,6 +74,12 @@ pub(crate) fn reason_text(reason: Reason) -> &'static str {
     }
 }
 
+/// The reason of that text.
+pub(crate) fn reason_of(text: &str) -> Option<Reason> {
+    let all = [Reason::Exhausted, Reason::Rejected, Reason::Undecodable, Reason::Invalid, Reason::Conflict, Reason::Crashed];
+    all.into_iter().find(|reason| reason_text(*reason) == text)
+}
+
 /// Headers that a letter has once: those of an earlier hop are replaced. `onceward-id` is not among them, it belongs to the event.
 fn is_replaced(name: &[u8]) -> bool {
     const OURS: [&str; 10] = [

@@ -17,8 +17,8 @@ pub mod topics;
 
 pub use companion::{DEFAULT_LEDGER, DEFAULT_TEMPLATE, dead_letter_topic, ledger_topic};
 pub use fingerprint::fingerprint;
-pub(crate) use headers::reason_text;
 pub use headers::{Cause, letter_id};
+pub(crate) use headers::{reason_of, reason_text};
 pub use producer::{Producer, ProducerFact, ProducerSink};
 pub use reach::{Reach, reaches};
 pub use read::Letter;

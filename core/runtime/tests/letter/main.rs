@@ -3,6 +3,7 @@
 
 mod build;
 mod hostile;
+mod ledger;
 mod producer;
 mod support;
 mod topics;

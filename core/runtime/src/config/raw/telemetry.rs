@@ -15,8 +15,9 @@ pub struct Telemetry {
     /// where `OTEL_EXPORTER_OTLP_ENDPOINT` says, else nowhere. Credentials belong into `OTEL_EXPORTER_OTLP_HEADERS`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub otlp: Option<String>,
-    /// How the trace of an event continues that of its producer. Default `continue`.
+    /// How the trace of an event continues that of its producer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "continue"))]
     pub traces: Option<Traces>,
 }
 

@@ -1,0 +1,190 @@
+//! Which records count, and what they come to.
+//!
+//! The ledger is written by owners that may have lost the partition without knowing, and their records may land late. So a record counts
+//! by its place: a claim when it follows the current one, a letter's record when it was written under the current claim or
+//! a later one. A letter that is done or discarded stays so; failed replays only rise; an open letter is never held again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::record::{Command, KeyDigest, LetterRecord, LetterState, Record, Verb};
+use crate::ids::Offset;
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It counts.
+    Counts,
+    /// A claim that does not follow the current one: its member must not write, and has to read again.
+    Refused,
+    /// A letter's record of an owner that had lost the partition.
+    Stale,
+    /// A letter's record that would take back what is settled, or says what stands already.
+    Past,
+}
+
+/// A letter as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// The record that says so.
+    pub record: LetterRecord,
+    /// Since when it is known, in milliseconds since 1970: the time of its first record.
+    pub since: i64,
+}
+
+/// What a person wants of a letter that is not settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// What, and by whom.
+    pub command: &'a Command,
+    /// The command's offset in the ledger: earlier ones come first.
+    pub at: Offset,
+}
+
+/// The state of a ledger up to some offset. Give it every record in the order of the ledger.
+#[derive(Clone, Debug, Default)]
+pub struct Fold {
+    current: Option<Offset>,
+    next: Option<Offset>,
+    letters: BTreeMap<Offset, Letter>,
+    /// Letters that are not settled, by key.
+    holding: BTreeMap<KeyDigest, BTreeSet<Offset>>,
+    commands: BTreeMap<Offset, Command>,
+    /// Commands by the letters that they name.
+    wanted: BTreeMap<Offset, Vec<Offset>>,
+    ids: BTreeSet<String>,
+}
+
+impl Fold {
+    /// An empty ledger.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the record at an offset. One at or below an offset that was taken already changes nothing.
+    pub fn apply(&mut self, at: Offset, record: &Record) -> Applied {
+        if self.next.is_some_and(|next| at < next) {
+            return Applied::Past;
+        }
+        self.next = Some(Offset(at.0.saturating_add(1)));
+        match record {
+            Record::Claim(claim) if self.current.is_some() && claim.prev != self.current => Applied::Refused,
+            Record::Claim(_) => {
+                self.current = Some(at);
+                Applied::Counts
+            }
+            Record::Letter(letter) => self.letter(letter),
+            Record::Command(command) => self.command(at, command),
+        }
+    }
+
+    fn letter(&mut self, record: &LetterRecord) -> Applied {
+        if self.current.is_some_and(|current| record.epoch < current) {
+            return Applied::Stale;
+        }
+        let since = match self.letters.get(&record.offset) {
+            Some(known) if !follows(&known.record, record) => return Applied::Past,
+            Some(known) => known.since,
+            None => record.time,
+        };
+        if let Some(key) = record.key {
+            let holding = self.holding.entry(key).or_default();
+            if record.state.is_terminal() {
+                holding.remove(&record.offset);
+            } else {
+                holding.insert(record.offset);
+            }
+            if holding.is_empty() {
+                self.holding.remove(&key);
+            }
+        }
+        self.letters.insert(record.offset, Letter { record: record.clone(), since });
+        Applied::Counts
+    }
+
+    fn command(&mut self, at: Offset, command: &Command) -> Applied {
+        // A client that is not sure whether its command arrived sends it again.
+        if !self.ids.insert(command.id.clone()) {
+            return Applied::Past;
+        }
+        for (letter, _) in &command.letters {
+            self.wanted.entry(*letter).or_default().push(at);
+        }
+        self.commands.insert(at, command.clone());
+        Applied::Counts
+    }
+
+    /// The latest claim that counts: the epoch of the partition's owner.
+    #[must_use]
+    pub fn current(&self) -> Option<Offset> {
+        self.current
+    }
+
+    /// The letter of a record of the source partition, settled ones included: a record that has one is not handled again.
+    #[must_use]
+    pub fn letter_of(&self, offset: Offset) -> Option<&Letter> {
+        self.letters.get(&offset)
+    }
+
+    /// All letters by source offset.
+    pub fn letters(&self) -> impl Iterator<Item = &Letter> {
+        self.letters.values()
+    }
+
+    /// Keys that are held, each with its unsettled letters in the order of their offsets.
+    pub fn held(&self) -> impl Iterator<Item = (KeyDigest, impl Iterator<Item = &Letter>)> {
+        self.holding.iter().map(|(key, offsets)| (*key, offsets.iter().filter_map(|offset| self.letters.get(offset))))
+    }
+
+    /// Whether a key has letters that are not settled.
+    #[must_use]
+    pub fn is_held(&self, key: KeyDigest) -> bool {
+        self.holding.contains_key(&key)
+    }
+
+    /// The first letter of a key that is not settled: nothing behind it runs before it is.
+    #[must_use]
+    pub fn front(&self, key: KeyDigest) -> Option<&Letter> {
+        self.letters.get(self.holding.get(&key)?.first()?)
+    }
+
+    /// What a person wants of a letter and was not done yet, the oldest command first.
+    pub fn wanted(&self, letter: &Letter) -> impl Iterator<Item = Wanted<'_>> {
+        let record = &letter.record;
+        let (offset, replays, state) = (record.offset, record.replays, record.state);
+        let commands = self.wanted.get(&offset).into_iter().flatten();
+        commands.filter_map(move |at| {
+            let command = self.commands.get(at)?;
+            let named = command.letters.iter().any(|&(of, seen)| of == offset && (command.verb == Verb::Discard || seen == replays));
+            let meant = match command.verb {
+                Verb::Replay => state == LetterState::Open,
+                Verb::Discard => !state.is_terminal(),
+            };
+            (named && meant).then_some(Wanted { command, at: *at })
+        })
+    }
+
+    /// Takes a settled letter out: its records were removed from the ledger. One that is not settled stays.
+    pub fn remove_letter(&mut self, offset: Offset) {
+        if self.letters.get(&offset).is_some_and(|letter| letter.record.state.is_terminal()) {
+            self.letters.remove(&offset);
+            self.wanted.remove(&offset);
+        }
+    }
+
+    /// Takes a command out: it was removed from the ledger.
+    pub fn remove_command(&mut self, id: &str) {
+        let Some(at) = self.commands.iter().find(|(_, command)| command.id == id).map(|(at, _)| *at) else { return };
+        self.commands.remove(&at);
+        self.wanted.values_mut().for_each(|commands| commands.retain(|command| *command != at));
+        self.wanted.retain(|_, commands| !commands.is_empty());
+    }
+}
+
+/// Whether a letter may go from one record to another.
+fn follows(before: &LetterRecord, after: &LetterRecord) -> bool {
+    let settled = before.state.is_terminal();
+    let back = before.state == LetterState::Open && after.state == LetterState::Held;
+    let same = (before.state, before.replays) == (after.state, after.replays);
+    !settled && !back && !same && after.replays >= before.replays
+}

@@ -1,0 +1,106 @@
+//! What stands in the ledger. The form on the wire is the runtime's.
+
+use crate::Reason;
+use crate::ids::Offset;
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A member takes the partition over.
+    Claim(Claim),
+    /// A letter is written, held, handled after all, or discarded.
+    Letter(LetterRecord),
+    /// A person wants letters handled again, or settled without.
+    Command(Command),
+}
+
+/// A member takes the partition over. Its offset in the ledger is the epoch of what that member writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The offset of the claim that it follows; `None`: there was none.
+    pub prev: Option<Offset>,
+    /// Who.
+    pub member: String,
+    /// The group's generation, to be shown. It starts again when an empty group is deleted, so nothing is decided by it.
+    pub generation: i32,
+    /// The inbox that it marks in.
+    pub store: String,
+    /// When, in milliseconds since 1970.
+    pub time: i64,
+}
+
+/// Where a letter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LetterState {
+    /// It waits for a person.
+    Open,
+    /// It waits behind an earlier letter of its key, and was not handled.
+    Held,
+    /// A replay handled it.
+    Done,
+    /// A person settled it unhandled.
+    Discarded,
+}
+
+impl LetterState {
+    /// Nothing comes after it.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Done | Self::Discarded)
+    }
+}
+
+/// What tells order keys apart in the ledger: the first 16 bytes of the BLAKE3 hash of the key's bytes. The same in every process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyDigest(pub u128);
+
+/// A letter's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LetterRecord {
+    /// The offset of its record in the source partition.
+    pub offset: Offset,
+    /// The claim under which this was written.
+    pub epoch: Offset,
+    /// Where it stands.
+    pub state: LetterState,
+    /// Replays that failed.
+    pub replays: u32,
+    /// Its order key; `None` when it has none, or its topic's events do not wait for each other.
+    pub key: Option<KeyDigest>,
+    /// The offset of the letter in the dead-letter topic's partition of the same number.
+    pub letter: Offset,
+    /// Why.
+    pub reason: Reason,
+    /// What the failure has in common with others.
+    pub fingerprint: String,
+    /// When, in milliseconds since 1970.
+    pub time: i64,
+}
+
+/// What a person wants done with letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// Handle them again.
+    Replay,
+    /// Settle them unhandled.
+    Discard,
+}
+
+/// What a person wants, of letters as they stood when it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// A name that nobody else has.
+    pub id: String,
+    /// What.
+    pub verb: Verb,
+    /// Source offsets, and how many replays of each had failed. What has moved on since is not meant.
+    pub letters: Vec<(Offset, u32)>,
+    /// Beyond `max_replays`, too.
+    pub force: bool,
+    /// Letters per second, in thousandths; `None`: as many as can.
+    pub rate: Option<u32>,
+    /// Who asked.
+    pub who: String,
+    /// When, in milliseconds since 1970.
+    pub time: i64,
+}
