@@ -41,7 +41,11 @@ fn letters_of_a_removed_topic_arrive_when_it_is_back() {
     let service = Service::new("stranded", 2);
     let letters = format!("{}.{}.dlt", service.topic, service.group);
     let (notes, runtime) = (Notes::default(), runtime());
-    let app = service.builder().build().unwrap().on(service.topic.clone(), judge(Notes::clone(&notes)));
+    // The client believes for so long that a missing topic is only late.
+    let app = service.builder().kafka("topic.metadata.propagation.max.ms", "1000").build().unwrap();
+    let app = app.on(service.topic.clone(), judge(Notes::clone(&notes)));
+    let metrics = app.metrics();
+    let stranded = |count: usize| metrics.prometheus().contains(&format!("onceward_stranded_letters {count}\n"));
     let (stop, stopped) = oneshot::channel::<()>();
     let app = runtime.spawn(app.run(async move { drop(stopped.await) }));
     kafka::produce(&service.brokers, &service.topic, &numbered(0..30, |number| (number % 2) as i32));
@@ -53,11 +57,13 @@ fn letters_of_a_removed_topic_arrive_when_it_is_back() {
     kafka::until("all that is healthy is handled: nobody waits for somebody else's letter", || {
         (notes.lock().unwrap().len() == 60).then_some(())
     });
+    kafka::until("the letters are known to be stranded", || stranded(20).then_some(()));
     assert_eq!((service.committed(0), service.committed(1)), (Some(15), Some(16)), "no offset passes a letter that nobody has");
 
     kafka::create(&service.brokers, &letters, 2, &[]);
     kafka::until("everything is committed", || (service.committed(0) == Some(45) && service.committed(1) == Some(45)).then_some(()));
     assert_eq!(values(&service.brokers, &letters), (30..90).filter(|&number| is_bad(number)).collect(), "none is lost");
+    kafka::until("nobody waits any more", || stranded(0).then_some(()));
     drop(stop);
     runtime.block_on(app).unwrap().unwrap();
 }
@@ -72,6 +78,7 @@ fn new_partitions_are_read_from_their_beginning_and_their_letters_have_a_place()
         .inbox("memory")
         .auto_offset_reset(AutoOffsetReset::Latest)
         .create_topics(true)
+        // For the consumer; letters are in time by themselves.
         .kafka("topic.metadata.refresh.interval.ms", "1000")
         .build()
         .unwrap()

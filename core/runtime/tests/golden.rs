@@ -186,6 +186,7 @@ async fn publishes_and_metrics_are_the_same_in_every_release() {
         "partitions_paused",
         "paused",
         "running_handlers",
+        "stranded_letters",
         "stuck_handlers",
         "waiting",
         "watermark_age_seconds",

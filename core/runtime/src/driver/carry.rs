@@ -107,6 +107,9 @@ impl Driver {
                 self.acquit(delivery);
             }
             let Some(payload) = self.payloads.remove(delivery) else { continue };
+            if payload.stranded {
+                self.metrics.stranded(-1);
+            }
             if payload.begun > 0
                 && let Some(entry) = self.partitions.get(payload.partition)
             {

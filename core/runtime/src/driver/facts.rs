@@ -244,6 +244,10 @@ impl Driver {
         match fact {
             ProducerFact::Lettered { delivery } => self.engine.handle(now, Input::DeadLettered { delivery }),
             ProducerFact::Refused { delivery, why } => {
+                if let Some(payload) = self.payloads.get_mut(delivery).filter(|payload| !payload.stranded) {
+                    payload.stranded = true;
+                    self.metrics.stranded(1);
+                }
                 let place = self.payloads.get(delivery).map(|payload| (payload.record().meta.partition, payload.record().meta.offset));
                 let (partition, offset) =
                     place.map_or((String::new(), Offset(-1)), |(partition, offset)| (self.partitions.display(partition), offset));

@@ -36,6 +36,8 @@ pub(crate) struct Payload {
     pub(crate) failure: Option<Box<Report>>,
     /// Why it was given up, once it was.
     pub(crate) reason: Option<Reason>,
+    /// The broker refuses its letter.
+    pub(crate) stranded: bool,
 }
 
 /// All payloads in memory, and the batches that they pin.
@@ -126,6 +128,7 @@ impl Payloads {
             publishes: None,
             failure: None,
             reason: None,
+            stranded: false,
         };
         let delivery = self.slots.insert(payload);
         if let Some(newest) = self.pinned.back_mut() {

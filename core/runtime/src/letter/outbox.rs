@@ -265,8 +265,25 @@ impl Outbox {
                 due.push(token);
             }
         }
+        self.look_again(&due);
         for token in due {
             self.attempt(token);
+        }
+    }
+
+    /// A topic that was missing, or too narrow, is looked at again before what it refused is tried again: the client itself does so every five
+    /// minutes only.
+    fn look_again(&self, due: &[usize]) {
+        let topics: BTreeSet<String> = {
+            let state = self.lock();
+            let refused = due.iter().filter_map(|token| state.pending.get(token)).filter(|pending| pending.refused);
+            refused.map(|pending| pending.item.topic().to_owned()).collect()
+        };
+        let Some(client) = self.client().filter(|_| !topics.is_empty()) else { return };
+        for topic in topics {
+            if let Err(error) = client.client().fetch_metadata(Some(&topic), PROBE) {
+                tracing::debug!(%error, %topic, "looking at a topic that refused a letter");
+            }
         }
     }
 

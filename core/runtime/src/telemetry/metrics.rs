@@ -40,6 +40,7 @@ pub struct Metrics {
     pub(super) waiting: AtomicI64,
     pub(super) running: AtomicI64,
     pub(super) stuck: AtomicI64,
+    pub(super) stranded: AtomicI64,
     pub(super) partitions: AtomicI64,
     pub(super) partitions_paused: AtomicI64,
     lag: Mutex<BTreeMap<Arc<str>, u64>>,
@@ -151,6 +152,11 @@ impl Metrics {
 
     pub(crate) fn failed_attempt(&self) {
         add(&self.failed_attempts, 1);
+    }
+
+    /// A letter was refused and waits, or one that waited does no more.
+    pub(crate) fn stranded(&self, change: i64) {
+        self.stranded.fetch_add(change, Ordering::Relaxed);
     }
 
     pub(crate) fn identity_conflict(&self) {
