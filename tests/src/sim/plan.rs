@@ -159,7 +159,7 @@ impl Plan {
                 (self.poison, self.failing, self.rejecting) = (50, 0, 0);
                 // What is read again after a restart are the bad ones: the good ones are marked.
                 (self.troubles, self.crash_points) = (Vec::new(), Vec::new());
-                BreakerRules { events: 30, percent: 90, ..rules(r) }
+                BreakerRules { events: 45, percent: 90, ..rules(r) }
             }
         };
         for policy in &mut self.settings.policies {

@@ -175,7 +175,8 @@ async fn a_call_that_blocks_counts_once_and_its_topic_goes_on() {
     let run = tokio::spawn(app.run_until_end(std::future::pending()));
     crate::until("the call is stuck", || metrics.prometheus().contains("onceward_stuck_handlers 1\n")).await;
     let before = calls.load(Ordering::Relaxed);
-    send(&broker, "rows", 100..200, 7);
+    // Of other keys than those that are stuck.
+    send(&broker, "rows", 100..200, 1_000);
     crate::until("new keys are handled", || calls.load(Ordering::Relaxed) > before).await;
     release.send(()).unwrap();
     let summary = run.await.unwrap().unwrap();

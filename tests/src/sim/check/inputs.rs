@@ -185,7 +185,8 @@ impl Watch {
     fn gap(&mut self, partition: PartitionId, epoch: Epoch, from: i64, to: i64) -> bool {
         let Some(policy) = self.at(partition, epoch).map(|p| p.assignment.policy) else { return false };
         let on_gap = self.on(policy).1;
-        let Some(home) = self.at(partition, epoch).filter(|p| p.state != State::Draining) else { return false };
+        // A halted partition commits nothing: who it is given to next is told.
+        let Some(home) = self.at(partition, epoch).filter(|p| p.state != State::Draining && !p.halted) else { return false };
         home.unreported.push((from, to));
         home.halted |= on_gap == OnGap::Stop;
         true
