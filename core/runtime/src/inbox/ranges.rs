@@ -51,6 +51,9 @@ impl OffsetRanges {
 
     /// Takes all offsets from one up to another out; answers how many were there.
     pub(crate) fn cut(&mut self, from: i64, until: i64) -> u64 {
+        if from >= until {
+            return 0;
+        }
         let before = self.count();
         let met: Vec<(i64, i64)> = self.ranges.range(..until).rev().take_while(|(_, to)| **to > from).map(|(&a, &b)| (a, b)).collect();
         for (start, end) in met {
