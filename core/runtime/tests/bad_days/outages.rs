@@ -39,7 +39,9 @@ async fn an_outage_gives_no_event_up_and_ends_by_itself() {
             async move { if down { Err(std::io::Error::other("nobody at home").into()) } else { Ok::<(), Failure>(()) } }
         }
     };
-    let app = with_a_breaker(world.builder("memory")).configure(|config| {
+    // Enough time for twenty events to fail before the first of them runs out of attempts, however slow the machine is.
+    let patient = Backoff::new().attempts(5).first(Duration::from_millis(500));
+    let app = with_a_breaker(world.builder("memory")).retry(patient).configure(|config| {
         let breaker = config.defaults.as_mut().unwrap().breaker.as_mut().unwrap();
         breaker.limit = Some(Duration::from_secs(60).into());
     });
