@@ -69,6 +69,45 @@ fn letters_of_a_removed_topic_arrive_when_it_is_back() {
 }
 
 #[test]
+fn new_partitions_wait_for_companions_that_somebody_else_has_to_grow() {
+    let service = Service::new("narrow", 1);
+    let letters = format!("{}.{}.dlt", service.topic, service.group);
+    kafka::create(&service.brokers, &letters, 1, &[("max.message.bytes", "2000000"), ("retention.ms", "2592000000")]);
+    let (notes, runtime) = (Notes::default(), runtime());
+    let app = Consumer::builder()
+        .brokers(service.brokers.clone())
+        .group(service.group.clone())
+        .inbox("memory")
+        .auto_offset_reset(AutoOffsetReset::Earliest)
+        .kafka("topic.metadata.refresh.interval.ms", "1000")
+        .build()
+        .unwrap()
+        .on(service.topic.clone(), judge(Notes::clone(&notes)));
+    let metrics = app.metrics();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let app = runtime.spawn(app.run(async move { drop(stopped.await) }));
+    kafka::produce(&service.brokers, &service.topic, &numbered(1..2, |_| 0));
+    kafka::until("it runs", || (!notes.lock().unwrap().is_empty()).then_some(()));
+    kafka::grow(&service.brokers, &service.topic, 2);
+    kafka::produce(&service.brokers, &service.topic, &numbered(100..160, |_| 1));
+    kafka::until("the new partition is ours, and read", || metrics.prometheus().contains("onceward_in_flight 60\n").then_some(()));
+    kafka::produce(&service.brokers, &service.topic, &numbered(11..12, |_| 0));
+    kafka::until("the other one goes on", || (notes.lock().unwrap().len() == 2).then_some(()));
+    assert_eq!(service.committed(1), None, "nothing of the new one is handled");
+
+    kafka::grow(&service.brokers, &letters, 2);
+    let healthy = (100..160).filter(|&number| !is_bad(number)).count();
+    kafka::until("all of the new partition is handled", || {
+        let new: BTreeSet<_> = notes.lock().unwrap().iter().filter(|note| note.0 > 0).map(|note| note.2.clone()).collect();
+        (new.len() == healthy).then_some(())
+    });
+    let bad: BTreeSet<usize> = (100..160).filter(|&number| is_bad(number)).collect();
+    kafka::until("its letters are where they belong", || (values(&service.brokers, &letters) == bad).then_some(()));
+    drop(stop);
+    runtime.block_on(app).unwrap().unwrap();
+}
+
+#[test]
 fn new_partitions_are_read_from_their_beginning_and_their_letters_have_a_place() {
     let service = Service::new("grown", 1);
     let (notes, runtime) = (Notes::default(), runtime());

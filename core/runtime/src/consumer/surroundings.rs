@@ -1,6 +1,6 @@
 //! Where a loop runs: among Kafka's clients and the inbox's file, or in a test.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::start::{open_inbox, open_journal, seed};
 use super::topics::widened;
@@ -89,14 +89,25 @@ impl Surroundings for Cluster<'_> {
 /// When a topic grows, its companions must, too: looked after on a thread of its own, since a broker may be slow.
 fn watch_sizes(settings: &Settings, client: &[(String, String)], sink: SourceSink) -> SourceSink {
     let (settings, client) = (Arc::new(settings.clone()), Arc::new(client.to_vec()));
+    let sink = Arc::new(Mutex::new(sink));
     Box::new(move |fact| {
         if let SourceFact::Widened { topic } = &fact {
-            let (settings, client, topic) = (Arc::clone(&settings), Arc::clone(&client), topic.to_string());
+            let (settings, client, topic, sink) = (Arc::clone(&settings), Arc::clone(&client), Arc::clone(topic), Arc::downgrade(&sink));
             let thread = std::thread::Builder::new().name("onceward-topics".to_owned());
-            if let Err(error) = thread.spawn(move || widened(&settings, topic, &client)) {
+            let look = move || {
+                widened(&settings, &topic, &client, || sink.strong_count() > 0);
+                if let Some(sink) = sink.upgrade() {
+                    say(&sink, SourceFact::Wide { topic });
+                }
+            };
+            if let Err(error) = thread.spawn(look) {
                 tracing::error!(target: "onceward", %error, "can't look after the companion topics of a topic that has grown");
             }
         }
-        sink(fact);
+        say(&sink, fact);
     })
+}
+
+fn say(sink: &Mutex<SourceSink>, fact: SourceFact) {
+    sink.lock().unwrap_or_else(PoisonError::into_inner)(fact);
 }

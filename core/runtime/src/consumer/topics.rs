@@ -10,6 +10,9 @@ use crate::letter::topics::{Needs, apply, grow, plan};
 /// How long a broker may take to answer before the start is given up.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How often it is looked whether somebody has mended them.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// Refuses to start without dead-letter topics, or creates them when the configuration says so.
 pub(super) fn check(settings: &Settings, topics: &[String], client: &[(String, String)]) -> Result<(), Error> {
     let needs = needs(settings, topics, client);
@@ -26,23 +29,31 @@ pub(super) fn check(settings: &Settings, topics: &[String], client: &[(String, S
 }
 
 /// A source has more partitions than before: so must its companions have.
-pub(super) fn widened(settings: &Settings, topic: String, client: &[(String, String)]) {
-    let sources = [topic];
-    let needs = needs(settings, &sources, client);
-    let fit = plan(&needs).and_then(|found| {
-        if settings.create_topics {
-            for name in grow(&needs, &found)? {
-                tracing::info!(target: "onceward", topic = %name, "grown");
-            }
-            return plan(&needs)?.check();
+pub(super) fn widened(settings: &Settings, topic: &str, client: &[(String, String)], goes_on: impl Fn() -> bool) {
+    let mut told = false;
+    while goes_on() {
+        let Err(error) = widen(settings, topic, client) else { return };
+        if !told {
+            tracing::error!(target: "onceward", %topic, %error,
+                "the topic has grown, and its companions do not fit any more: its new partitions are paused until they do, the others go on");
         }
-        found.check()
-    });
-    if let Err(error) = fit {
-        let [topic] = &sources;
-        tracing::error!(target: "onceward", %topic, %error,
-            "the topic has grown, and its companions do not fit any more: dead letters of its new partitions wait, and their keys with them");
+        told = true;
+        std::thread::sleep(AGAIN);
     }
+}
+
+/// Grows the companions of a topic, if that is ours to do, and says whether they fit.
+fn widen(settings: &Settings, topic: &str, client: &[(String, String)]) -> Result<(), Error> {
+    let sources = [topic.to_owned()];
+    let needs = needs(settings, &sources, client);
+    let found = plan(&needs)?;
+    if !settings.create_topics {
+        return found.check();
+    }
+    for name in grow(&needs, &found)? {
+        tracing::info!(target: "onceward", topic = %name, "grown");
+    }
+    plan(&needs)?.check()
 }
 
 fn needs<'a>(settings: &'a Settings, sources: &'a [String], client: &'a [(String, String)]) -> Needs<'a> {

@@ -48,6 +48,16 @@ impl Driver {
         self.metrics.paused_by_request(!self.suspended.is_empty());
     }
 
+    /// Partitions that waited for their companions are caught up with, and handled.
+    fn widened(&mut self, topic: &str) {
+        for (partition, epoch) in self.partitions.widen(topic) {
+            if let Some(name) = self.partitions.name(partition) {
+                tracing::info!(target: "onceward", %topic, partition = name.number, "its companions fit: it is handled from now on");
+                self.inbox.catch_up(partition, epoch, name);
+            }
+        }
+    }
+
     fn take_source(&mut self, fact: SourceFact) {
         let now = self.clock.now();
         let input = match fact {
@@ -55,7 +65,7 @@ impl Driver {
                 self.intake.arrived.push_back(Arrived::Batch(batch));
                 return;
             }
-            SourceFact::Assigned { partition, epoch, name, from, committed, oldest, newest, policy } => {
+            SourceFact::Assigned { partition, epoch, name, from, committed, oldest, newest, policy, grown } => {
                 tracing::info!(target: "onceward", topic = %name.topic, partition = name.number, from = from.0, epoch = epoch.0, "partition assigned");
                 let Some(place) = self.letters.place(&name) else {
                     // The source takes no partition of such a topic. Passed over in silence, it would never be given back.
@@ -74,7 +84,7 @@ impl Driver {
                 place.pause(self.suspended.contains(&*name.topic));
                 self.health.assigned(partition, epoch);
                 self.tell_suspects(partition, &place);
-                self.partitions.assign(partition, Entry { place, name, epoch, from, newest, refused: None, live: true });
+                self.partitions.assign(partition, Entry { place, name, epoch, from, newest, refused: None, live: true, narrow: grown });
                 Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy })
             }
             SourceFact::ReachedEnd { partition, epoch, position } => {
@@ -115,6 +125,10 @@ impl Driver {
                         "commit failed; it is tried again for as long as the partition is ours");
                 }
                 Input::CommitFailed { partition, epoch }
+            }
+            SourceFact::Wide { topic } => {
+                self.widened(&topic);
+                return;
             }
             SourceFact::Widened { topic } => {
                 tracing::warn!(target: "onceward", %topic,

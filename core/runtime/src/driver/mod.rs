@@ -155,8 +155,9 @@ impl Driver {
     fn carry(&mut self, effect: Effect) {
         match effect {
             Effect::CatchUp { partition, epoch } => {
-                if let Some(name) = self.partitions.name(partition) {
-                    self.inbox.catch_up(partition, epoch, name);
+                // One without companions waits for them, and stays as it is until then: fetched within its share, and not handled.
+                if let Some(entry) = self.partitions.get(partition).filter(|entry| !entry.narrow) {
+                    self.inbox.catch_up(partition, epoch, &entry.name);
                 }
             }
             Effect::LookUp(deliveries) => self.look_up(&deliveries),

@@ -27,6 +27,8 @@ pub(crate) struct Entry {
     pub(crate) refused: Option<Offset>,
     /// Whether the epoch is not over.
     pub(crate) live: bool,
+    /// Whether its companions may have no partition of its number: nothing of it is handled until they do.
+    pub(crate) narrow: bool,
 }
 
 impl Partitions {
@@ -78,6 +80,18 @@ impl Partitions {
             entry.live = false;
             entry.place.end();
         }
+    }
+
+    /// The companions of a topic fit: its partitions that waited for that.
+    pub(crate) fn widen(&mut self, topic: &str) -> Vec<(PartitionId, Epoch)> {
+        let mut waited = Vec::new();
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            if let Some(entry) = entry.as_mut().filter(|entry| entry.live && entry.narrow && *entry.name.topic == *topic) {
+                entry.narrow = false;
+                waited.push((PartitionId(u32::try_from(index).unwrap_or(u32::MAX)), entry.epoch));
+            }
+        }
+        waited
     }
 
     /// All assignments that are not over.

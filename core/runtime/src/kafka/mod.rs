@@ -151,6 +151,8 @@ pub enum SourceFact {
         newest: Offset,
         /// The topic's policy.
         policy: PolicyId,
+        /// It is new, since the topic has grown: nothing of it is handled before [`SourceFact::Wide`].
+        grown: bool,
     },
     /// Records.
     Batch(Batch),
@@ -210,6 +212,11 @@ pub enum SourceFact {
     },
     /// The topic has more partitions than when this process started, and the new ones were never read.
     Widened {
+        /// Which topic.
+        topic: std::sync::Arc<str>,
+    },
+    /// The companions of a topic that has grown have as many partitions as it has.
+    Wide {
         /// Which topic.
         topic: std::sync::Arc<str>,
     },

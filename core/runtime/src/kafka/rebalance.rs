@@ -151,6 +151,7 @@ impl Poll {
             oldest: Offset(start.oldest),
             newest: Offset(start.end),
             policy,
+            grown: start.grown && start.committed.is_none(),
         });
         if begin.from < begin.native {
             self.say(SourceFact::Gap { partition, epoch, from: Offset(begin.from), to: Offset(begin.native) });

@@ -175,6 +175,7 @@ impl State {
         (slot.position, slot.held, slot.told_end) = (begun.native, false, -1);
         world.note(format!("{}/{} assigned from {}", name.0, name.1, begun.from));
         let fact = SourceFact::Assigned {
+            grown: false,
             partition: number_of(index),
             epoch: slot.epoch,
             name: PartitionName { topic: name.0, topic_id, number: name.1 },
