@@ -68,9 +68,17 @@ fn member() {
     runtime.block_on(app.run(std::future::pending())).unwrap();
 }
 
-fn length(broker: &Broker, partitions: i32) -> usize {
-    let consumer: BaseConsumer = rdkafka::ClientConfig::new().set("bootstrap.servers", broker.address()).create().unwrap();
-    (0..partitions).map(|number| usize::try_from(consumer.fetch_watermarks("copies", number, LONG).unwrap().1).unwrap()).sum()
+/// Looks at the target topic, again and again, without a client of its own for each look: a kill has to come in time.
+struct Length(BaseConsumer, i32);
+
+impl Length {
+    fn of(broker: &Broker, partitions: i32) -> Self {
+        Self(rdkafka::ClientConfig::new().set("bootstrap.servers", broker.address()).create().unwrap(), partitions)
+    }
+
+    fn now(&self) -> usize {
+        (0..self.1).map(|number| usize::try_from(self.0.fetch_watermarks("copies", number, LONG).unwrap().1).unwrap()).sum()
+    }
 }
 
 async fn finish(broker: &Broker, file: &Path) {
@@ -108,18 +116,19 @@ async fn kills_while_events_are_on_their_way_lose_nothing_and_change_no_id() {
     const PORTION: usize = 3_000;
     let (broker, folder) = world(3);
     let file = folder.path().join("inbox.db");
+    let length = Length::of(&broker, 3);
     let mut cut = 0;
     for round in 0..ROUNDS {
         send(&broker, round * PORTION..(round + 1) * PORTION);
-        let before = length(&broker, 3);
+        let before = length.now();
         let member = Member::start(&broker, &file);
-        until("some of it is sent", || length(&broker, 3) > before + 100 * (round + 1)).await;
+        until("some of it is sent", || length.now() > before + 100 * (round + 1)).await;
         member.kill();
         cut += usize::from(pending(&file) > 0);
     }
     assert!(cut > 0, "no kill hit a row on its way: this test would prove nothing");
     finish(&broker, &file).await;
-    let sent = length(&broker, 3);
+    let sent = length.now();
     let (seen, _) = once(&broker.read("copies", sent));
     assert_eq!(seen, expected(ROUNDS * PORTION));
     assert_eq!(done(&file).len(), ROUNDS * PORTION);
@@ -139,7 +148,7 @@ async fn of_two_processes_on_one_file_one_relays_and_the_other_takes_over() {
     send(&broker, 1_000..2_000);
     until("the second thousand is handled and sent", || done_or_none(&file) == 2_000 && pending(&file) == 0).await;
     second.kill();
-    let (seen, _) = once(&broker.read("copies", length(&broker, 4)));
+    let (seen, _) = once(&broker.read("copies", Length::of(&broker, 4).now()));
     assert_eq!(seen, expected(2_000));
 }
 
