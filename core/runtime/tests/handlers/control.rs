@@ -4,11 +4,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use onceward::{Event, HandlerOptions};
+use onceward::{Event, Failure, HandlerOptions};
 use tokio::sync::oneshot;
 
 use crate::support::{self, Broker};
 use crate::{builder, send, until};
+
+/// A handler that counts and succeeds.
+fn counting(counter: &Arc<AtomicUsize>) -> impl Fn(Event) -> std::future::Ready<Result<(), Failure>> + Send + Sync + use<> {
+    let counter = Arc::clone(counter);
+    move |_: Event| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        std::future::ready(Ok(()))
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_topic_waits_while_the_others_go_on_and_then_handles_everything_once() {
@@ -17,13 +26,6 @@ async fn a_paused_topic_waits_while_the_others_go_on_and_then_handles_everything
     send(&broker, "slow", 0..50, 5);
     send(&broker, "other", 0..50, 5);
     let (slow, other) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let counting = |counter: &Arc<AtomicUsize>| {
-        let counter = Arc::clone(counter);
-        move |_: Event| {
-            counter.fetch_add(1, Ordering::Relaxed);
-            async { Ok(()) }
-        }
-    };
     let app = builder(&broker, "memory").build().unwrap().on("slow", counting(&slow)).on("other", counting(&other));
     let (control, metrics) = (app.control(), app.metrics());
     // Before the start as well as later.
@@ -90,13 +92,6 @@ async fn a_paused_topic_with_more_than_fits_into_memory_leaves_room_for_the_othe
     let broker = Broker::start(&["slow", "other"], "g", 4);
     send(&broker, "slow", 0..5_000, 50);
     let (slow, other) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let counting = |counter: &Arc<AtomicUsize>| {
-        let counter = Arc::clone(counter);
-        move |_: Event| {
-            counter.fetch_add(1, Ordering::Relaxed);
-            async { Ok(()) }
-        }
-    };
     let app = builder(&broker, "memory").credit(400, 8 << 20).build().unwrap();
     let app = app.on("slow", counting(&slow)).on("other", counting(&other));
     let (control, metrics) = (app.control(), app.metrics());
