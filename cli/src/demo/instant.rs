@@ -1,5 +1,7 @@
 //! Time stamps of log lines and letters: RFC 3339 in UTC, read without a calendar library.
 
+use crate::output::days;
+
 /// Microseconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Instant(pub(super) i64);
@@ -33,13 +35,6 @@ impl Instant {
         let millis = self.0.saturating_sub(start.0).max(0) / 1_000;
         format!("+{}.{:03} s", millis / 1_000, millis % 1_000)
     }
-}
-
-/// Days from 1970-01-01 in the Gregorian calendar; the year begins in March, so that the leap day is its last.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - 719_468
 }
 
 #[cfg(test)]

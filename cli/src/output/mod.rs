@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 pub(crate) use base64::base64;
-pub(crate) use moment::Moment;
+pub(crate) use moment::{Moment, days};
 pub(crate) use progress::Progress;
 pub(crate) use size::rounded;
 pub(crate) use table::Table;
