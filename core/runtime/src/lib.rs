@@ -7,6 +7,7 @@
 //!
 //! Start at [`Consumer`]. What is promised: `docs/guide/promises.md`.
 
+mod archive;
 pub mod config;
 mod consumer;
 mod driver;

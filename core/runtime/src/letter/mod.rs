@@ -18,7 +18,7 @@ pub mod topics;
 pub use companion::{DEFAULT_LEDGER, DEFAULT_TEMPLATE, dead_letter_topic, ledger_topic};
 pub use fingerprint::fingerprint;
 pub use headers::{Cause, letter_id};
-pub(crate) use headers::{reason_of, reason_text};
+pub(crate) use headers::{is_ours, reason_of, reason_text};
 pub use producer::{Producer, ProducerFact, ProducerSink};
 pub use reach::{Reach, reaches};
 pub use read::Letter;
