@@ -47,7 +47,8 @@ impl Tail {
         let queue = || Queue::consumer(consumer.client().native_ptr()).ok_or_else(|| no_queue("reading ledgers"));
         let (queue, bell) = (queue()?, Arc::new(Mutex::new(Some(queue()?))));
         let (orders, inbox) = crossbeam_channel::unbounded();
-        let thread = Thread { consumer, queue, bell: Arc::clone(&bell), inbox, sink, readings: BTreeMap::new(), read: Vec::new(), foreign: false };
+        let thread =
+            Thread { consumer, queue, bell: Arc::clone(&bell), inbox, sink, readings: BTreeMap::new(), read: Vec::new(), foreign: false };
         std::thread::Builder::new()
             .name("onceward-ledger".to_owned())
             .spawn(move || thread.run())
@@ -163,7 +164,8 @@ impl Thread {
     fn assign(&self, topic: &str, number: i32, reads: bool) {
         let mut list = TopicPartitionList::new();
         let added = list.add_partition_offset(topic, number, From::Beginning);
-        let done = added.and_then(|()| if reads { self.consumer.incremental_assign(&list) } else { self.consumer.incremental_unassign(&list) });
+        let done =
+            added.and_then(|()| if reads { self.consumer.incremental_assign(&list) } else { self.consumer.incremental_unassign(&list) });
         if let Err(error) = done {
             let cure = "This is a bug of Onceward: please report it with the log, and start again";
             (self.sink)(ArchiveFact::Fatal(fault::broker(format!("reading {topic}/{number}"), error.to_string(), cure)));
@@ -196,7 +198,11 @@ impl Thread {
             Err(why @ Unreadable::Newer(_)) => {
                 // What counts could not be told from what does not.
                 let what = format!("reading the ledger {topic}/{} at offset {}", record.partition(), at.0);
-                (self.sink)(ArchiveFact::Fatal(fault::broker(what, why.to_string(), "Update this program before it owns partitions of this topic")));
+                (self.sink)(ArchiveFact::Fatal(fault::broker(
+                    what,
+                    why.to_string(),
+                    "Update this program before it owns partitions of this topic",
+                )));
             }
             Err(why) => {
                 if !std::mem::replace(&mut self.foreign, true) {

@@ -170,7 +170,8 @@ impl Driver {
             ArchiveFact::Ledger(items) => {
                 for item in items {
                     let (partition, epoch, at) = (item.partition, item.epoch, item.at);
-                    let ours = self.ledgers.claims.get(&partition).is_some_and(|claim| claim.0 == epoch && Some(&claim.1) == item.claim.as_ref());
+                    let ours =
+                        self.ledgers.claims.get(&partition).is_some_and(|claim| claim.0 == epoch && Some(&claim.1) == item.claim.as_ref());
                     if ours {
                         // To be read back says more than to be acknowledged: it stands on all replicas, and what came before it was read.
                         self.ledgers.claims.remove(&partition);

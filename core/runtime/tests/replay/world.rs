@@ -37,7 +37,10 @@ pub struct Service {
 
 impl Service {
     /// Fails for these, until it is mended.
-    pub fn handler(&self, poison: fn(usize) -> bool) -> impl Fn(Event) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>> + Send + Sync + 'static {
+    pub fn handler(
+        &self,
+        poison: fn(usize) -> bool,
+    ) -> impl Fn(Event) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>> + Send + Sync + 'static {
         let service = self.clone();
         move |event: Event| {
             let service = service.clone();
