@@ -153,7 +153,7 @@ pub(crate) fn ask<T>(
         group: &settings.group,
         sources,
         template: &settings.dead_letter.topic,
-        ledger: Some(&settings.dead_letter.ledger),
+        ledger: settings.dead_letter.replay.then_some(settings.dead_letter.ledger.as_str()),
         timeout,
     })
 }
