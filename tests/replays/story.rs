@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 #[test]
 fn what_failed_comes_back_in_order_whatever_happens_to_its_owner() {
-    let flights = onceward_flights::january();
+    let flights = onceward_flights::january().unwrap();
     let folder = tempfile::Builder::new().prefix("onceward-replays-").tempdir().unwrap().keep();
     let shift = Shift {
         brokers: kafka::brokers(),
