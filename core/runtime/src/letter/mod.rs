@@ -12,6 +12,7 @@ mod read;
 mod request;
 pub mod rights;
 pub(crate) mod scan;
+mod send;
 mod time;
 pub mod topics;
 
@@ -24,3 +25,4 @@ pub use reach::{Reach, reaches};
 pub use read::Letter;
 pub use request::{HeaderBytes, LetterRequest, PublishRequest};
 pub use scan::{Extent, Scan, Stored, scan};
+pub use send::{Outgoing, Sender};

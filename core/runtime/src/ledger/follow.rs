@@ -1,0 +1,126 @@
+//! Reading on while something is awaited: how letters end after a command.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use onceward_engine::Offset as SourceOffset;
+use onceward_engine::ledger::LetterState;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::Ledger;
+use crate::Error;
+use crate::kafka::fault::{self, Fault};
+use crate::kafka::sys::{Event, EventKind, Queue};
+use crate::letter::scan::{leave, open};
+
+/// How often a caller is asked whether to go on while nothing is written.
+const TURN: Duration = Duration::from_millis(200);
+
+/// Letters whose end is awaited, and how they stood when that began. Some 40 bytes each.
+#[derive(Clone, Debug, Default)]
+pub struct Awaited {
+    letters: BTreeMap<(i32, SourceOffset), (LetterState, u32)>,
+}
+
+/// How awaited letters have ended so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Outcome {
+    /// A replay handled them.
+    pub done: u64,
+    /// They were settled unhandled.
+    pub discarded: u64,
+    /// They failed once more and wait for a person again.
+    pub failed: u64,
+    /// None of that yet.
+    pub waiting: u64,
+}
+
+impl Awaited {
+    /// Waits for a letter, too.
+    pub fn add(&mut self, partition: i32, offset: SourceOffset, state: LetterState, replays: u32) {
+        self.letters.insert((partition, offset), (state, replays));
+    }
+
+    /// How they stand by now. A letter that was cleaned away is settled, and counts as done.
+    #[must_use]
+    pub fn outcome(&self, ledger: &Ledger) -> Outcome {
+        let mut outcome = Outcome::default();
+        for (&(partition, offset), &(state, replays)) in &self.letters {
+            let now = ledger.fold(partition).and_then(|fold| fold.letter_of(offset)).map(|letter| &letter.record);
+            let counter = match now {
+                None => &mut outcome.done,
+                Some(now) => match now.state {
+                    LetterState::Done => &mut outcome.done,
+                    LetterState::Discarded => &mut outcome.discarded,
+                    LetterState::Open if state == LetterState::Held || now.replays > replays => &mut outcome.failed,
+                    LetterState::Open | LetterState::Held => &mut outcome.waiting,
+                },
+            };
+            *counter += 1;
+        }
+        outcome
+    }
+}
+
+impl Ledger {
+    /// Reads on, and calls `look` at every turn and whenever everything that is there was taken, until it breaks.
+    ///
+    /// # Errors
+    /// [`Error::Broker`] when the ledger can't be read any more, or a later version of Onceward writes to it.
+    pub fn follow(&mut self, client: &[(String, String)], mut look: impl FnMut(&Self) -> ControlFlow<()>) -> Result<(), Error> {
+        let consumer = open(client)?;
+        let outcome = self.read_on(&consumer, &mut look);
+        leave(consumer);
+        outcome
+    }
+
+    fn read_on(
+        &mut self,
+        consumer: &rdkafka::consumer::BaseConsumer<crate::kafka::context::Context>,
+        look: &mut impl FnMut(&Self) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let what = || format!("following the ledger {}", self.topic());
+        let refused = |error: rdkafka::error::KafkaError| fault::broker(what(), error.to_string(), "Check that its brokers are up");
+        let queue = Queue::consumer(consumer.client().native_ptr())
+            .ok_or_else(|| fault::broker(what(), "the client has no queue", "Set `group`"))?;
+        let mut places = TopicPartitionList::new();
+        for (partition, shard) in &self.shards {
+            places.add_partition_offset(self.topic(), *partition, Offset::Offset(shard.next)).map_err(refused)?;
+        }
+        consumer.assign(&places).map_err(refused)?;
+        let mut looked = Instant::now();
+        loop {
+            let event = queue.poll(Duration::from_millis(20));
+            let idle = event.is_none();
+            if let Some(event) = event {
+                self.hear(&event)?;
+            }
+            // A look costs a pass over what is awaited: not after each of a hundred thousand records.
+            if (idle && looked.elapsed() > Duration::from_millis(20)) || looked.elapsed() > TURN {
+                if look(self).is_break() {
+                    return Ok(());
+                }
+                looked = Instant::now();
+            }
+        }
+    }
+
+    fn hear(&mut self, event: &Event) -> Result<(), Error> {
+        match event.kind() {
+            EventKind::Record => match event.record() {
+                Some(record) => self.take(record.partition(), record.offset(), record.key().unwrap_or_default(), record.value()),
+                None => Ok(()),
+            },
+            EventKind::Error => {
+                let Some(code) = event.error().filter(|code| *code != rdkafka::error::RDKafkaErrorCode::PartitionEOF) else { return Ok(()) };
+                match fault::sort(code, event.is_fatal(), &event.reason(), self.topic()) {
+                    Fault::Fatal(error) => Err(error),
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+}
