@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use onceward_engine::Offset as SourceOffset;
-use onceward_engine::ledger::LetterState;
+use onceward_engine::ledger::{Letter, LetterState};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -33,6 +33,8 @@ pub struct Outcome {
     pub discarded: u64,
     /// They failed once more and wait for a person again.
     pub failed: u64,
+    /// They are held behind a letter that waits for a person: nothing happens to them before that is settled.
+    pub behind: u64,
     /// None of that yet.
     pub waiting: u64,
 }
@@ -43,24 +45,49 @@ impl Awaited {
         self.letters.insert((partition, offset), (state, replays));
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.letters.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+    }
+
     /// How they stand by now. A letter that was cleaned away is settled, and counts as done.
     #[must_use]
     pub fn outcome(&self, ledger: &Ledger) -> Outcome {
         let mut outcome = Outcome::default();
-        for (&(partition, offset), &(state, replays)) in &self.letters {
-            let now = ledger.fold(partition).and_then(|fold| fold.letter_of(offset)).map(|letter| &letter.record);
-            let counter = match now {
-                None => &mut outcome.done,
-                Some(now) => match now.state {
-                    LetterState::Done => &mut outcome.done,
-                    LetterState::Discarded => &mut outcome.discarded,
-                    LetterState::Open if state == LetterState::Held || now.replays > replays => &mut outcome.failed,
-                    LetterState::Open | LetterState::Held => &mut outcome.waiting,
+        for &(partition, offset) in self.letters.keys() {
+            let letter = ledger.fold(partition).and_then(|fold| fold.letter_of(offset));
+            let counter = match letter.map(|letter| (letter, letter.record.state)) {
+                None | Some((_, LetterState::Done)) => &mut outcome.done,
+                Some((_, LetterState::Discarded)) => &mut outcome.discarded,
+                Some((letter, LetterState::Open)) if self.failed(partition, letter) => &mut outcome.failed,
+                Some((_, LetterState::Open)) => &mut outcome.waiting,
+                Some((letter, LetterState::Held)) => match ledger.ahead(partition, letter) {
+                    Some(ahead) if self.stays(partition, ahead) => &mut outcome.behind,
+                    _ => &mut outcome.waiting,
                 },
             };
             *counter += 1;
         }
         outcome
+    }
+
+    /// Whether an open letter has failed since it is awaited.
+    fn failed(&self, partition: i32, letter: &Letter) -> bool {
+        let seen = self.letters.get(&(partition, letter.record.offset));
+        seen.is_some_and(|&(state, replays)| state == LetterState::Held || letter.record.replays > replays)
+    }
+
+    /// Whether nothing happens to a letter without a person.
+    fn stays(&self, partition: i32, letter: &Letter) -> bool {
+        let awaited = self.letters.contains_key(&(partition, letter.record.offset));
+        letter.record.state == LetterState::Open && (!awaited || self.failed(partition, letter))
     }
 }
 
@@ -114,7 +141,9 @@ impl Ledger {
                 None => Ok(()),
             },
             EventKind::Error => {
-                let Some(code) = event.error().filter(|code| *code != rdkafka::error::RDKafkaErrorCode::PartitionEOF) else { return Ok(()) };
+                let Some(code) = event.error().filter(|code| *code != rdkafka::error::RDKafkaErrorCode::PartitionEOF) else {
+                    return Ok(());
+                };
                 match fault::sort(code, event.is_fatal(), &event.reason(), self.topic()) {
                     Fault::Fatal(error) => Err(error),
                     _ => Ok(()),

@@ -27,3 +27,15 @@ pub use follow::{Awaited, Outcome};
 pub use key::Key;
 pub use read::{Ledger, Strange};
 pub use value::{Unreadable, decode, encode};
+
+pub use onceward_engine::Offset;
+pub use onceward_engine::ledger::{Applied, Claim, Command, Fold, KeyDigest, Letter, LetterRecord, LetterState, Record, Verb, Wanted};
+
+/// How a reason is written.
+#[must_use]
+pub fn reason_text(reason: onceward_engine::Reason) -> &'static str {
+    crate::letter::reason_text(reason)
+}
+
+/// Replays of one letter after which it is not replayed without `force`.
+pub const MAX_REPLAYS: u32 = 5;

@@ -3,6 +3,7 @@
 //! A letter is the record as it was, byte for byte, plus headers that say why it was given up. Nothing here decodes a key or a value.
 
 mod companion;
+mod dialect;
 mod fingerprint;
 mod headers;
 mod outbox;
@@ -17,6 +18,7 @@ mod time;
 pub mod topics;
 
 pub use companion::{DEFAULT_LEDGER, DEFAULT_TEMPLATE, dead_letter_topic, ledger_topic};
+pub use dialect::{Dialect, is_of_letter};
 pub use fingerprint::fingerprint;
 pub use headers::{Cause, letter_id};
 pub(crate) use headers::{reason_of, reason_text};

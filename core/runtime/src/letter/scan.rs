@@ -189,7 +189,8 @@ fn extents(consumer: &BaseConsumer<Context>, what: &Scan<'_>) -> Result<BTreeMap
     if let Some(parts) = what.parts {
         let mut spans = BTreeMap::new();
         for part in parts.iter().filter(|part| part.from < part.end) {
-            let (oldest, end) = consumer.fetch_watermarks(what.topic, part.partition, what.timeout).map_err(|error| refused(what, &error))?;
+            let (oldest, end) =
+                consumer.fetch_watermarks(what.topic, part.partition, what.timeout).map_err(|error| refused(what, &error))?;
             // Retention may have taken the beginning, or all of it.
             let span = Span { next: part.from.max(oldest), end: part.end.min(end) };
             if span.next < span.end {
