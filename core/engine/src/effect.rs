@@ -144,6 +144,10 @@ pub enum Reason {
     Conflict,
     /// The process died too often while it ran alone.
     Crashed,
+    /// An earlier event of its key is a letter that is not settled: it follows, unhandled.
+    HeldBehind,
+    /// Its letter was deleted before it could be handled again. Stands in the ledger only.
+    Expired,
 }
 
 /// How a delivery ended, for the counters and the history.
