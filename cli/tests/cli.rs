@@ -5,6 +5,8 @@
 mod doctor;
 #[path = "cli/inbox.rs"]
 mod inbox;
+#[path = "cli/ledger.rs"]
+mod ledger;
 #[path = "cli/letters.rs"]
 mod letters;
 #[path = "cli/offline.rs"]

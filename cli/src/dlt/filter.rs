@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use onceward::ledger::{self, Ledger, Offset};
+use onceward::ledger::{self, Ledger, Offset, is_keyless};
 
 use super::letter::StoredLetter;
 use super::place::{Letters, Shelf};
@@ -69,8 +69,8 @@ impl Filter {
         };
         let Some(key) = &self.key else { return Ok(filter) };
         let source = shelf.source.as_deref().unwrap_or_default();
-        let keyless: Vec<_> =
-            ledger.choose(letters.group(), source, &filter, None).into_iter().filter(|chosen| chosen.letter.record.key.is_none()).collect();
+        let candidates = ledger.choose(letters.group(), source, &filter, None);
+        let keyless: Vec<_> = candidates.into_iter().filter(|chosen| is_keyless(chosen.letter)).collect();
         if !keyless.is_empty() {
             let index = Index::of(keyless.iter().map(|chosen| (chosen.partition, chosen.letter)));
             letters.each(&shelf.letters, Some(&parts(keyless.iter().map(|chosen| (chosen.partition, chosen.letter)))), |stored| {

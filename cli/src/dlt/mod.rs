@@ -6,7 +6,7 @@
 //! | `standing` | a letter's record, joined with what the ledger says of it |
 //! | `filter` | which letters are meant |
 //! | `list`, `groups`, `show`, `export` | looking at them |
-//! | `order`, `plan`, `wait` | replay and discard: chosen, asked for, awaited |
+//! | `order`, `plan`, `wait` | replay, discard and stop: chosen, asked for, awaited |
 //! | `republish`, `held` | copying them elsewhere; keys that wait |
 
 mod bytes;
@@ -45,6 +45,8 @@ pub(crate) enum DltCommand {
     Replay(order::ReplayArgs),
     /// Settle letters unhandled; a dry run until --yes
     Discard(order::DiscardArgs),
+    /// Take replays and discards back that nobody has begun; a dry run until --yes
+    Stop(order::StopArgs),
     /// Copy letters to a topic, byte for byte; a dry run until --yes
     Republish(republish::RepublishArgs),
     /// Letters as JSON lines, bytes as they are
@@ -79,6 +81,7 @@ pub(crate) fn run(command: &DltCommand, json: bool) -> Result<ExitCode, Failure>
         DltCommand::Show(args) => show::run(args, json),
         DltCommand::Replay(args) => order::replay(args, json),
         DltCommand::Discard(args) => order::discard(args, json),
+        DltCommand::Stop(args) => order::stop(args, json),
         DltCommand::Republish(args) => republish::run(args, json),
         DltCommand::Export(args) => export::run(args),
     }

@@ -31,7 +31,13 @@ Examples:
   onceward dlt discard --reason undecodable --until 7d --yes
 ";
 
-/// What both have.
+const STOP: &str = "\
+Examples:
+  onceward dlt stop                              what was asked for and not begun; nothing is written
+  onceward dlt stop --yes                        take all of it back
+";
+
+/// What all have.
 #[derive(Debug, Args)]
 struct Doing {
     /// Do it; without this nothing is written
@@ -64,6 +70,18 @@ pub(crate) struct ReplayArgs {
 pub(crate) struct DiscardArgs {
     #[command(flatten)]
     doing: Doing,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = STOP)]
+pub(crate) struct StopArgs {
+    /// Do it; without this nothing is written
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    place: Where,
 }
 
 fn patience(text: &str) -> Result<Patience, String> {
@@ -111,6 +129,11 @@ pub(super) fn discard(args: &DiscardArgs, json: bool) -> Result<ExitCode, Failur
     run(&args.doing, &Ask { verb: Verb::Discard, force: false, rate: None, who: who() }, json)
 }
 
+pub(super) fn stop(args: &StopArgs, json: bool) -> Result<ExitCode, Failure> {
+    let doing = Doing { yes: args.yes, wait: None, filter: args.filter.clone(), place: args.place.clone() };
+    run(&doing, &Ask { verb: Verb::Stop, force: false, rate: None, who: who() }, json)
+}
+
 fn run(args: &Doing, what: &Ask, json: bool) -> Result<ExitCode, Failure> {
     let letters = Letters::find(&args.place)?;
     if !args.place.dead_letters.is_empty() {
@@ -155,7 +178,7 @@ fn run(args: &Doing, what: &Ask, json: bool) -> Result<ExitCode, Failure> {
         }
     }
     output::show(&order, json)?;
-    let failed = order.outcome.is_some_and(|outcome| outcome.failed + outcome.behind + outcome.waiting > 0);
+    let failed = order.outcome.is_some_and(|outcome| outcome.failed + outcome.behind + outcome.expired + outcome.waiting > 0);
     Ok(if failed { ExitCode::from(NO) } else { ExitCode::SUCCESS })
 }
 
@@ -180,10 +203,14 @@ impl Order {
 
 impl Report for Order {
     fn render(&self, to: &mut dyn Write) -> io::Result<()> {
-        let (would, verb) = (if self.done { "" } else { "would be " }, if self.verb == "replay" { "replayed" } else { "discarded" });
+        let verb = match self.verb {
+            "replay" => "replayed",
+            "stop" => "left alone",
+            _ => "discarded",
+        };
         for plan in &self.topics {
-            let asked = if self.done { format!("asked to be {verb}") } else { format!("{would}{verb}") };
-            writeln!(to, "{}: {} {asked}", output::visible(&plan.topic), letters(plan.letters))?;
+            let asked = if self.done { "asked to be" } else { "would be" };
+            writeln!(to, "{}: {} {asked} {verb}", output::visible(&plan.topic), letters(plan.letters))?;
             let mut table = Table::new(&["count", "fingerprint", "reason", "first", "last"]).right(&[0]);
             for cause in &plan.causes {
                 table.row(&[&cause.count.to_string(), &cause.fingerprint, cause.reason, &cause.first, &cause.last]);
@@ -212,9 +239,15 @@ impl Report for Order {
         if !self.done {
             return writeln!(to, "\na dry run: nothing was written; --yes does it");
         }
-        if let Some(Outcome { done, discarded, failed, behind, waiting }) = self.outcome {
+        if let Some(Outcome { done, discarded, expired, failed, behind, waiting }) = self.outcome {
             let mut tally = format!("\n{done} done");
-            let rest = [(discarded, "discarded"), (failed, "failed again"), (behind, "held behind those"), (waiting, "not settled yet")];
+            let rest = [
+                (discarded, "discarded"),
+                (expired, "gone before"),
+                (failed, "failed again"),
+                (behind, "held behind those"),
+                (waiting, "not settled yet"),
+            ];
             rest.iter().filter(|(count, _)| *count > 0).for_each(|(count, what)| tally.push_str(&format!(", {count} {what}")));
             return writeln!(to, "{tally}");
         }

@@ -95,8 +95,15 @@ pub(super) fn plan(shelf: &Shelf, group: &str, ledger: &Ledger, chosen: &[Chosen
                 continue;
             }
         }
-        let wanted = |fold: &onceward::ledger::Fold| fold.wanted(chosen.letter).any(|wanted| wanted.command.verb == verb);
-        if ledger.fold(chosen.partition).is_some_and(wanted) {
+        let fold = ledger.fold(chosen.partition);
+        if verb == Verb::Stop {
+            if fold.is_some_and(|fold| fold.wanted(chosen.letter).next().is_some()) {
+                plan.letters += 1;
+                plan.asks.push((place.0, place.1, record.replays));
+            }
+            continue;
+        }
+        if fold.is_some_and(|fold| fold.wanted(chosen.letter).any(|wanted| wanted.command.verb == verb)) {
             plan.asked_before += 1;
             plan.awaited.add(place.0, place.1, record.state, record.replays);
             continue;
@@ -117,7 +124,9 @@ pub(super) fn plan(shelf: &Shelf, group: &str, ledger: &Ledger, chosen: &[Chosen
             && letter.record.key.is_some_and(|key| keys.contains(&(*partition, key)))
             && !places.contains(&(*partition, letter.record.offset))
     };
-    plan.released = ledger.letters().filter(behind).count() as u64;
+    if verb != Verb::Stop {
+        plan.released = ledger.letters().filter(behind).count() as u64;
+    }
     plan.causes = causes
         .into_iter()
         .map(|((fingerprint, reason), (count, first, last))| Cause {

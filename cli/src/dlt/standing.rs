@@ -58,6 +58,7 @@ pub(super) fn verb_name(verb: Verb) -> &'static str {
     match verb {
         Verb::Replay => "replay",
         Verb::Discard => "discard",
+        Verb::Stop => "stop",
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn until_settled(letters: &Letters, ledgers: Vec<(&mut Ledger, &Await
         let mut last = Outcome::default();
         ledger.follow(&letters.client, |ledger| {
             last = awaited.outcome(ledger);
-            let ended = settled(&sum) + settled(&last);
+            let ended = sum.ended() + last.ended();
             progress.at(ended, all as u64);
             if !told && ended == 0 && begun.elapsed() > QUIET {
                 told = true;
@@ -39,17 +39,7 @@ pub(super) fn until_settled(letters: &Letters, ledgers: Vec<(&mut Ledger, &Await
             let over = patience.0.is_some_and(|limit| begun.elapsed() >= limit);
             if last.waiting == 0 || over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        sum = Outcome {
-            done: sum.done + last.done,
-            discarded: sum.discarded + last.discarded,
-            failed: sum.failed + last.failed,
-            behind: sum.behind + last.behind,
-            waiting: sum.waiting + last.waiting,
-        };
+        sum = sum + last;
     }
     Ok(sum)
-}
-
-fn settled(outcome: &Outcome) -> u64 {
-    outcome.done + outcome.discarded + outcome.failed + outcome.behind
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use onceward_engine::Offset;
-use onceward_engine::ledger::{Letter, LetterState};
+use onceward_engine::ledger::{KeyDigest, Letter, LetterState};
 
 use super::Ledger;
 use super::apply::key_digest;
@@ -18,7 +18,7 @@ pub struct Filter {
     pub reason: Option<String>,
     /// The bytes of the order key.
     pub key: Option<Vec<u8>>,
-    /// Letters without an order key, by partition and source offset, whose record has the wanted key: the ledger knows digests of order keys
+    /// Letters that have no order key or stand in a partition that waits as a whole ([`is_keyless`]), by partition and source offset, whose record has the wanted key: the ledger knows digests of order keys
     /// only, so whoever wants them has to read their records.
     pub keyless: BTreeSet<(i32, Offset)>,
     /// Dead-lettered at or after this, in milliseconds since 1970.
@@ -60,8 +60,8 @@ impl Filter {
     fn has_key(&self, partition: i32, letter: &Letter) -> bool {
         match (&self.key, letter.record.key) {
             (None, _) => true,
-            (Some(wanted), Some(found)) => key_digest(wanted) == found,
-            (Some(_), None) => self.keyless.contains(&(partition, letter.record.offset)),
+            (Some(wanted), Some(found)) if found != KeyDigest::WHOLE => key_digest(wanted) == found,
+            (Some(_), _) => self.keyless.contains(&(partition, letter.record.offset)),
         }
     }
 }
@@ -80,6 +80,12 @@ impl Ledger {
         chosen.truncate(limit.unwrap_or(usize::MAX));
         chosen
     }
+}
+
+/// Whether the ledger does not tell the key of a letter's record: it has none, or its whole partition waits for each other.
+#[must_use]
+pub fn is_keyless(letter: &Letter) -> bool {
+    letter.record.key.is_none_or(|key| key == KeyDigest::WHOLE)
 }
 
 impl Chosen<'_> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use onceward_engine::Offset as SourceOffset;
 use onceward_engine::ledger::{Letter, LetterState};
+use onceward_engine::{Offset as SourceOffset, Reason};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -24,13 +24,15 @@ pub struct Awaited {
     letters: BTreeMap<(i32, SourceOffset), (LetterState, u32)>,
 }
 
-/// How awaited letters have ended so far.
+/// How awaited letters have ended so far. Each counts once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Outcome {
     /// A replay handled them.
     pub done: u64,
     /// They were settled unhandled.
     pub discarded: u64,
+    /// Their records were gone before they could be handled again.
+    pub expired: u64,
     /// They failed once more and wait for a person again.
     pub failed: u64,
     /// They are held behind a letter that waits for a person: nothing happens to them before that is settled.
@@ -65,6 +67,7 @@ impl Awaited {
             let letter = ledger.fold(partition).and_then(|fold| fold.letter_of(offset));
             let counter = match letter.map(|letter| (letter, letter.record.state)) {
                 None | Some((_, LetterState::Done)) => &mut outcome.done,
+                Some((letter, LetterState::Discarded)) if letter.record.reason == Reason::Expired => &mut outcome.expired,
                 Some((_, LetterState::Discarded)) => &mut outcome.discarded,
                 Some((letter, LetterState::Open)) if self.failed(partition, letter) => &mut outcome.failed,
                 Some((_, LetterState::Open)) => &mut outcome.waiting,
@@ -88,6 +91,29 @@ impl Awaited {
     fn stays(&self, partition: i32, letter: &Letter) -> bool {
         let awaited = self.letters.contains_key(&(partition, letter.record.offset));
         letter.record.state == LetterState::Open && (!awaited || self.failed(partition, letter))
+    }
+}
+
+impl std::ops::Add for Outcome {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            done: self.done + other.done,
+            discarded: self.discarded + other.discarded,
+            expired: self.expired + other.expired,
+            failed: self.failed + other.failed,
+            behind: self.behind + other.behind,
+            waiting: self.waiting + other.waiting,
+        }
+    }
+}
+
+impl Outcome {
+    /// Those of which nothing more will be heard without a person.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.done + self.discarded + self.expired + self.failed + self.behind
     }
 }
 

@@ -22,7 +22,7 @@ mod value;
 
 pub use apply::{Put, key_digest, put};
 pub use ask::{Ask, Asked, LETTERS_PER_COMMAND, ask};
-pub use choose::{Chosen, Filter};
+pub use choose::{Chosen, Filter, is_keyless};
 pub use follow::{Awaited, Outcome};
 pub use key::Key;
 pub use read::{Ledger, Strange};
