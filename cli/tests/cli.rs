@@ -17,3 +17,5 @@ mod reprocess;
 mod run;
 #[path = "cli/secure.rs"]
 mod secure;
+#[path = "cli/spring.rs"]
+mod spring;

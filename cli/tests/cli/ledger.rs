@@ -65,9 +65,21 @@ impl World {
 
     pub(crate) fn create(&self, names: &[&str]) {
         let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap();
-        let topics: Vec<NewTopic<'_>> = names.iter().map(|name| NewTopic::new(name, 2, TopicReplication::Fixed(1))).collect();
+        let topics: Vec<NewTopic<'_>> = names.iter().map(|name| self.new_topic(name)).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(admin.create_topics(&topics, &AdminOptions::new())).unwrap().into_iter().for_each(|made| drop(made.unwrap()));
+    }
+
+    /// As a consumer wants its companions to be.
+    fn new_topic<'a>(&self, name: &'a str) -> NewTopic<'a> {
+        let topic = NewTopic::new(name, 2, TopicReplication::Fixed(1));
+        if name == self.letters() {
+            topic.set("max.message.bytes", "2000000")
+        } else if name == self.ledger() {
+            topic.set("cleanup.policy", "compact")
+        } else {
+            topic
+        }
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Answer {

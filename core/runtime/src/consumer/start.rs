@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::surroundings::{Cluster, Surroundings};
 use super::{Control, Registration, Routes};
 use crate::Error;
+use crate::alerts::{Alerts, Callback, Calls, Webhook};
 use crate::config::{ConfigError, InboxPlace, Problem, Settings};
 use crate::driver::{Driver, Ending, Fact, InFlight, Intake, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
@@ -64,12 +65,16 @@ pub(crate) struct Plan {
     /// Tells those who publish from outside of handlers where to.
     pub(crate) route: watch::Sender<Route>,
     pub(crate) control: Control,
+    /// Called for every letter.
+    pub(crate) on_dead_letter: Option<Callback>,
+    /// Told of letters by cause; a test's consumer has none.
+    pub(crate) webhook: Option<Webhook>,
 }
 
 impl Plan {
     /// Opens everything and runs the loop on this thread until it ends. Blocking: has a thread of its own.
     pub(super) fn run(
-        self,
+        mut self,
         registrations: &[Registration],
         runtime: &tokio::runtime::Handle,
         facts: (Sender<Fact>, Receiver<Fact>),
@@ -81,6 +86,8 @@ impl Plan {
         // Dropped last: then what was still to be sent is sent, or given up after a few seconds.
         let otlp = Otlp::start(&settings.telemetry, &settings.group, &self.metrics)?;
         let tracer = otlp.tracer();
+        self.webhook = settings.webhook.as_ref().map(Webhook::start).transpose()?;
+        let settings = &self.settings;
         let user = settings.client_properties()?;
         let client = kafka::producer_properties(&settings.brokers, &user);
         // Before the producer: without rights it would fail again and again, and say less.
@@ -146,6 +153,7 @@ impl Plan {
             }
         };
         drop(sender);
+        let alerts = Alerts { callback: self.on_dead_letter.map(|function| Calls::start(function, runtime)), webhook: self.webhook };
         let mut letters = Letters::new(settings, topics);
         let engine = settings.engine_settings(self.routes.policies(), surroundings.seed(), self.until_end);
         if let Some(queries) = inbox.queries() {
@@ -163,6 +171,7 @@ impl Plan {
             letters,
             tracer,
             metrics: self.metrics,
+            alerts,
             health: Arc::clone(health),
             clock: surroundings.clock(),
             drain: settings.drain_deadline,

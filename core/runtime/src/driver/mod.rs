@@ -40,6 +40,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use onceward_engine::{Effect, Engine, Input, Timestamp};
 
 use crate::Error;
+use crate::alerts::Alerts;
 use crate::consumer::{Connected, Routes};
 use crate::event::Chunk;
 use crate::executor::Runner;
@@ -61,6 +62,8 @@ pub(crate) struct Driver {
     pub(crate) letters: Letters,
     pub(crate) tracer: Tracer,
     pub(crate) metrics: Arc<Metrics>,
+    /// Who is told of dead letters.
+    pub(crate) alerts: Alerts,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Clock,
     pub(crate) drain: Duration,

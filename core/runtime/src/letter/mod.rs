@@ -28,3 +28,4 @@ pub use read::Letter;
 pub use request::{HeaderBytes, LetterRequest, PublishRequest};
 pub use scan::{Extent, Scan, Stored, scan};
 pub use send::{Outgoing, Sender};
+pub(crate) use time::rfc3339;
