@@ -84,6 +84,11 @@ impl Gate {
         cause.waiting.take().map(|alert| Alert { first, ..alert })
     }
 
+    /// Any alert that was not sent, due or not: nobody will be here later.
+    pub(super) fn take_any(&mut self, now: Instant) -> Option<Alert> {
+        self.take(now + self.every)
+    }
+
     /// When the next one is due; `None`: nothing waits.
     pub(super) fn next(&self, now: Instant) -> Option<Duration> {
         let waiting = self.causes.values().filter(|cause| cause.waiting.is_some());

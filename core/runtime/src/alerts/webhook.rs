@@ -20,6 +20,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 struct State {
     gate: Gate,
     over: bool,
+    /// The thread has ended.
+    ended: bool,
 }
 
 struct Shared {
@@ -27,7 +29,10 @@ struct Shared {
     bell: Condvar,
 }
 
-/// A webhook in use. Dropping it sends what waits once more, on a thread that is left behind.
+/// How long the end of a consumer waits for what was not told yet.
+const LAST: Duration = Duration::from_secs(2);
+
+/// A webhook in use. Dropping it sends what waits, due or not; a receiver that hangs is left behind.
 pub(crate) struct Webhook(Arc<Shared>);
 
 impl Webhook {
@@ -48,12 +53,16 @@ impl Webhook {
         if !problems.is_empty() {
             return Err(ConfigError::new(problems).into());
         }
-        let state = State { gate: Gate::new(settings.every), over: false };
+        let state = State { gate: Gate::new(settings.every), over: false, ended: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), bell: Condvar::new() });
         let thread = Arc::clone(&shared);
         std::thread::Builder::new()
             .name("onceward-alerts".to_owned())
-            .spawn(move || thread.run(&Receiver { url, secret }))
+            .spawn(move || {
+                thread.run(&Receiver { url, secret });
+                thread.lock().ended = true;
+                thread.bell.notify_all();
+            })
             .map_err(|error| fault::broker("starting the thread for alerts", error.to_string(), "Raise the limit of threads"))?;
         Ok(Self(shared))
     }
@@ -61,14 +70,23 @@ impl Webhook {
     /// A letter more. Never waits for the receiver.
     pub(super) fn lettered(&self, letter: DeadLetter) {
         self.0.lock().gate.add(Instant::now(), letter);
-        self.0.bell.notify_one();
+        self.0.bell.notify_all();
     }
 }
 
 impl Drop for Webhook {
     fn drop(&mut self) {
-        self.0.lock().over = true;
-        self.0.bell.notify_one();
+        let mut state = self.0.lock();
+        state.over = true;
+        self.0.bell.notify_all();
+        let until = Instant::now() + LAST;
+        while !state.ended {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.0.bell.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 }
 
@@ -85,11 +103,11 @@ impl Shared {
                 let mut state = self.lock();
                 loop {
                     let now = Instant::now();
-                    if let Some(alert) = state.gate.take(now) {
-                        break alert;
-                    }
-                    if state.over {
-                        return;
+                    let due = if state.over { state.gate.take_any(now) } else { state.gate.take(now) };
+                    match due {
+                        Some(alert) => break alert,
+                        None if state.over => return,
+                        None => {}
                     }
                     let wait = state.gate.next(now).unwrap_or(LONGEST);
                     state = self.bell.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
