@@ -7,6 +7,7 @@
 use hashbrown::HashTable;
 
 use crate::delivery::{Deliveries, NIL};
+use crate::ledger::KeyDigest;
 use crate::{Fetched, NullKeys, Order, Policy};
 
 /// Which lane of a partition.
@@ -20,6 +21,8 @@ pub(crate) enum LaneKey {
     Whole,
     /// Of one event; not in the table.
     Alone,
+    /// Of letters of a key that are handled again: beside the key's live lane, and before it.
+    Letters(u128),
 }
 
 impl LaneKey {
@@ -32,12 +35,32 @@ impl LaneKey {
         }
     }
 
+    /// By what the ledger knows it; `None`: its events do not wait for each other.
+    pub(crate) fn digest(self) -> Option<KeyDigest> {
+        match self {
+            Self::Key(key) | Self::Letters(key) => Some(KeyDigest(key)),
+            Self::NoKey => Some(KeyDigest::NO_KEY),
+            Self::Whole => Some(KeyDigest::WHOLE),
+            Self::Alone => None,
+        }
+    }
+
+    /// The lane of live events that the ledger knows by a digest.
+    pub(crate) fn of_digest(digest: KeyDigest) -> Self {
+        match digest {
+            KeyDigest::NO_KEY => Self::NoKey,
+            KeyDigest::WHOLE => Self::Whole,
+            KeyDigest(key) => Self::Key(key),
+        }
+    }
+
     fn hash(self, partition: u32) -> u64 {
         let bits = match self {
             Self::Key(key) => (key as u64) ^ ((key >> 64) as u64).rotate_left(32),
             Self::NoKey => 1,
             Self::Whole => 2,
             Self::Alone => 3,
+            Self::Letters(key) => !((key as u64) ^ ((key >> 64) as u64).rotate_left(32)),
         };
         spread(bits ^ (u64::from(partition) << 32))
     }
@@ -118,6 +141,10 @@ impl Lane {
     pub(crate) fn key(&self) -> LaneKey {
         self.key
     }
+
+    pub(crate) fn partition(&self) -> u32 {
+        self.partition
+    }
 }
 
 impl Lanes {
@@ -126,15 +153,10 @@ impl Lanes {
         if key == LaneKey::Alone {
             return self.make(partition, key);
         }
-        let hash = key.hash(partition);
-        let lanes = &self.lanes;
-        let found = self.table.find(hash, |&lane| {
-            let lane = &lanes[lane as usize];
-            lane.key == key && lane.partition == partition
-        });
-        if let Some(&lane) = found {
+        if let Some(lane) = self.find(partition, key) {
             return lane;
         }
+        let hash = key.hash(partition);
         let lane = self.make(partition, key);
         let lanes = &self.lanes;
         self.table.insert_unique(hash, lane, |&other| {
@@ -142,6 +164,16 @@ impl Lanes {
             other.key.hash(other.partition)
         });
         lane
+    }
+
+    /// The lane of a key, if there is one.
+    #[inline]
+    pub(crate) fn find(&self, partition: u32, key: LaneKey) -> Option<u32> {
+        let found = self.table.find(key.hash(partition), |&lane| {
+            let lane = &self.lanes[lane as usize];
+            lane.key == key && lane.partition == partition
+        });
+        found.copied()
     }
 
     fn make(&mut self, partition: u32, key: LaneKey) -> u32 {
@@ -194,6 +226,29 @@ impl Lanes {
         if lane.cursor == NIL {
             lane.cursor = slot;
         }
+    }
+
+    /// Puts a letter where its offset belongs: they may be read in another order than they are asked for.
+    pub(crate) fn insert(&mut self, deliveries: &mut Deliveries, at: u32, slot: u32) {
+        let lane = &mut self.lanes[at as usize];
+        let offset = deliveries[slot].offset;
+        let mut prev = lane.tail;
+        while prev != NIL && deliveries[prev].offset > offset {
+            prev = deliveries[prev].lane_prev;
+        }
+        let next = if prev == NIL { lane.head } else { deliveries[prev].lane_next };
+        if next == NIL {
+            self.push(deliveries, at, slot);
+            return;
+        }
+        (deliveries[slot].lane_prev, deliveries[slot].lane_next) = (prev, next);
+        deliveries[next].lane_prev = slot;
+        if prev == NIL {
+            lane.head = slot;
+        } else {
+            deliveries[prev].lane_next = slot;
+        }
+        self.rewind(deliveries, slot);
     }
 
     pub(crate) fn unlink(&mut self, deliveries: &mut Deliveries, slot: u32) {

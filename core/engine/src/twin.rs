@@ -9,7 +9,8 @@
 //! earlier. Newcomers join a ring at its end and the next in the ring inherits, so the primary is the one of its ring that arrived
 //! first. Every edge of "waits for" thus points to an earlier arrival, over all lanes and partitions, and arrivals are totally ordered:
 //! there is no cycle, and the earliest arrival waits for nothing but the world. (A held mark waits for later members of its run, but
-//! those have started: only their handlers keep them.)
+//! those have started: only their handlers keep them.) Letters that are handled again arrive late and go first, so they count as the
+//! earliest: live events of their key wait for them, and a live primary that nobody is at work for becomes their twin.
 
 use hashbrown::HashTable;
 
@@ -50,6 +51,19 @@ impl Twins {
         deliveries[primary].ring_prev = slot;
         let delivery = &mut deliveries[slot];
         (delivery.role, delivery.ring_next, delivery.ring_prev) = (Role::Twin, primary, last);
+    }
+
+    /// Makes a newcomer the primary; the one before is the first that inherits.
+    pub(crate) fn take_over(&mut self, deliveries: &mut Deliveries, primary: u32, slot: u32) {
+        let last = deliveries[primary].ring_prev;
+        deliveries[last].ring_next = slot;
+        deliveries[primary].ring_prev = slot;
+        deliveries[primary].role = Role::Twin;
+        let delivery = &mut deliveries[slot];
+        (delivery.role, delivery.ring_next, delivery.ring_prev) = (Role::Primary, primary, last);
+        if let Ok(mut entry) = self.table.find_entry(hash(&deliveries[slot]), |&other| other == primary) {
+            *entry.get_mut() = slot;
+        }
     }
 
     /// Takes a delivery out of its ring. When it was the primary, the next in the ring (returned) inherits.

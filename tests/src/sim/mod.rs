@@ -20,4 +20,6 @@ pub use coverage::Coverage;
 pub use replay::{Replay, replay};
 pub use report::{Failure, Report, run_seed, simulate};
 pub use scenario::{Entry, Scenario};
+pub(crate) use queue::Queue;
+pub(crate) use rng::Rng;
 pub use shrink::shrink;

@@ -25,7 +25,7 @@ pub(crate) use headers::{reason_of, reason_text};
 pub use producer::{Producer, ProducerFact, ProducerSink};
 pub use reach::{Reach, reaches};
 pub use read::Letter;
-pub use request::{HeaderBytes, LetterRequest, PublishRequest};
+pub use request::{HeaderBytes, LedgerRequest, LetterRequest, PublishRequest};
 pub use scan::{Extent, Scan, Stored, scan};
 pub use send::{Outgoing, Sender};
 pub(crate) use time::rfc3339;
