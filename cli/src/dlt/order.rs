@@ -150,7 +150,8 @@ fn run(args: &Doing, what: &Ask, json: bool) -> Result<ExitCode, Failure> {
         let filter = args.filter.of_ledger(&letters, shelf, &ledger)?;
         let chosen = ledger.choose(letters.group(), shelf.source.as_deref().unwrap_or_default(), &filter, Some(left));
         left = left.saturating_sub(chosen.len());
-        topics.push(plan(shelf, letters.group(), &ledger, &chosen, what.verb, what.force));
+        let most = letters.settings.rules(shelf.source.as_deref().unwrap_or_default()).policy.max_replays;
+        topics.push(plan(shelf, letters.group(), &ledger, &chosen, what, most));
         ledgers.push(ledger);
     }
     if ledgers.is_empty() {
@@ -222,8 +223,8 @@ impl Report for Order {
                 writeln!(to, "{} asked for before and not done yet: not asked for again", letters(plan.asked_before))?;
             }
             if plan.past_max_replays > 0 {
-                let failed = onceward::ledger::MAX_REPLAYS;
-                writeln!(to, "{} left out: {failed} replays failed; --force tries once more", letters(plan.past_max_replays))?;
+                let most = plan.max_replays;
+                writeln!(to, "{} left out: {most} replays failed; --force tries once more", letters(plan.past_max_replays))?;
             }
             for follower in &plan.waiting {
                 writeln!(to, "letter {} runs when letter {} is settled", follower.letter_id, follower.waits_for.letter_id)?;

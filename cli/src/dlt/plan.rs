@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use onceward::ledger::{Awaited, Chosen, Ledger, LetterState, MAX_REPLAYS, Offset, Verb, reason_text};
+use onceward::ledger::{Ask, Awaited, Chosen, Ledger, LetterState, Offset, Verb, reason_text};
 use onceward::letter::letter_id;
 use serde::Serialize;
 
@@ -24,7 +24,9 @@ pub(super) struct TopicPlan {
     pub(super) causes: Vec<Cause>,
     /// Letters that were asked for before and are not done yet; they are not asked for again.
     pub(super) asked_before: u64,
-    /// Letters that failed too many replays already.
+    /// Replays of a letter that may fail; further ones need `--force`.
+    pub(super) max_replays: u32,
+    /// Letters that failed so many already.
     pub(super) past_max_replays: u64,
     /// Letters that run by themselves once the letters before them are settled.
     pub(super) followers: u64,
@@ -57,10 +59,11 @@ pub(super) struct Follower {
     pub(super) waits_for: Ahead,
 }
 
-/// Sorts the chosen letters of a topic into what is asked for and what is not.
-pub(super) fn plan(shelf: &Shelf, group: &str, ledger: &Ledger, chosen: &[Chosen<'_>], verb: Verb, force: bool) -> TopicPlan {
+/// Sorts the chosen letters of a topic into what is asked for and what is not. `most`: replays of a letter that may fail.
+pub(super) fn plan(shelf: &Shelf, group: &str, ledger: &Ledger, chosen: &[Chosen<'_>], what: &Ask, most: u32) -> TopicPlan {
+    let (verb, force) = (what.verb, what.force);
     let source = shelf.source.clone().unwrap_or_default();
-    let mut plan = TopicPlan { topic: source.clone(), ledger: ledger.topic().to_owned(), ..TopicPlan::default() };
+    let mut plan = TopicPlan { topic: source.clone(), ledger: ledger.topic().to_owned(), max_replays: most, ..TopicPlan::default() };
     let places: HashSet<(i32, Offset)> = chosen.iter().map(|chosen| (chosen.partition, chosen.letter.record.offset)).collect();
     let mut causes: BTreeMap<(&str, &'static str), (u64, i64, i64)> = BTreeMap::new();
     let mut keys = HashSet::new();
@@ -108,7 +111,7 @@ pub(super) fn plan(shelf: &Shelf, group: &str, ledger: &Ledger, chosen: &[Chosen
             plan.awaited.add(place.0, place.1, record.state, record.replays);
             continue;
         }
-        if verb == Verb::Replay && !force && record.replays >= MAX_REPLAYS {
+        if verb == Verb::Replay && !force && record.replays >= most {
             plan.past_max_replays += 1;
             continue;
         }

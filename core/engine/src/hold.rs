@@ -6,6 +6,7 @@
 //!
 //! Live events of a key also wait while letters of it are handled again, held or not: the older one goes first.
 
+use crate::Reason;
 use crate::book::Book;
 use crate::delivery::{NIL, Stage};
 use crate::engine::Engine;
@@ -14,7 +15,6 @@ use crate::lane::LaneKey;
 use crate::ledger::KeyDigest;
 use crate::record::AHEAD;
 use crate::sabotage::Sabotage;
-use crate::Reason;
 
 /// What a live event does about the letters of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,19 +27,8 @@ impl Engine {
         let Some((book, claim)) = partition.book.as_mut().and_then(|book| book.claim().map(|claim| (book, claim))) else { return };
         book.recording.insert(offset, slot);
         self.deliveries[slot].stage = Stage::Recording;
-        let entry = Entry {
-            partition: partition_id,
-            epoch,
-            delivery: Some(id),
-            claim,
-            offset,
-            state,
-            replays: 0,
-            key,
-            holds,
-            letter,
-            reason,
-        };
+        let entry =
+            Entry { partition: partition_id, epoch, delivery: Some(id), claim, offset, state, replays: 0, key, holds, letter, reason };
         self.out.push(Effect::Record(entry));
     }
 

@@ -217,7 +217,8 @@ impl Engine {
         let now = self.now;
         let Some(book) = self.partitions.get_mut(index).and_then(|partition| partition.book.as_mut()) else { return };
         book.due = None;
-        let ready: Vec<Offset> = book.paced.keys().copied().filter(|command| book.pace.get(command).is_none_or(|at| at / 1_000 <= now.0)).collect();
+        let ready: Vec<Offset> =
+            book.paced.keys().copied().filter(|command| book.pace.get(command).is_none_or(|at| at / 1_000 <= now.0)).collect();
         for command in ready {
             let next = book.paced.get_mut(&command).and_then(BTreeSet::pop_first);
             if let Some(offset) = next {

@@ -31,7 +31,11 @@ fn run() -> Result<bool, Box<dyn std::error::Error>> {
             "--from" => from = value.parse()?,
             "--replay" => return show(&value),
             "--tell" => return Ok(tell(value.parse()?)),
-            other => return Err(format!("unknown argument {other}; there are --ledger, --seeds N, --from S, --tell SEED and --replay FILE").into()),
+            other => {
+                return Err(
+                    format!("unknown argument {other}; there are --ledger, --seeds N, --from S, --tell SEED and --replay FILE").into()
+                );
+            }
         }
     }
     if ledger {

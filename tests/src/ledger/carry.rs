@@ -5,7 +5,7 @@ use onceward_engine::{Alert, DeliveryId, Digest, Effect, Entry, Epoch, Fate, Inp
 
 use super::judge::Verdict;
 use super::member::Place;
-use super::world::{Happening, Write, World, named};
+use super::world::{Happening, World, Write, named};
 
 impl World {
     pub(super) fn carry(&mut self, member: usize, effect: Effect) -> Verdict {

@@ -33,7 +33,8 @@ impl World {
     fn owns(&self, member: usize, place: Place) -> bool {
         let log = &self.logs[place.partition];
         let held = self.members[member].held.get(&place.partition).filter(|held| held.epoch == place.epoch);
-        log.owner == Some((member, place.epoch)) && held.is_some_and(|held| log.truth.current().is_none() || held.claim == log.truth.current())
+        log.owner == Some((member, place.epoch))
+            && held.is_some_and(|held| log.truth.current().is_none() || held.claim == log.truth.current())
     }
 
     pub(super) fn judge_start(&mut self, member: usize, place: Place, attempt: u32) -> Verdict {
@@ -72,7 +73,10 @@ impl World {
         if letter.record.state == LetterState::Open {
             let commands = log.commands.get(&offset).copied().unwrap_or(0);
             if commands <= letter.record.replays {
-                return broken("I6", format!("{at} is replayed again, {commands} commands named it, {} replays failed", letter.record.replays));
+                return broken(
+                    "I6",
+                    format!("{at} is replayed again, {commands} commands named it, {} replays failed", letter.record.replays),
+                );
             }
             let insists = log.truth.wanted(letter).any(|wanted| wanted.command.force);
             if letter.record.replays >= self.plan.settings.policies[0].max_replays && !insists && attempt == 1 {
@@ -83,8 +87,8 @@ impl World {
             let earlier = (0..place.index).map(|index| Place { index, ..place }).filter(|earlier| self.key_of(*earlier) == key);
             for earlier in earlier {
                 let before = log.records[earlier.index];
-                let settled = self.store.marks.contains(&before.event)
-                    || log.truth.letter_of(onceward_engine::Offset(before.offset)).is_some();
+                let settled =
+                    self.store.marks.contains(&before.event) || log.truth.letter_of(onceward_engine::Offset(before.offset)).is_some();
                 if !settled {
                     return broken("I2", format!("letter {at} starts although the event at {} was not handled", before.offset));
                 }
@@ -109,7 +113,8 @@ impl World {
             return broken("I2", what);
         }
         // Discarded while a handler had it can't be helped; but then nobody had waited for it.
-        let discarded = log.truth.letter_of(onceward_engine::Offset(record.offset)).is_some_and(|letter| letter.record.state == LetterState::Discarded);
+        let discarded =
+            log.truth.letter_of(onceward_engine::Offset(record.offset)).is_some_and(|letter| letter.record.state == LetterState::Discarded);
         if owns && discarded {
             return broken("I5", format!("partition {} offset {} is handled although it is discarded", place.partition, record.offset));
         }
@@ -126,7 +131,8 @@ impl World {
         while let Some(record) = log.records.get(checked).filter(|record| record.offset < next) {
             let lettered = log.truth.letter_of(onceward_engine::Offset(record.offset)).is_some();
             if !lettered && !self.store.marks.contains(&record.event) {
-                let what = format!("partition {partition}: {next} is committed, but offset {} is not handled and no letter counts", record.offset);
+                let what =
+                    format!("partition {partition}: {next} is committed, but offset {} is not handled and no letter counts", record.offset);
                 return broken("I1", what);
             }
             checked += 1;
@@ -154,7 +160,10 @@ impl World {
         let log = &self.logs[entry.partition.0 as usize];
         let commands = log.commands.get(&entry.offset.0).copied().unwrap_or(0);
         if entry.replays > commands {
-            return broken("I6", format!("{:?} offset {}: {} replays failed, {commands} were asked for", entry.partition, entry.offset.0, entry.replays));
+            return broken(
+                "I6",
+                format!("{:?} offset {}: {} replays failed, {commands} were asked for", entry.partition, entry.offset.0, entry.replays),
+            );
         }
         Ok(())
     }
@@ -176,7 +185,10 @@ impl World {
             let since = self.now - starts[0];
             let most = 2 + since * u64::from(rate) / 1_000_000;
             if starts.len() as u64 > most {
-                return broken("I4", format!("command {at}: {} letters in {since} ms, {rate} thousandths per second allow {most}", starts.len()));
+                return broken(
+                    "I4",
+                    format!("command {at}: {} letters in {since} ms, {rate} thousandths per second allow {most}", starts.len()),
+                );
             }
         }
         Ok(())
@@ -191,8 +203,10 @@ impl World {
     pub(super) fn stuck(&self) -> Verdict {
         let mut what = format!("everything healed, but nothing ends at {}:", self.now);
         for (partition, log) in self.logs.iter().enumerate() {
-            let open: Vec<_> = log.truth.letters().filter(|letter| !letter.record.state.is_terminal()).map(|letter| letter.record.offset.0).collect();
-            what += &format!(" partition {partition}: committed {:?} of {}, owner {:?}, open {open:?}", log.committed, log.end(), log.owner);
+            let open: Vec<_> =
+                log.truth.letters().filter(|letter| !letter.record.state.is_terminal()).map(|letter| letter.record.offset.0).collect();
+            what +=
+                &format!(" partition {partition}: committed {:?} of {}, owner {:?}, open {open:?}", log.committed, log.end(), log.owner);
         }
         broken("I10", what)
     }

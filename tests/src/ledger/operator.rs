@@ -9,7 +9,8 @@ impl World {
     /// Commands of a moment. The last operator goes on until nothing is left: replays what can be mended, discards the rest.
     pub(super) fn operate(&mut self, last: bool) {
         for partition in 0..self.logs.len() {
-            let letters: Vec<(Offset, u32, bool)> = self.logs[partition].truth.letters().filter_map(|letter| self.choice(partition, letter)).collect();
+            let letters: Vec<(Offset, u32, bool)> =
+                self.logs[partition].truth.letters().filter_map(|letter| self.choice(partition, letter)).collect();
             let (hopeless, others): (Vec<_>, Vec<_>) = letters.into_iter().partition(|letter| letter.2 && last);
             let strip = |list: Vec<(Offset, u32, bool)>| list.into_iter().map(|(offset, replays, _)| (offset, replays)).collect::<Vec<_>>();
             let (hopeless, mut others) = (strip(hopeless), strip(others));
@@ -17,7 +18,8 @@ impl World {
                 others.retain(|_| self.rng.percent(60));
             }
             self.command(partition, Verb::Discard, hopeless, false);
-            let verb = if last { Verb::Replay } else { self.rng.pick(&[Verb::Replay, Verb::Replay, Verb::Replay, Verb::Discard, Verb::Stop]) };
+            let verb =
+                if last { Verb::Replay } else { self.rng.pick(&[Verb::Replay, Verb::Replay, Verb::Replay, Verb::Discard, Verb::Stop]) };
             let force = last || self.rng.percent(20);
             self.command(partition, verb, others, force);
             // Said again: by somebody who does not know whether it arrived.

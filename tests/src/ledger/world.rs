@@ -1,8 +1,8 @@
 //! The world: time, faults, the group, and what members hear.
 
 use onceward_engine::{
-    Assignment, DeliveryId, Digest, Entry, Epoch, EventHash, Fetched, Input, KeyHash, LedgerRead, Offset, Outcome,
-    PartitionId, PolicyId, Sabotage, Timestamp,
+    Assignment, DeliveryId, Digest, Entry, Epoch, EventHash, Fetched, Input, KeyHash, LedgerRead, Offset, Outcome, PartitionId, PolicyId,
+    Sabotage, Timestamp,
 };
 
 use super::Met;
@@ -247,11 +247,17 @@ impl World {
         log.owner = Some((member, epoch));
         let from = log.committed.unwrap_or(0);
         let committed = log.committed.is_some();
-        let held =
-            Held { epoch, position: from, paused: false, said_end: None, ledger: None, said_ledger_end: false, claim: None };
+        let held = Held { epoch, position: from, paused: false, said_end: None, ledger: None, said_ledger_end: false, claim: None };
         self.members[member].held.insert(partition, held);
-        let assignment =
-            Assignment { partition: named(partition), epoch, from: Offset(from), committed, oldest: Offset(0), policy: PolicyId(0), ledger: true };
+        let assignment = Assignment {
+            partition: named(partition),
+            epoch,
+            from: Offset(from),
+            committed,
+            oldest: Offset(0),
+            policy: PolicyId(0),
+            ledger: true,
+        };
         self.deliver(member, Input::Assigned(assignment))
     }
 
@@ -269,7 +275,9 @@ impl World {
         match trouble {
             Trouble::Crash => {
                 let able: Vec<usize> = (0..self.members.len()).filter(|&member| self.members[member].alive).collect();
-                let Some((member, _)) = owner.filter(|_| self.rng.percent(80)).or_else(|| Some((*able.first()?, Epoch(0)))) else { return Ok(()) };
+                let Some((member, _)) = owner.filter(|_| self.rng.percent(80)).or_else(|| Some((*able.first()?, Epoch(0)))) else {
+                    return Ok(());
+                };
                 self.crash(member);
             }
             Trouble::Move => {
@@ -416,6 +424,3 @@ impl World {
 pub(super) fn named(partition: usize) -> PartitionId {
     PartitionId(u32::try_from(partition).unwrap_or(u32::MAX))
 }
-
-
-

@@ -170,11 +170,9 @@ impl World {
                     *self.ends.entry(fate).or_default() += 1;
                 }
             }
-            Effect::ReadLedger { .. }
-            | Effect::Claim { .. }
-            | Effect::Record(_)
-            | Effect::FetchLetters(_)
-            | Effect::Superseded { .. } => panic!("there is no ledger"),
+            Effect::ReadLedger { .. } | Effect::Claim { .. } | Effect::Record(_) | Effect::FetchLetters(_) | Effect::Superseded { .. } => {
+                panic!("there is no ledger")
+            }
             Effect::Pause { .. }
             | Effect::Resume { .. }
             | Effect::Seek { .. }

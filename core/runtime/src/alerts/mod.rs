@@ -15,11 +15,12 @@
 mod callback;
 mod gate;
 mod post;
-pub(crate) mod retention;
+mod retention;
 mod summary;
 mod webhook;
 
 pub(crate) use callback::{Callback, Calls, callback};
+pub(crate) use retention::Retention;
 pub use summary::DeadLetter;
 pub(crate) use summary::short;
 pub(crate) use webhook::Webhook;
@@ -29,6 +30,7 @@ pub(crate) use webhook::Webhook;
 pub(crate) struct Alerts {
     pub(crate) callback: Option<Calls>,
     pub(crate) webhook: Option<Webhook>,
+    pub(crate) retention: Retention,
 }
 
 impl Alerts {

@@ -26,22 +26,21 @@ impl Retention {
         Self { millis: millis.into_iter().filter(|(_, millis)| *millis > 0).collect(), told: BTreeMap::new() }
     }
 
-    /// Seconds that the oldest unsettled letter of a topic has left, by the time at which it was written; negative: it is overdue, and may
-    /// be gone. `None`: nothing is deleted there.
-    pub(crate) fn left(&self, topic: &str, written: i64, now: i64) -> Option<i64> {
-        let retention = self.millis.get(topic)?;
-        Some(written.saturating_add(*retention).saturating_sub(now) / 1_000)
+    /// When the broker may delete a letter of a topic, by the time at which it was written; both in milliseconds since 1970. `None`: nothing
+    /// is deleted there.
+    pub(crate) fn deletes(&self, topic: &str, written: i64) -> Option<i64> {
+        self.millis.get(topic).map(|retention| written.saturating_add(*retention))
     }
 
     /// Whether it is time to say that this letter is fading. Said once for each oldest letter.
     pub(crate) fn fades(&mut self, topic: &Arc<str>, written: i64, now: i64) -> Option<Fading> {
-        let left = self.left(topic, written, now)?;
-        let retention = self.millis.get(topic).copied().unwrap_or(i64::MAX);
-        if left.saturating_mul(1_000) > retention / WARN_PARTS || self.told.get(topic) == Some(&written) {
+        let retention = *self.millis.get(topic)?;
+        let left = self.deletes(topic, written)?.saturating_sub(now);
+        if left > retention / WARN_PARTS || self.told.get(topic) == Some(&written) {
             return None;
         }
         self.told.insert(Arc::clone(topic), written);
-        Some(Fading { topic: Arc::clone(topic), left: Duration::from_secs(u64::try_from(left).unwrap_or(0)) })
+        Some(Fading { topic: Arc::clone(topic), left: Duration::from_millis(u64::try_from(left).unwrap_or(0)) })
     }
 }
 
@@ -57,8 +56,8 @@ mod tests {
     fn the_oldest_letter_is_told_of_once_in_its_last_tenth() {
         let topic: Arc<str> = "orders".into();
         let mut retention = Retention::new([(Arc::clone(&topic), 30 * DAY), ("kept".into(), -1)]);
-        assert_eq!(retention.left("orders", 0, DAY), Some(29 * 86_400));
-        assert_eq!(retention.left("kept", 0, DAY), None, "-1 keeps for ever");
+        assert_eq!(retention.deletes("orders", DAY), Some(31 * DAY));
+        assert_eq!(retention.deletes("kept", 0), None, "-1 keeps for ever");
         assert_eq!(retention.fades(&topic, 0, 26 * DAY), None);
         let fading = retention.fades(&topic, 0, 28 * DAY).unwrap();
         assert_eq!((fading.left.as_secs(), retention.fades(&topic, 0, 29 * DAY)), (2 * 86_400, None));

@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use super::surroundings::{Cluster, Surroundings};
 use super::{Control, Registration, Routes};
 use crate::Error;
-use crate::alerts::{Alerts, Callback, Calls, Webhook};
+use crate::alerts::{Alerts, Callback, Calls, Retention, Webhook};
 use crate::config::{ConfigError, InboxPlace, Problem, Settings};
-use crate::driver::{Driver, Ending, Fact, InFlight, Intake, Letters, Partitions, Payloads, Progress, Summary};
+use crate::driver::{Driver, Ending, Fact, InFlight, Intake, LetterWatch, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
 use crate::executor::{Batches, Done, Executor, Runner};
 use crate::handler::{BatchHandler, Fatal, Handler};
@@ -69,6 +69,8 @@ pub(crate) struct Plan {
     pub(crate) on_dead_letter: Option<Callback>,
     /// Told of letters by cause; a test's consumer has none.
     pub(crate) webhook: Option<Webhook>,
+    /// What is known of the dead-letter topics' retention.
+    pub(crate) retention: Retention,
 }
 
 impl Plan {
@@ -91,7 +93,8 @@ impl Plan {
         let user = settings.client_properties()?;
         let client = kafka::producer_properties(&settings.brokers, &user);
         // Before the producer: without rights it would fail again and again, and say less.
-        super::topics::check(settings, &self.routes.topics, &client)?;
+        let retention = super::topics::check(settings, &self.routes.topics, &client)?;
+        self.retention = retention;
         // Those who publish from outside are refused as soon as nobody holds this end.
         let _route = self.route.clone();
         let driver = self.assemble(registrations, runtime, facts, (&health, tracer), &mut Cluster { health: &health, user, client })?;
@@ -153,7 +156,11 @@ impl Plan {
             }
         };
         drop(sender);
-        let alerts = Alerts { callback: self.on_dead_letter.map(|function| Calls::start(function, runtime)), webhook: self.webhook };
+        let alerts = Alerts {
+            callback: self.on_dead_letter.map(|function| Calls::start(function, runtime)),
+            webhook: self.webhook,
+            retention: self.retention,
+        };
         let mut letters = Letters::new(settings, topics);
         let engine = settings.engine_settings(self.routes.policies(), surroundings.seed(), self.until_end);
         if let Some(queries) = inbox.queries() {
@@ -172,6 +179,7 @@ impl Plan {
             tracer,
             metrics: self.metrics,
             alerts,
+            letter_watch: LetterWatch::default(),
             health: Arc::clone(health),
             clock: surroundings.clock(),
             drain: settings.drain_deadline,

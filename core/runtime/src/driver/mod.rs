@@ -19,6 +19,7 @@ mod payloads;
 mod progress;
 mod stop;
 mod summary;
+mod unsettled;
 
 pub(crate) use clock::Clock;
 pub(crate) use fact::Fact;
@@ -31,6 +32,7 @@ pub(crate) use payloads::{Payload, Payloads};
 pub(crate) use progress::Progress;
 pub(crate) use stop::Ending;
 pub use summary::Summary;
+pub(crate) use unsettled::LetterWatch;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -64,6 +66,7 @@ pub(crate) struct Driver {
     pub(crate) metrics: Arc<Metrics>,
     /// Who is told of dead letters.
     pub(crate) alerts: Alerts,
+    pub(crate) letter_watch: LetterWatch,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Clock,
     pub(crate) drain: Duration,
@@ -110,6 +113,7 @@ impl Driver {
         self.engine.handle(self.clock.now(), Input::Tick);
         self.carry_out();
         self.observe();
+        self.count_letters();
         self.go_on_ending();
     }
 
@@ -138,7 +142,8 @@ impl Driver {
     fn next_wake(&self) -> Option<Duration> {
         let engine = self.engine.next_deadline().map(|due| self.clock.until(due));
         let now = self.clock.now();
-        [engine, self.ending.next_wake(now), self.progress.next_wake(now)].into_iter().flatten().min()
+        let letters = self.letter_watch.due().map(|due| self.clock.until(due));
+        [engine, letters, self.ending.next_wake(now), self.progress.next_wake(now)].into_iter().flatten().min()
     }
 
     /// Carries out orders until there are none, then lets the stores and the executor start.
@@ -172,11 +177,7 @@ impl Driver {
             Effect::Forget(fates) => self.forget(&fates),
             Effect::Alert(alert) => self.alert(alert),
             Effect::Finished => self.ending.finished(),
-            Effect::ReadLedger { .. }
-            | Effect::Claim { .. }
-            | Effect::Record(_)
-            | Effect::FetchLetters(_)
-            | Effect::Superseded { .. } => {}
+            Effect::ReadLedger { .. } | Effect::Claim { .. } | Effect::Record(_) | Effect::FetchLetters(_) | Effect::Superseded { .. } => {}
             Effect::Commit { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Seek { .. } | Effect::Release { .. } => {
                 self.order(&effect);
             }

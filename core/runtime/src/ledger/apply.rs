@@ -36,9 +36,7 @@ pub fn put(fold: &mut Fold, at: Offset, key: &[u8], value: Option<&[u8]>) -> Res
 /// What tells order keys apart in the ledger.
 #[must_use]
 pub fn key_digest(key: &[u8]) -> KeyDigest {
-    let mut first = [0; 16];
-    blake3::Hasher::new().update(key).finalize_xof().fill(&mut first);
-    KeyDigest(u128::from_be_bytes(first))
+    KeyDigest(crate::kafka::key_hash(key).0)
 }
 
 #[cfg(test)]

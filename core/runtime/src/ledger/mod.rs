@@ -36,6 +36,3 @@ pub use onceward_engine::ledger::{Applied, Claim, Command, Fold, KeyDigest, Lett
 pub fn reason_text(reason: onceward_engine::Reason) -> &'static str {
     crate::letter::reason_text(reason)
 }
-
-/// Replays of one letter after which it is not replayed without `force`.
-pub const MAX_REPLAYS: u32 = 5;

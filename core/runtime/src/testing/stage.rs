@@ -14,7 +14,7 @@ use super::store::Store;
 use super::surroundings::Simulated;
 use super::world::World;
 use crate::Error;
-use crate::alerts::Callback;
+use crate::alerts::{Callback, Retention};
 use crate::config::Settings;
 use crate::consumer::{Consumer, Control, Plan, Registration, Routes};
 use crate::driver::{Driver, Fact};
@@ -108,6 +108,7 @@ impl Stage {
             route: self.route.clone(),
             on_dead_letter: self.on_dead_letter.clone(),
             webhook: None,
+            retention: Retention::default(),
         };
         let health = Arc::new(Health::new(Arc::clone(&self.metrics), plan.limits()));
         let driver =
