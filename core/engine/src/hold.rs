@@ -62,26 +62,16 @@ impl Engine {
         let delivery = &mut self.deliveries[slot];
         (delivery.stage, delivery.reason) = (Stage::Doomed, Reason::HeldBehind);
         delivery.note_failure(self.now);
+        let lane = delivery.lane;
+        self.lanes.get_mut(lane).followers += 1;
         self.write_letter(slot);
     }
 
-    /// Whether the letters of a lane may start: no live event of the key is in a handler's hands, and none before them is still to come.
-    pub(crate) fn letters_may_start(&self, index: u32, key: LaneKey, slot: u32) -> bool {
+    /// Whether the letters of a lane may start: no live event of the key is in a handler's hands.
+    pub(crate) fn letters_may_start(&self, index: u32, key: LaneKey) -> bool {
         let LaneKey::Letters(digest) = key else { return true };
-        if let Some(live) = self.lanes.find(index, LaneKey::of_digest(KeyDigest(digest))) {
-            let lane = self.lanes.get(live);
-            if lane.running > 0 || lane.bound > 0 {
-                return false;
-            }
-        }
-        self.no_letter_missing(index, key, slot)
-    }
-
-    /// Whether every letter of the key before this one that was asked for is here.
-    fn no_letter_missing(&self, index: u32, key: LaneKey, slot: u32) -> bool {
-        let offset = self.deliveries[slot].offset;
-        let Some(book) = self.partitions.get(index).and_then(|partition| partition.book.as_ref()) else { return false };
-        key.digest().is_none() || !book.fetching.range(..offset).any(|(_, of)| *of == key.digest())
+        let live = self.lanes.find(index, LaneKey::of_digest(KeyDigest(digest))).map(|live| self.lanes.get(live));
+        live.is_none_or(|live| live.running == 0 && live.bound == 0)
     }
 
     /// Whether a delivery may join the run before it, as far as letters are concerned.
@@ -92,10 +82,7 @@ impl Engine {
         if self.partitions.ledgers == 0 {
             return true;
         }
-        if self.deliveries[slot].replay {
-            return self.no_letter_missing(index, key, slot);
-        }
-        self.hold_of(index, key, self.deliveries[slot].offset) == Hold::Free
+        self.deliveries[slot].replay || self.hold_of(index, key, self.deliveries[slot].offset) == Hold::Free
     }
 
     /// A lane of live events changed: letters that waited for its run may start.

@@ -88,6 +88,8 @@ pub(crate) struct Lane {
     pub(crate) held: u32,
     /// Marks with effects, or behind one in their run, that are not answered.
     pub(crate) bound: u32,
+    /// Followers that are not resolved.
+    pub(crate) followers: u32,
     /// The event that failed behind them and ended their run, as long as any of them is not answered.
     pub(crate) stopped_at: u32,
     /// False once it is swept: whoever settles it again finds nothing to do.
@@ -187,6 +189,7 @@ impl Lanes {
             running: 0,
             held: 0,
             bound: 0,
+            followers: 0,
             stopped_at: NIL,
             live: true,
             ready: false,
@@ -287,7 +290,7 @@ impl Lanes {
             return;
         }
         debug_assert_eq!(lane.head, NIL, "only an empty lane goes");
-        debug_assert_eq!((lane.running, lane.held, lane.bound), (0, 0, 0), "an empty lane has nothing outstanding");
+        debug_assert_eq!((lane.running, lane.held, lane.bound, lane.followers), (0, 0, 0, 0), "an empty lane has nothing outstanding");
         self.set_ready(at, false);
         if lane.key != LaneKey::Alone
             && let Ok(entry) = self.table.find_entry(lane.key.hash(lane.partition), |&other| other == at)

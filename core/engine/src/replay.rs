@@ -118,7 +118,7 @@ impl Engine {
         if !follower && replay.is_none() {
             return Next::Nothing;
         }
-        if !self.is_next(book, letter) {
+        if !self.is_next(book, letter, false) {
             return Next::Nothing;
         }
         let most = self.policy(partition.assignment.policy).max_replays;
@@ -159,8 +159,8 @@ impl Engine {
         letter.record.state == LetterState::Held || self.replay_of(book, letter).is_some()
     }
 
-    /// Whether everything that holds the letter's key before it is ahead of it already, and not about to stay.
-    fn is_next(&self, book: &Book, letter: &Letter) -> bool {
+    /// Whether everything that holds the letter's key before it is ahead of it, here or asked for, and not about to stay.
+    fn is_next(&self, book: &Book, letter: &Letter, here: bool) -> bool {
         let Some(key) = letter.record.key.filter(|_| !self.bugs.has(Sabotage::FrontIgnored)) else { return true };
         let mut before = 0;
         for earlier in book.fold.holding(key).take_while(|other| other.record.offset < letter.record.offset) {
@@ -168,7 +168,7 @@ impl Engine {
             let runs = book.at_work.get(&offset).map(|&slot| self.deliveries[slot].stage);
             let stays = matches!(runs, Some(Stage::Doomed | Stage::Reopening));
             before += 1;
-            if before >= AHEAD || stays || (runs.is_none() && !book.fetching.contains_key(&offset)) {
+            if before >= AHEAD || stays || (runs.is_none() && (here || !book.fetching.contains_key(&offset))) {
                 return false;
             }
         }
@@ -258,7 +258,7 @@ impl Engine {
         // Those before it may have failed meanwhile: then it stays where it is.
         let wanted = self.partitions.get(index).filter(|partition| !partition.is_stopping()).is_some_and(|partition| {
             let book = partition.book.as_ref();
-            book.is_some_and(|book| book.fold.letter_of(offset).is_some_and(|letter| self.is_next(book, letter)))
+            book.is_some_and(|book| book.fold.letter_of(offset).is_some_and(|letter| self.is_next(book, letter, true)))
         });
         if !wanted {
             self.totals.letters -= 1;
@@ -290,6 +290,8 @@ impl Engine {
             Some(rejection) => self.refuse(id.slot, rejection.into()),
             None => self.join_ring(id.slot, true),
         }
+        // It may stand before one that was ready.
+        self.seek_next(lane);
         if let Some(key) = key {
             self.settle_live(index, key);
         }

@@ -1,6 +1,6 @@
 //! The end of a delivery: resolved, or abandoned with its epoch.
 
-use crate::Fate;
+use crate::{Fate, Reason};
 use crate::delivery::{Delivery, NIL, Stage};
 use crate::engine::Engine;
 
@@ -70,6 +70,9 @@ impl Engine {
 
     pub(crate) fn forget(&mut self, slot: u32, fate: Fate) {
         let delivery = self.deliveries[slot];
+        if delivery.reason == Reason::HeldBehind {
+            self.lanes.get_mut(delivery.lane).followers -= 1;
+        }
         self.lanes.unlink(&mut self.deliveries, slot);
         self.deliveries.remove(slot);
         self.out.forget(delivery.id(slot), fate);

@@ -64,13 +64,13 @@ impl Engine {
                 Stage::Lettering | Stage::Recording | Stage::Lettered if delivery.reason == Reason::HeldBehind => {}
                 Stage::Waiting if self.bugs.has(Sabotage::RetryReopensLane) => {}
                 Stage::Fresh if delivery.replay => {
-                    ready = self.letters_may_start(index, key, cursor);
+                    ready = self.letters_may_start(index, key);
                     break;
                 }
                 Stage::Fresh => match self.hold_of(index, key, delivery.offset) {
                     // A follower on its way holds the key when it arrives, even if everything before it is settled by then.
                     Hold::Free => {
-                        ready = !self.is_follower(delivery.lane_prev);
+                        ready = self.lanes.get(at).followers == 0;
                         break;
                     }
                     Hold::Waits => break,
@@ -82,8 +82,4 @@ impl Engine {
         }
         self.lanes.get_mut(at).cursor = cursor;
         self.lanes.set_ready(at, ready);
-    }
-    fn is_follower(&self, slot: u32) -> bool {
-        slot != NIL && self.deliveries[slot].reason == Reason::HeldBehind
-    }
-}
+    }}

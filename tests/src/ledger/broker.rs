@@ -37,6 +37,8 @@ pub(super) struct Log {
     pub(super) truth: Fold,
     /// Replay commands that name a letter.
     pub(super) commands: BTreeMap<i64, u32>,
+    /// Letters whose replay somebody insisted on.
+    pub(super) forced: BTreeSet<i64>,
     /// Up to here the commits are checked.
     pub(super) checked: usize,
     /// The last event that was handled, by lane.

@@ -78,7 +78,8 @@ impl World {
                     format!("{at} is replayed again, {commands} commands named it, {} replays failed", letter.record.replays),
                 );
             }
-            let insists = log.truth.wanted(letter).any(|wanted| wanted.command.force);
+            // A stop that its owner has not read of comes too late.
+            let insists = log.forced.contains(&offset);
             if letter.record.replays >= self.plan.settings.policies[0].max_replays && !insists && attempt == 1 {
                 return broken("I6", format!("{at} is replayed after {} failed replays, and nobody insists", letter.record.replays));
             }

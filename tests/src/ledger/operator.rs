@@ -52,6 +52,9 @@ impl World {
         if verb == Verb::Replay {
             for (offset, _) in &letters {
                 *self.logs[partition].commands.entry(offset.0).or_default() += 1;
+                if force {
+                    self.logs[partition].forced.insert(offset.0);
+                }
             }
         }
         let rate = self.plan.rate.filter(|_| !self.healed());
