@@ -9,6 +9,8 @@ mod inbox;
 mod ledger;
 #[path = "cli/letters.rs"]
 mod letters;
+#[path = "cli/many.rs"]
+mod many;
 #[path = "cli/offline.rs"]
 mod offline;
 #[path = "cli/reprocess.rs"]

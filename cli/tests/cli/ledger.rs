@@ -10,6 +10,7 @@ use onceward::wire::{letter, spring};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use rdkafka::{ClientConfig, Message as _, TopicPartitionList};
@@ -127,7 +128,18 @@ impl World {
     pub(crate) fn store(&self, topic: &str, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>, headers: OwnedHeaders) {
         let mut record = BaseRecord::<[u8], [u8]>::to(topic).partition(partition).headers(headers);
         (record.key, record.payload) = (key, value);
-        self.producer.send(record).map_err(|(error, _)| error).unwrap();
+        let mut record = Some(record);
+        while let Some(next) = record.take() {
+            match self.producer.send(next) {
+                Ok(()) => {}
+                // A hundred thousand records are more than the client takes at once.
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    self.flush();
+                    record = Some(back);
+                }
+                Err((error, _)) => panic!("{error}"),
+            }
+        }
     }
 
     pub(crate) fn note(&self, partition: i32, record: &Record) {
@@ -173,7 +185,7 @@ impl World {
                         headers.iter().map(|one| (one.key.to_owned(), one.value.map(<[u8]>::to_vec))).collect()
                     }),
                 }),
-                Err(rdkafka::error::KafkaError::PartitionEOF(_)) => open -= 1,
+                Err(KafkaError::PartitionEOF(_)) => open -= 1,
                 Err(error) => panic!("{error}"),
             }
         }

@@ -143,19 +143,20 @@ impl Ledger {
             places.add_partition_offset(self.topic(), *partition, Offset::Offset(shard.next)).map_err(refused)?;
         }
         consumer.assign(&places).map_err(refused)?;
-        let mut looked = Instant::now();
+        let (mut looked, mut fresh) = (Instant::now(), true);
         loop {
             let event = queue.poll(Duration::from_millis(20));
             let idle = event.is_none();
             if let Some(event) = event {
                 self.hear(&event)?;
             }
-            // A look costs a pass over what is awaited: not after each of a hundred thousand records.
-            if (idle && looked.elapsed() > Duration::from_millis(20)) || looked.elapsed() > TURN {
+            // A look costs a pass over what is awaited: not after each of a hundred thousand records, nor again and again for nothing.
+            fresh |= !idle;
+            if (idle && fresh) || looked.elapsed() > TURN {
                 if look(self).is_break() {
                     return Ok(());
                 }
-                looked = Instant::now();
+                (looked, fresh) = (Instant::now(), false);
             }
         }
     }
