@@ -78,7 +78,7 @@ pub(crate) struct Lane {
     key: LaneKey,
     partition: u32,
     pub(crate) head: u32,
-    tail: u32,
+    pub(crate) tail: u32,
     pub(crate) cursor: u32,
     /// The batch of its run in flight, if there is one.
     pub(crate) batch: u32,
@@ -229,29 +229,6 @@ impl Lanes {
         if lane.cursor == NIL {
             lane.cursor = slot;
         }
-    }
-
-    /// Puts a letter where its offset belongs: they may be read in another order than they are asked for.
-    pub(crate) fn insert(&mut self, deliveries: &mut Deliveries, at: u32, slot: u32) {
-        let lane = &mut self.lanes[at as usize];
-        let offset = deliveries[slot].offset;
-        let mut prev = lane.tail;
-        while prev != NIL && deliveries[prev].offset > offset {
-            prev = deliveries[prev].lane_prev;
-        }
-        let next = if prev == NIL { lane.head } else { deliveries[prev].lane_next };
-        if next == NIL {
-            self.push(deliveries, at, slot);
-            return;
-        }
-        (deliveries[slot].lane_prev, deliveries[slot].lane_next) = (prev, next);
-        deliveries[next].lane_prev = slot;
-        if prev == NIL {
-            lane.head = slot;
-        } else {
-            deliveries[prev].lane_next = slot;
-        }
-        self.rewind(deliveries, slot);
     }
 
     pub(crate) fn unlink(&mut self, deliveries: &mut Deliveries, slot: u32) {

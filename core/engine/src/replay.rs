@@ -126,7 +126,7 @@ impl Engine {
         if !follower && !forced && letter.record.replays >= most && !self.bugs.has(Sabotage::MaxReplaysIgnored) {
             return Next::Refuse;
         }
-        if self.has_earlier_live(index, letter) {
+        if self.has_earlier_live(index, letter) || self.has_later_letter(index, book, letter) {
             return Next::Park;
         }
         match replay {
@@ -184,6 +184,15 @@ impl Engine {
         let Some(lane) = self.lanes.find(index, LaneKey::of_digest(key)) else { return false };
         let head = self.lanes.get(lane).head;
         head != NIL && self.deliveries[head].offset < letter.record.offset
+    }
+
+    /// Whether a letter of the key that came after this one is under way. Lanes are filled in the order of offsets, so this one comes when
+    /// that one is through.
+    fn has_later_letter(&self, index: u32, book: &Book, letter: &Letter) -> bool {
+        let (offset, Some(key)) = (letter.record.offset, letter.record.key) else { return false };
+        let lane = self.lanes.find(index, LaneKey::Letters(key.0)).map(|lane| self.lanes.get(lane).tail);
+        let last = lane.filter(|tail| *tail != NIL).map(|tail| self.deliveries[tail].offset);
+        last.is_some_and(|last| last > offset) || book.fetching.range(offset..).any(|(_, of)| *of == Some(key))
     }
 
     /// A letter of a command with a rate: now, or when its time comes.
@@ -270,7 +279,7 @@ impl Engine {
         let mut delivery = Delivery::new(fetched, NIL, lane);
         delivery.replay = true;
         self.deliveries.insert(id.slot, delivery);
-        self.lanes.insert(&mut self.deliveries, lane, id.slot);
+        self.lanes.push(&mut self.deliveries, lane, id.slot);
         self.totals.records += 1;
         self.totals.bytes = self.totals.bytes.saturating_add(u64::from(fetched.bytes));
         self.totals.letters_here += 1;

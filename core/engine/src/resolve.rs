@@ -91,6 +91,8 @@ impl Engine {
             self.totals.letters -= 1;
             self.totals.letters_here -= 1;
             self.totals.letter_bytes = self.totals.letter_bytes.saturating_sub(u64::from(delivery.bytes));
+            let key = self.lanes.get(delivery.lane).key();
+            self.unpark(delivery.partition, key);
             self.replays_due = true;
         }
     }
