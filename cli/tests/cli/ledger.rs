@@ -402,3 +402,20 @@ fn what_a_later_version_wrote_is_not_guessed_at() {
     }
     assert!(world.commands().is_empty());
 }
+
+#[test]
+fn letters_that_retention_took_are_said_and_the_rest_goes_on() {
+    let world = usual();
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", &world.brokers).create().unwrap();
+    let mut gone = TopicPartitionList::new();
+    gone.add_partition_offset(&world.letters(), 0, rdkafka::Offset::Offset(2)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(admin.delete_records(&gone, &AdminOptions::new())).unwrap();
+    let list = world.json(&["dlt", "list"], 0);
+    assert_eq!((&list["letters"], &list["expired"]), (&4.into(), &2.into()), "{list:#}");
+    let held = world.json(&["held"], 0);
+    assert_eq!((&held["keys"][0]["key"], &held["keys"][0]["behind"]), (&Value::Null, &2.into()), "{held:#}");
+    let shown = world.run(&["dlt", "show", &world.id(0, 10)]);
+    assert!(shown.code == 1 && shown.stderr.contains("retention may have deleted it"), "{}", shown.stderr);
+    assert_eq!(world.json(&["dlt", "replay", "--key", "a"], 0)["letters"], 1, "the owner says what it finds");
+}

@@ -18,7 +18,7 @@ const MEMORY: u64 = 400 << 20;
 fn measured(world: &World, arguments: &[&str]) -> (Value, Duration, u64) {
     let begun = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_onceward"));
-    command.args(arguments).args(["--json", "--topic", &world.topic, "--brokers", &world.brokers, "--group", "billing"]);
+    command.env_clear().args(arguments).args(["--json", "--topic", &world.topic, "--brokers", &world.brokers, "--group", "billing"]);
     let child = command.stdout(Stdio::piped()).spawn().unwrap();
     let id = i32::try_from(child.id()).unwrap();
     let mut said = String::new();

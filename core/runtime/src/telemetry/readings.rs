@@ -231,3 +231,28 @@ fn age_seconds(written: i64) -> f64 {
     let age = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
     if written == 0 { 0.0 } else { age.saturating_sub(written).max(0) as f64 / 1e3 }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+    use super::*;
+
+    #[test]
+    fn letters_are_told_by_topic_and_their_end_only_where_there_is_one() {
+        let metrics = Metrics::default();
+        let some = Unsettled { open: 3, held: 20, held_keys: 2, deleted_at: Some(1_000) };
+        metrics.letters_stand([("orders".into(), some), ("kept".into(), Unsettled::default())].into());
+        let text = metrics.prometheus();
+        for line in [
+            "onceward_open_letters{topic=\"orders\"} 3",
+            "onceward_held_letters{topic=\"orders\"} 20",
+            "onceward_held_keys{topic=\"orders\"} 2",
+            "onceward_open_letters{topic=\"kept\"} 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in:\n{text}");
+        }
+        assert!(text.contains("onceward_letter_deletion_seconds{topic=\"orders\"} -"), "{text}");
+        assert!(!text.contains("onceward_letter_deletion_seconds{topic=\"kept\"}"), "{text}");
+    }
+}
