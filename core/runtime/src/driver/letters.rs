@@ -109,7 +109,8 @@ impl Driver {
             request.headers.push((wire::TRACEPARENT.into(), Some(traceparent.into_bytes())));
         }
         let began = self.tracer.now();
-        let told = self.alerts.wanted().then(|| summary(&cause, record.meta.offset.0));
+        // A follower is no news: its letter was told of.
+        let told = (self.alerts.wanted() && letter.reason != engine::Reason::HeldBehind).then(|| summary(&cause, record.meta.offset.0));
         if let Some(payload) = self.payloads.get_mut(letter.delivery) {
             payload.reason = Some(letter.reason);
             payload.told = told.map(Box::new);
