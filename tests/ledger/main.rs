@@ -15,10 +15,10 @@ const FOR_A_BUG: u64 = 3_000;
 
 /// Which promise each bug breaks.
 const EXPECTED: [(Sabotage, &str); 15] = [
-    (Sabotage::DispatchBeforeFolded, "I7"),
-    (Sabotage::ClaimUnconfirmed, "I10"),
-    (Sabotage::ClaimNotAwaited, "I7"),
-    (Sabotage::SupersededGoesOn, "I10"),
+    (Sabotage::DispatchBeforeFolded, "I5"),
+    (Sabotage::ClaimUnconfirmed, "I7"),
+    (Sabotage::ClaimNotAwaited, "I5"),
+    (Sabotage::SupersededGoesOn, "I6"),
     (Sabotage::RecordNotAwaited, "I1"),
     (Sabotage::KnownForgotten, "I5"),
     (Sabotage::FollowersHandled, "I2"),
@@ -42,8 +42,8 @@ fn worlds_with_ledgers_keep_the_promises() {
     println!("{SEEDS} seeds in {:.1} s", start.elapsed().as_secs_f64());
     let first: Vec<String> = report.failures.iter().take(10).map(|(seed, violation)| format!("seed {seed}: {violation}")).collect();
     assert!(first.is_empty(), "{} worlds fail, among them:\n{}", report.failures.len(), first.join("\n"));
-    let rare: Vec<_> = report.met.rows().into_iter().filter(|row| row.1 < 100).collect();
-    assert!(rare.is_empty(), "met less than 100 times: {rare:?}");
+    let rare: Vec<_> = report.met.rows().into_iter().filter(|row| row.1 < 50).collect();
+    assert!(rare.is_empty(), "met less than 50 times: {rare:?}");
 }
 
 #[test]
@@ -56,6 +56,7 @@ fn a_seed_is_a_whole_world() {
 #[test]
 fn each_rule_that_is_left_out_is_missed() {
     let mut wrong = Vec::new();
+    assert_eq!(EXPECTED.map(|entry| entry.0), Sabotage::LEDGER);
     for (bug, expected) in EXPECTED {
         let mut others = BTreeSet::new();
         let found = (0..FOR_A_BUG).find_map(|seed| {

@@ -1,8 +1,8 @@
 //! The end of a delivery: resolved, or abandoned with its epoch.
 
-use crate::{Fate, Reason};
 use crate::delivery::{Delivery, NIL, Stage};
 use crate::engine::Engine;
+use crate::{Fate, Reason};
 
 impl Engine {
     /// Nothing more to do: the watermark may pass.

@@ -115,8 +115,8 @@ pub enum Sabotage {
 }
 
 impl Sabotage {
-    /// Every bug there is.
-    pub const ALL: [Self; 54] = [
+    /// Every bug there is, but for those of ledgers.
+    pub const ALL: [Self; 39] = [
         Self::CommitPastGap,
         Self::TwoOfOneKey,
         Self::LateCompletionAccepted,
@@ -156,6 +156,10 @@ impl Sabotage {
         Self::SuspectsGetCompany,
         Self::SuspectsConvicted,
         Self::CrashLimitOffByOne,
+    ];
+
+    /// Those that concern ledgers: a simulation of their own looks for them.
+    pub const LEDGER: [Self; 15] = [
         Self::DispatchBeforeFolded,
         Self::ClaimUnconfirmed,
         Self::ClaimNotAwaited,

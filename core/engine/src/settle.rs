@@ -82,4 +82,5 @@ impl Engine {
         }
         self.lanes.get_mut(at).cursor = cursor;
         self.lanes.set_ready(at, ready);
-    }}
+    }
+}

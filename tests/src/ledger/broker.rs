@@ -33,6 +33,8 @@ pub(super) struct Log {
     /// Letters before this position are deleted.
     pub(super) oldest_letter: usize,
     pub(super) ledger: Vec<LedgerRecord>,
+    /// The assignment that wrote the current claim.
+    pub(super) claimant: Option<Epoch>,
     /// What the ledger comes to.
     pub(super) truth: Fold,
     /// Replay commands that name a letter.

@@ -123,6 +123,7 @@ impl World {
                 let claim = Claim { prev, member: format!("m{member}"), generation: 0, store: "s".to_owned(), time: 0 };
                 let (at, applied) = self.append(partition, Record::Claim(claim));
                 self.met.refused_claims += u64::from(applied == Applied::Refused);
+                self.judge_claim(partition, epoch, applied)?;
                 let lost = !self.healed() && self.rng.percent(self.plan.claim_errors);
                 let name = named(partition);
                 let input = if lost {

@@ -3,8 +3,8 @@
 //! The judge folds each ledger as somebody would who reads it from outside. A member whose claim is not the latest has lost its partition and
 //! does not know: what its handlers do can't be prevented, so only owners are judged by what they start.
 
-use onceward_engine::ledger::{KeyDigest, LetterState, Verb};
-use onceward_engine::{DeadLetter, Entry, LetterPlace, NullKeys, Order, Reason};
+use onceward_engine::ledger::{Applied, KeyDigest, LetterState, Verb};
+use onceward_engine::{DeadLetter, Entry, Epoch, LetterPlace, NullKeys, Order, Reason};
 
 use super::member::Place;
 use super::world::World;
@@ -120,6 +120,20 @@ impl World {
             return broken("I5", format!("partition {} offset {} is handled although it is discarded", place.partition, record.offset));
         }
         Ok(())
+    }
+
+    /// Who had lost the partition when somebody else claimed it must not claim it back.
+    pub(super) fn judge_claim(&mut self, partition: usize, epoch: Epoch, applied: Applied) -> Verdict {
+        if applied != Applied::Counts {
+            return Ok(());
+        }
+        let before = self.logs[partition].claimant.replace(epoch);
+        match before.filter(|before| *before > epoch) {
+            Some(before) => {
+                broken("I7", format!("partition {partition}: {epoch:?} claims what {before:?} has claimed after it was given to it"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// I1: each record below a stored commit is handled, or its letter counts.
