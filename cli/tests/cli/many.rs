@@ -1,5 +1,7 @@
 //! A hundred thousand open letters: listed, grouped and asked for within bounded memory.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "the standard library tells no child's memory")]
+#![allow(clippy::zombie_processes, reason = "`wait4` waits")]
+#![allow(clippy::print_stderr, reason = "figures, for those who ask with --nocapture")]
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
