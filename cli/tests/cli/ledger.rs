@@ -1,6 +1,7 @@
 //! Letters with a ledger, against a real broker. Who owns the partitions is played by the test: it writes what an owner writes.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub(crate) struct World {
     pub(crate) now: i64,
     folder: tempfile::TempDir,
     producer: ThreadedProducer<DefaultProducerContext>,
+    /// Deleted at the end.
+    created: Mutex<Vec<String>>,
 }
 
 pub(crate) fn record(offset: i64, state: LetterState, key: &str, fingerprint: &str, place: i64) -> LetterRecord {
@@ -51,7 +54,7 @@ impl World {
         let topic = format!("ledger-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
         let producer = ClientConfig::new().set("bootstrap.servers", &brokers).set("linger.ms", "5").create().unwrap();
-        let world = Self { brokers, topic, now, folder: tempfile::tempdir().unwrap(), producer };
+        let world = Self { brokers, topic, now, folder: tempfile::tempdir().unwrap(), producer, created: Mutex::default() };
         world.create(&[&world.topic, &world.letters(), &world.ledger()]);
         world
     }
@@ -67,6 +70,7 @@ impl World {
     pub(crate) fn create(&self, names: &[&str]) {
         let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap();
         let topics: Vec<NewTopic<'_>> = names.iter().map(|name| self.new_topic(name)).collect();
+        self.created.lock().unwrap().extend(names.iter().map(|name| (*name).to_owned()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(admin.create_topics(&topics, &AdminOptions::new())).unwrap().into_iter().for_each(|made| drop(made.unwrap()));
     }
@@ -218,8 +222,9 @@ impl Drop for World {
         }
         let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let names = [self.topic.clone(), self.letters(), self.ledger()];
-        drop(runtime.block_on(admin.delete_topics(&names.each_ref().map(String::as_str), &AdminOptions::new())));
+        let names = self.created.lock().unwrap();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        drop(runtime.block_on(admin.delete_topics(&names, &AdminOptions::new())));
     }
 }
 

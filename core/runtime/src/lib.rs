@@ -8,6 +8,7 @@
 //! Start at [`Consumer`]. What is promised: `docs/guide/promises.md`.
 
 mod alerts;
+mod archive;
 pub mod config;
 mod consumer;
 mod driver;

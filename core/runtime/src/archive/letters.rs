@@ -3,10 +3,11 @@
 //! Letters of a partition are asked for by rising offset, so most of them are a step ahead of the one before; only a jump makes the client
 //! fetch anew. What is read and not handed in yet is bounded: the engine takes letters as far as it has room.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender};
 use onceward_engine::{LetterPlace, Rejection};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
@@ -61,18 +62,25 @@ impl Brim {
 pub(super) struct Letters {
     orders: Sender<Vec<Wanted>>,
     pub(super) brim: Arc<Brim>,
+    over: Arc<AtomicBool>,
+}
+
+impl Drop for Letters {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
 }
 
 impl Letters {
     pub(super) fn start(client: &[(String, String)], sink: ArchiveSink) -> Result<Self, Error> {
         let (orders, inbox) = crossbeam_channel::unbounded();
-        let brim = Arc::new(Brim::default());
-        let (client, shared) = (client.to_vec(), Arc::clone(&brim));
+        let (brim, over) = (Arc::new(Brim::default()), Arc::new(AtomicBool::new(false)));
+        let (client, shared, ends) = (client.to_vec(), Arc::clone(&brim), Arc::clone(&over));
         std::thread::Builder::new()
             .name("onceward-letters".to_owned())
-            .spawn(move || run(&client, &inbox, &sink, &shared))
+            .spawn(move || run(&client, &inbox, &sink, (&shared, &ends)))
             .map_err(|error| fault::broker("starting the letters' thread", error.to_string(), "Raise the limit of threads"))?;
-        Ok(Self { orders, brim })
+        Ok(Self { orders, brim, over })
     }
 
     pub(super) fn fetch(&self, letters: Vec<Wanted>) {
@@ -83,7 +91,7 @@ impl Letters {
 }
 
 /// Most services replay seldom: the client is made when the first letter is wanted.
-fn run(client: &[(String, String)], inbox: &Receiver<Vec<Wanted>>, sink: &ArchiveSink, brim: &Brim) {
+fn run(client: &[(String, String)], inbox: &Receiver<Vec<Wanted>>, sink: &ArchiveSink, (brim, over): (&Brim, &AtomicBool)) {
     let Ok(first) = inbox.recv() else { return };
     let opened = open(client).and_then(|consumer| {
         let queue = Queue::consumer(consumer.client().native_ptr()).ok_or_else(|| no_queue("reading dead letters"))?;
@@ -93,12 +101,12 @@ fn run(client: &[(String, String)], inbox: &Receiver<Vec<Wanted>>, sink: &Archiv
         Ok(opened) => opened,
         Err(error) => return sink(ArchiveFact::Fatal(error)),
     };
-    let mut reader = Reader { consumer, queue, sink, brim, inbox, builder: BatchBuilder::default(), at: None };
+    let mut reader = Reader { consumer, queue, sink, brim, over, builder: BatchBuilder::default(), at: None };
     let mut asked = Some(first);
     while let Some(letters) = asked {
         for wanted in letters {
             if !reader.read(&wanted) {
-                return leave(reader.consumer);
+                return reader.leave();
             }
         }
         asked = inbox.try_recv().ok();
@@ -107,7 +115,7 @@ fn run(client: &[(String, String)], inbox: &Receiver<Vec<Wanted>>, sink: &Archiv
             asked = inbox.recv().ok();
         }
     }
-    leave(reader.consumer);
+    reader.leave();
 }
 
 struct Reader<'a> {
@@ -115,13 +123,20 @@ struct Reader<'a> {
     queue: Queue,
     sink: &'a ArchiveSink,
     brim: &'a Brim,
-    inbox: &'a Receiver<Vec<Wanted>>,
+    /// Nobody wants letters any more.
+    over: &'a AtomicBool,
     builder: BatchBuilder,
     /// Where the next letter comes from: topic, partition, offset.
     at: Option<(Arc<str>, i32, i64)>,
 }
 
 impl Reader<'_> {
+    fn leave(self) {
+        let Self { consumer, queue, .. } = self;
+        drop(queue);
+        leave(consumer);
+    }
+
     /// Reads one letter. `false`: nobody wants letters any more.
     fn read(&mut self, wanted: &Wanted) -> bool {
         while !self.brim.wait() {
@@ -169,7 +184,7 @@ impl Reader<'_> {
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.inbox.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Disconnected)) && self.inbox.is_empty()
+        self.over.load(Ordering::SeqCst)
     }
 
     fn jump(&mut self, wanted: &Wanted) {

@@ -16,7 +16,6 @@ use crate::Error;
 use crate::event::Place;
 use crate::kafka::Batch;
 
-pub(crate) use letters::Brim;
 pub(crate) use nothing::Nothing;
 
 /// What is read for the loop. All calls return at once.

@@ -1,7 +1,7 @@
 //! Reads ledgers from their beginnings, and goes on as they grow.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
@@ -29,16 +29,26 @@ enum Order {
 /// The loop's end of the thread, which ends when this is dropped.
 pub(super) struct Tail {
     orders: Option<Sender<Order>>,
-    bell: Queue,
+    bell: Bell,
+}
+
+/// Wakes the thread. It takes the queue out before its client goes, so that nobody rings at a queue that is gone.
+type Bell = Arc<Mutex<Option<Queue>>>;
+
+fn ring(bell: &Bell) {
+    if let Some(queue) = bell.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        queue.wake();
+    }
 }
 
 impl Tail {
     pub(super) fn start(client: &[(String, String)], sink: ArchiveSink) -> Result<Self, Error> {
         let consumer = open(client)?;
         let queue = || Queue::consumer(consumer.client().native_ptr()).ok_or_else(|| no_queue("reading ledgers"));
-        let (queue, bell) = (queue()?, queue()?);
+        let (queue, bell) = (queue()?, Arc::new(Mutex::new(Some(queue()?))));
         let (orders, inbox) = crossbeam_channel::unbounded();
-        let thread = Thread { consumer, queue, inbox, sink, readings: BTreeMap::new(), read: Vec::new(), foreign: false };
+        let thread =
+            Thread { consumer, queue, bell: Arc::clone(&bell), inbox, sink, readings: BTreeMap::new(), read: Vec::new(), foreign: false };
         std::thread::Builder::new()
             .name("onceward-ledger".to_owned())
             .spawn(move || thread.run())
@@ -57,7 +67,7 @@ impl Tail {
     fn order(&self, order: Order) {
         // A thread that ended has said why.
         if self.orders.as_ref().is_some_and(|orders| orders.send(order).is_ok()) {
-            self.bell.wake();
+            ring(&self.bell);
         }
     }
 }
@@ -65,7 +75,7 @@ impl Tail {
 impl Drop for Tail {
     fn drop(&mut self) {
         self.orders = None;
-        self.bell.wake();
+        ring(&self.bell);
     }
 }
 
@@ -84,6 +94,7 @@ struct Reading {
 struct Thread {
     consumer: BaseConsumer<Context>,
     queue: Queue,
+    bell: Bell,
     inbox: Receiver<Order>,
     sink: ArchiveSink,
     /// By topic and partition.
@@ -100,7 +111,12 @@ impl Thread {
                 match self.inbox.try_recv() {
                     Ok(order) => self.take(order),
                     Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => return leave(self.consumer),
+                    Err(TryRecvError::Disconnected) => {
+                        *self.bell.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                        let Self { consumer, queue, .. } = self;
+                        drop(queue);
+                        return leave(consumer);
+                    }
                 }
             }
             let Some(event) = self.queue.poll(Duration::from_secs(1)) else { continue };
@@ -148,7 +164,8 @@ impl Thread {
     fn assign(&self, topic: &str, number: i32, reads: bool) {
         let mut list = TopicPartitionList::new();
         let added = list.add_partition_offset(topic, number, From::Beginning);
-        let done = added.and_then(|()| if reads { self.consumer.incremental_assign(&list) } else { self.consumer.incremental_unassign(&list) });
+        let done =
+            added.and_then(|()| if reads { self.consumer.incremental_assign(&list) } else { self.consumer.incremental_unassign(&list) });
         if let Err(error) = done {
             let cure = "This is a bug of Onceward: please report it with the log, and start again";
             (self.sink)(ArchiveFact::Fatal(fault::broker(format!("reading {topic}/{number}"), error.to_string(), cure)));
@@ -181,7 +198,11 @@ impl Thread {
             Err(why @ Unreadable::Newer(_)) => {
                 // What counts could not be told from what does not.
                 let what = format!("reading the ledger {topic}/{} at offset {}", record.partition(), at.0);
-                (self.sink)(ArchiveFact::Fatal(fault::broker(what, why.to_string(), "Update this program before it owns partitions of this topic")));
+                (self.sink)(ArchiveFact::Fatal(fault::broker(
+                    what,
+                    why.to_string(),
+                    "Update this program before it owns partitions of this topic",
+                )));
             }
             Err(why) => {
                 if !std::mem::replace(&mut self.foreign, true) {
@@ -196,7 +217,8 @@ impl Thread {
         let (Some(code), Some(place)) = (event.error(), event.place()) else { return };
         if code == RDKafkaErrorCode::PartitionEOF {
             let reading = self.readings.get_mut(place.topic.as_str()).and_then(|numbers| numbers.get_mut(&place.partition));
-            if let Some(reading) = reading.filter(|reading| !std::mem::replace(&mut reading.ended, true)) {
+            if let Some(reading) = reading.filter(|reading| !reading.ended) {
+                reading.ended = true;
                 let (partition, epoch) = (reading.partition, reading.epoch);
                 self.hand_over();
                 (self.sink)(ArchiveFact::LedgerEnd { partition, epoch });

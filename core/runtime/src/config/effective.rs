@@ -31,6 +31,7 @@ pub(super) fn effective(settings: &Settings) -> Config {
         dead_letter: Some(DeadLetter {
             topic: Some(settings.dead_letter.topic.clone()),
             ledger: Some(settings.dead_letter.ledger.clone()),
+            replay: Some(settings.dead_letter.replay),
         }),
         create_topics: Some(settings.create_topics),
         correlation_header: Some(settings.correlation_header.clone()),

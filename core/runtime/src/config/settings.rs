@@ -91,6 +91,8 @@ pub struct CompanionTemplates {
     pub topic: String,
     /// Of the ledger.
     pub ledger: String,
+    /// Whether there is a ledger: without one nothing is replayed.
+    pub replay: bool,
 }
 
 /// What can be seen from outside.
@@ -149,6 +151,8 @@ pub struct TopicRules {
 pub enum AfterDeadLetter {
     /// They are handled.
     Continue,
+    /// They follow it, unhandled, until it is settled.
+    Hold,
 }
 
 /// librdkafka properties by name, with their references as they were written. `Debug` masks secrets.

@@ -57,6 +57,7 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
         dead_letter: CompanionTemplates {
             topic: dead_letter.topic.unwrap_or_else(|| DEFAULT_TEMPLATE.to_owned()),
             ledger: dead_letter.ledger.unwrap_or_else(|| DEFAULT_LEDGER.to_owned()),
+            replay: dead_letter.replay.unwrap_or(true),
         },
         create_topics: config.create_topics.unwrap_or(false),
         correlation_header: config.correlation_header.clone().unwrap_or_else(|| crate::wire::CORRELATION_ID.to_owned()),

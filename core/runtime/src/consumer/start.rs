@@ -11,8 +11,9 @@ use super::surroundings::{Cluster, Surroundings};
 use super::{Control, Registration, Routes};
 use crate::Error;
 use crate::alerts::{Alerts, Callback, Calls, Retention, Webhook};
+use crate::archive::ArchiveSink;
 use crate::config::{ConfigError, InboxPlace, Problem, Settings};
-use crate::driver::{Driver, Ending, Fact, InFlight, Intake, LetterWatch, Letters, Partitions, Payloads, Progress, Summary};
+use crate::driver::{Driver, Ending, Fact, InFlight, Intake, Ledgers, LetterWatch, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
 use crate::executor::{Batches, Done, Executor, Runner};
 use crate::handler::{BatchHandler, Fatal, Handler};
@@ -147,6 +148,7 @@ impl Plan {
         let topics = self.routes.topic_settings(settings);
         say_guarantee(settings, &self.routes.topics, keeps_effects);
         let connected = self.control.connect(&sender);
+        let archive = surroundings.archive(settings, archive_sink(&sender))?;
         let source = match surroundings.source(settings, topics.clone(), source_sink(&sender)) {
             Ok(source) => source,
             Err(error) => {
@@ -172,6 +174,8 @@ impl Plan {
             source,
             inbox,
             producer,
+            archive,
+            ledgers: Ledgers::new(store_name(&settings.inbox)),
             answers: Vec::new(),
             chunks: runners.iter().map(|_| Chunk::default()).collect(),
             runners,
@@ -241,6 +245,19 @@ fn inbox_sink(sender: &Sender<Fact>) -> InboxSink {
 fn source_sink(sender: &Sender<Fact>) -> kafka::SourceSink {
     let sender = sender.clone();
     Box::new(move |fact: SourceFact| forward(&sender, Fact::Source(fact)))
+}
+
+/// What a claim says of where its owner marks: for people.
+fn store_name(inbox: &InboxPlace) -> String {
+    match inbox {
+        InboxPlace::Sqlite(path) => format!("sqlite:{}", path.display()),
+        InboxPlace::Memory => "memory".to_owned(),
+    }
+}
+
+fn archive_sink(sender: &Sender<Fact>) -> ArchiveSink {
+    let sender = sender.clone();
+    Arc::new(move |fact| forward(&sender, Fact::Archive(fact)))
 }
 
 pub(super) fn open_inbox(settings: &Settings, client: &[(String, String)], sink: InboxSink) -> Result<Box<dyn Inbox>, Error> {

@@ -64,7 +64,7 @@ fn needs<'a>(settings: &'a Settings, sources: &'a [String], client: &'a [(String
         group: &settings.group,
         sources,
         template: &settings.dead_letter.topic,
-        ledger: settings.create_topics.then_some(settings.dead_letter.ledger.as_str()),
+        ledger: settings.dead_letter.replay.then_some(settings.dead_letter.ledger.as_str()),
         timeout: PATIENCE,
     }
 }

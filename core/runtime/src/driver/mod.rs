@@ -11,6 +11,7 @@ mod crash;
 mod fact;
 mod facts;
 mod feed;
+mod ledger;
 mod letters;
 mod outside;
 mod overdue;
@@ -24,6 +25,7 @@ mod unsettled;
 pub(crate) use clock::Clock;
 pub(crate) use fact::Fact;
 pub(crate) use feed::Intake;
+pub(crate) use ledger::Ledgers;
 pub(crate) use letters::Letters;
 pub(crate) use outside::{Downstream, Upstream};
 pub(crate) use overdue::InFlight;
@@ -43,6 +45,7 @@ use onceward_engine::{Effect, Engine, Input, Timestamp};
 
 use crate::Error;
 use crate::alerts::Alerts;
+use crate::archive::Archive;
 use crate::consumer::{Connected, Routes};
 use crate::event::Chunk;
 use crate::executor::Runner;
@@ -60,6 +63,8 @@ pub(crate) struct Driver {
     pub(crate) source: Box<dyn Upstream>,
     pub(crate) inbox: Box<dyn Inbox>,
     pub(crate) producer: Arc<dyn Downstream>,
+    pub(crate) archive: Box<dyn Archive>,
+    pub(crate) ledgers: Ledgers,
     pub(crate) runners: Vec<Arc<dyn Runner>>,
     pub(crate) letters: Letters,
     pub(crate) tracer: Tracer,
@@ -162,12 +167,8 @@ impl Driver {
 
     fn carry(&mut self, effect: Effect) {
         match effect {
-            Effect::CatchUp { partition, epoch, .. } => {
-                // One without companions waits for them, and stays as it is until then: fetched within its share, and not handled.
-                if let Some(entry) = self.partitions.get(partition).filter(|entry| !entry.narrow) {
-                    self.inbox.catch_up(partition, epoch, &entry.name);
-                }
-            }
+            Effect::ReadLedger { partition, epoch } | Effect::CatchUp { partition, epoch, claim: None } => self.begin(partition, epoch),
+            Effect::CatchUp { partition, epoch, claim: Some(_) } => self.catch_up(partition, epoch),
             Effect::LookUp(deliveries) => self.look_up(&deliveries),
             Effect::Dispatch(runs) => self.dispatch(&runs, false),
             Effect::DispatchBatch(runs) => self.dispatch(&runs, true),
@@ -177,7 +178,10 @@ impl Driver {
             Effect::Forget(fates) => self.forget(&fates),
             Effect::Alert(alert) => self.alert(alert),
             Effect::Finished => self.ending.finished(),
-            Effect::ReadLedger { .. } | Effect::Claim { .. } | Effect::Record(_) | Effect::FetchLetters(_) | Effect::Superseded { .. } => {}
+            Effect::Claim { partition, epoch, prev } => self.claim(partition, epoch, prev),
+            Effect::Record(entry) => self.record(&entry),
+            Effect::FetchLetters(letters) => self.fetch_letters(&letters),
+            Effect::Superseded { partition, epoch } => self.superseded(partition, epoch),
             Effect::Commit { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Seek { .. } | Effect::Release { .. } => {
                 self.order(&effect);
             }

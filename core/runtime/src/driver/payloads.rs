@@ -113,6 +113,15 @@ impl Payloads {
 
     /// Accepts one record of a batch, which takes so many bytes: from here on it has an id.
     pub(crate) fn admit(&mut self, batch: &Arc<Batch>, index: usize, bytes: u32) -> Fetched {
+        self.enter(batch, index, bytes, false)
+    }
+
+    /// The same for a letter, which has a buffer of its own.
+    pub(crate) fn admit_letter(&mut self, letter: &Arc<Batch>, bytes: u32) -> Fetched {
+        self.enter(letter, 0, bytes, true)
+    }
+
+    fn enter(&mut self, batch: &Arc<Batch>, index: usize, bytes: u32, alone: bool) -> Fetched {
         let record = batch.record(index);
         let meta = record.meta;
         let payload = Payload {
@@ -135,7 +144,7 @@ impl Payloads {
             told: None,
         };
         let delivery = self.slots.insert(payload);
-        if let Some(newest) = self.pinned.back_mut() {
+        if !alone && let Some(newest) = self.pinned.back_mut() {
             newest.deliveries.push(delivery);
         }
         Fetched {

@@ -3,6 +3,28 @@
 //! State and rules are the engine's ([`onceward_engine::ledger`]); here is the form. Keys are text, values are JSON with a version. The form is
 //! described in `docs/reference/ledger.md`; other tools may read it.
 //!
+//! A replay, as `onceward dlt replay` asks for it:
+//!
+//! ```no_run
+//! # fn example(consumer: &[(String, String)], producer: &[(String, String)], timeout: std::time::Duration) -> Result<(), onceward::Error> {
+//! use onceward::ledger::{Ask, Filter, Ledger, Verb, ask};
+//! use onceward::letter::Scan;
+//!
+//! let scan = Scan { client: consumer, topic: "orders.billing.ledger", only: None, parts: None, timeout };
+//! let Some(ledger) = Ledger::read(&scan, |_| {})? else { return Ok(()) };
+//! let filter = Filter { fingerprint: Some("5f3a".to_owned()), ..Filter::default() };
+//! let letters: Vec<_> = ledger
+//!     .choose("billing", "orders", &filter, None)
+//!     .iter()
+//!     .filter(|chosen| chosen.waits_for_a_person())
+//!     .map(|chosen| (chosen.partition, chosen.letter.record.offset, chosen.letter.record.replays))
+//!     .collect();
+//! let what = Ask { verb: Verb::Replay, force: false, rate: None, who: "me".to_owned() };
+//! ask(producer, ledger.topic(), &letters, &what, timeout)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | file | is |
 //! |---|---|
 //! | `key`, `value` | the form on the wire |

@@ -83,8 +83,8 @@ pub(crate) fn reason_of(text: &str) -> Option<Reason> {
     failed.into_iter().chain([Reason::HeldBehind, Reason::Expired]).find(|reason| reason_text(*reason) == text)
 }
 
-/// Headers that a letter has once: those of an earlier hop are replaced. `onceward-id` is not among them, it belongs to the event.
-fn is_replaced(name: &[u8]) -> bool {
+/// Headers that a letter adds, and has once: those of an earlier hop are replaced. `onceward-id` is not among them, it belongs to the event.
+pub(crate) fn is_ours(name: &[u8]) -> bool {
     name.starts_with(b"kafka_dlt-") || OURS.iter().any(|ours| ours.as_bytes() == name)
 }
 
@@ -93,7 +93,7 @@ pub(super) fn build(record: &Record<'_>, cause: &Cause<'_>) -> Vec<HeaderBytes> 
     let offset = record.meta.offset.0;
     let mut headers: Vec<HeaderBytes> = record
         .headers()
-        .filter(|header| !is_replaced(header.name))
+        .filter(|header| !is_ours(header.name))
         .map(|header| (header.name.to_vec(), header.value.map(<[u8]>::to_vec)))
         .collect();
     let mut add = |name: &str, value: &[u8]| headers.push((name.as_bytes().to_vec(), Some(value.to_vec())));

@@ -21,7 +21,7 @@ pub use companion::{DEFAULT_LEDGER, DEFAULT_TEMPLATE, dead_letter_topic, ledger_
 pub use dialect::{Dialect, is_of_letter};
 pub use fingerprint::fingerprint;
 pub use headers::{Cause, letter_id};
-pub(crate) use headers::{reason_of, reason_text};
+pub(crate) use headers::{is_ours, reason_of, reason_text};
 pub use producer::{Producer, ProducerFact, ProducerSink};
 pub use reach::{Reach, reaches};
 pub use read::Letter;

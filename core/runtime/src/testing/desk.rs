@@ -11,7 +11,7 @@ use super::found::Position;
 use super::world::World;
 use crate::Error;
 use crate::driver::Downstream;
-use crate::letter::{LetterRequest, ProducerFact, ProducerSink, PublishRequest};
+use crate::letter::{LedgerRequest, LetterRequest, ProducerFact, ProducerSink, PublishRequest};
 use crate::outbox::{Inlet, Row, published};
 
 /// As the producer's: the first wait after a passing error, and the longest.
@@ -57,6 +57,10 @@ impl Downstream for Desk {
     fn abandon(&self, deliveries: &[DeliveryId]) {
         self.lock().queue.retain(|item| !matches!(item, Item::Letter(letter) if deliveries.contains(&letter.delivery)));
     }
+
+    fn record(&self, _: LedgerRequest) {}
+
+    fn abandon_records(&self, _: &dyn Fn(u64) -> bool) {}
 
     fn close(&self, _: Duration) -> Result<(), Error> {
         Ok(())

@@ -57,10 +57,12 @@ pub(super) struct Life {
 
 impl Stage {
     pub(super) fn new(app: Consumer, options: &RigOptions, world: World) -> Result<Self, Error> {
-        let (Plan { settings, routes, metrics, route, control, on_dead_letter, .. }, registrations) = app.plan(false)?;
+        let (Plan { mut settings, routes, metrics, route, control, on_dead_letter, .. }, registrations) = app.plan(false)?;
         let folder = Folder::make().map_err(|why| {
             Error::Halted(format!("the rig has no place for its inbox: {why}. Set TMPDIR to a folder that can be written"))
         })?;
+        // The rig has no ledger yet.
+        settings.dead_letter.replay = false;
         let mut stage = Self {
             world,
             desk: Desk::default(),

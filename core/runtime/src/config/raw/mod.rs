@@ -154,6 +154,10 @@ pub struct DeadLetter {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "{topic}.{group}.ledger"))]
     pub ledger: Option<String>,
+    /// Whether dead letters have a state, in the ledger, and can be replayed. Without it no ledger is needed, and no key can be held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = true))]
+    pub replay: Option<bool>,
 }
 
 impl Config {
