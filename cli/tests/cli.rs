@@ -9,6 +9,8 @@ mod inbox;
 mod ledger;
 #[path = "cli/letters.rs"]
 mod letters;
+#[path = "cli/live.rs"]
+mod live;
 #[path = "cli/many.rs"]
 mod many;
 #[path = "cli/offline.rs"]
