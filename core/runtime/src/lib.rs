@@ -7,6 +7,7 @@
 //!
 //! Start at [`Consumer`]. What is promised: `docs/guide/promises.md`.
 
+mod alerts;
 mod archive;
 pub mod config;
 mod consumer;
@@ -15,6 +16,7 @@ mod error;
 mod event;
 mod executor;
 mod handler;
+mod http;
 pub mod inbox;
 mod journal;
 pub mod kafka;
@@ -27,6 +29,7 @@ mod telemetry;
 pub mod testing;
 pub mod wire;
 
+pub use alerts::DeadLetter;
 pub use consumer::{AutoOffsetReset, Builder, Consumer, Control};
 pub use driver::Summary;
 pub use error::{Error, ErrorCode};

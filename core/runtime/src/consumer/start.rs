@@ -10,9 +10,10 @@ use tokio::sync::watch;
 use super::surroundings::{Cluster, Surroundings};
 use super::{Control, Registration, Routes};
 use crate::Error;
+use crate::alerts::{Alerts, Callback, Calls, Retention, Webhook};
 use crate::archive::ArchiveSink;
 use crate::config::{ConfigError, InboxPlace, Problem, Settings};
-use crate::driver::{Driver, Ending, Fact, InFlight, Intake, Ledgers, Letters, Partitions, Payloads, Progress, Summary};
+use crate::driver::{Driver, Ending, Fact, InFlight, Intake, Ledgers, LetterWatch, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
 use crate::executor::{Batches, Done, Executor, Runner};
 use crate::handler::{BatchHandler, Fatal, Handler};
@@ -65,12 +66,18 @@ pub(crate) struct Plan {
     /// Tells those who publish from outside of handlers where to.
     pub(crate) route: watch::Sender<Route>,
     pub(crate) control: Control,
+    /// Called for every letter.
+    pub(crate) on_dead_letter: Option<Callback>,
+    /// Told of letters by cause; a test's consumer has none.
+    pub(crate) webhook: Option<Webhook>,
+    /// What is known of the dead-letter topics' retention.
+    pub(crate) retention: Retention,
 }
 
 impl Plan {
     /// Opens everything and runs the loop on this thread until it ends. Blocking: has a thread of its own.
     pub(super) fn run(
-        self,
+        mut self,
         registrations: &[Registration],
         runtime: &tokio::runtime::Handle,
         facts: (Sender<Fact>, Receiver<Fact>),
@@ -82,10 +89,13 @@ impl Plan {
         // Dropped last: then what was still to be sent is sent, or given up after a few seconds.
         let otlp = Otlp::start(&settings.telemetry, &settings.group, &self.metrics)?;
         let tracer = otlp.tracer();
+        self.webhook = settings.webhook.as_ref().map(Webhook::start).transpose()?;
+        let settings = &self.settings;
         let user = settings.client_properties()?;
         let client = kafka::producer_properties(&settings.brokers, &user);
         // Before the producer: without rights it would fail again and again, and say less.
-        super::topics::check(settings, &self.routes.topics, &client)?;
+        let retention = super::topics::check(settings, &self.routes.topics, &client)?;
+        self.retention = retention;
         // Those who publish from outside are refused as soon as nobody holds this end.
         let _route = self.route.clone();
         let driver = self.assemble(registrations, runtime, facts, (&health, tracer), &mut Cluster { health: &health, user, client })?;
@@ -148,6 +158,11 @@ impl Plan {
             }
         };
         drop(sender);
+        let alerts = Alerts {
+            callback: self.on_dead_letter.map(|function| Calls::start(function, runtime)),
+            webhook: self.webhook,
+            retention: self.retention,
+        };
         let mut letters = Letters::new(settings, topics);
         let engine = settings.engine_settings(self.routes.policies(), surroundings.seed(), self.until_end);
         if let Some(queries) = inbox.queries() {
@@ -167,6 +182,8 @@ impl Plan {
             letters,
             tracer,
             metrics: self.metrics,
+            alerts,
+            letter_watch: LetterWatch::default(),
             health: Arc::clone(health),
             clock: surroundings.clock(),
             drain: settings.drain_deadline,

@@ -106,7 +106,7 @@ impl Driver {
             if fate != Fate::Abandoned {
                 self.acquit(delivery);
             }
-            let Some(payload) = self.payloads.remove(delivery) else { continue };
+            let Some(mut payload) = self.payloads.remove(delivery) else { continue };
             if payload.stranded {
                 self.metrics.stranded(-1);
             }
@@ -119,6 +119,9 @@ impl Driver {
                 && let (Some(reason), Some(entry)) = (payload.reason, self.partitions.get(payload.record().meta.partition))
             {
                 self.metrics.lettered(&entry.place.topic, reason);
+                if let Some(letter) = payload.told.take() {
+                    self.alerts.lettered(*letter);
+                }
             }
         }
         let abandoned: Vec<DeliveryId> = fates.iter().filter(|(_, fate)| *fate == Fate::Abandoned).map(|(delivery, _)| *delivery).collect();

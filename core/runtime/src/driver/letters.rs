@@ -7,11 +7,12 @@ use std::sync::Arc;
 use onceward_engine as engine;
 
 use super::Driver;
+use crate::alerts::{self, DeadLetter};
 use crate::config::Settings;
 use crate::event::{Place, Report, correlation, one_line};
 use crate::inbox::{PartitionName, Queries};
 use crate::kafka::{Identifier, Record, TopicSettings};
-use crate::letter::{Cause, LetterRequest, dead_letter_topic, fingerprint, ledger_topic, letter_id};
+use crate::letter::{Cause, LetterRequest, dead_letter_topic, fingerprint, ledger_topic, letter_id, reason_text};
 use crate::wire;
 
 /// Names that letters need.
@@ -123,12 +124,32 @@ impl Driver {
             request.headers.push((wire::TRACEPARENT.into(), Some(traceparent.into_bytes())));
         }
         let began = self.tracer.now();
+        // A follower is no news: its letter was told of.
+        let told = (self.alerts.wanted() && letter.reason != engine::Reason::HeldBehind).then(|| summary(&cause, record.meta.offset.0));
         if let Some(payload) = self.payloads.get_mut(letter.delivery) {
             payload.reason = Some(letter.reason);
+            payload.told = told.map(Box::new);
             // No handler saw it, and yet it is worth a span.
             payload.begun = if payload.begun == 0 { began } else { payload.begun };
         }
         self.producer.send_letter(request);
+    }
+}
+
+/// What people are told of a letter.
+fn summary(cause: &Cause<'_>, offset: i64) -> DeadLetter {
+    DeadLetter {
+        group: cause.group.to_owned(),
+        topic: cause.topic.to_owned(),
+        partition: cause.partition,
+        offset,
+        letter_id: letter_id(cause.group, cause.topic, cause.partition, offset),
+        reason: reason_text(cause.reason),
+        fingerprint: cause.fingerprint.to_owned(),
+        error_type: alerts::short(cause.error_type),
+        message: alerts::short(cause.message),
+        correlation_id: alerts::short(cause.correlation_id),
+        attempts: cause.attempts,
     }
 }
 

@@ -20,6 +20,7 @@ mod payloads;
 mod progress;
 mod stop;
 mod summary;
+mod unsettled;
 
 pub(crate) use clock::Clock;
 pub(crate) use fact::Fact;
@@ -33,6 +34,7 @@ pub(crate) use payloads::{Payload, Payloads};
 pub(crate) use progress::Progress;
 pub(crate) use stop::Ending;
 pub use summary::Summary;
+pub(crate) use unsettled::LetterWatch;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -42,6 +44,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use onceward_engine::{Effect, Engine, Input, Timestamp};
 
 use crate::Error;
+use crate::alerts::Alerts;
 use crate::archive::Archive;
 use crate::consumer::{Connected, Routes};
 use crate::event::Chunk;
@@ -66,6 +69,9 @@ pub(crate) struct Driver {
     pub(crate) letters: Letters,
     pub(crate) tracer: Tracer,
     pub(crate) metrics: Arc<Metrics>,
+    /// Who is told of dead letters.
+    pub(crate) alerts: Alerts,
+    pub(crate) letter_watch: LetterWatch,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Clock,
     pub(crate) drain: Duration,
@@ -112,6 +118,7 @@ impl Driver {
         self.engine.handle(self.clock.now(), Input::Tick);
         self.carry_out();
         self.observe();
+        self.count_letters();
         self.go_on_ending();
     }
 
@@ -140,7 +147,8 @@ impl Driver {
     fn next_wake(&self) -> Option<Duration> {
         let engine = self.engine.next_deadline().map(|due| self.clock.until(due));
         let now = self.clock.now();
-        [engine, self.ending.next_wake(now), self.progress.next_wake(now)].into_iter().flatten().min()
+        let letters = self.letter_watch.due().map(|due| self.clock.until(due));
+        [engine, letters, self.ending.next_wake(now), self.progress.next_wake(now)].into_iter().flatten().min()
     }
 
     /// Carries out orders until there are none, then lets the stores and the executor start.

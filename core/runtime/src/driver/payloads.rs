@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use onceward_engine::{DeliveryId, Digest, Epoch, Fetched, PartitionId, PolicyId, Reason, Slots};
 
+use crate::alerts::DeadLetter;
 use crate::event::Report;
 use crate::inbox::{Encoded, Identity, Statement};
 use crate::kafka::{Batch, Record};
@@ -38,6 +39,8 @@ pub(crate) struct Payload {
     pub(crate) reason: Option<Reason>,
     /// The broker refuses its letter.
     pub(crate) stranded: bool,
+    /// What is told of its letter, once that is durable.
+    pub(crate) told: Option<Box<DeadLetter>>,
 }
 
 /// All payloads in memory, and the batches that they pin.
@@ -138,6 +141,7 @@ impl Payloads {
             failure: None,
             reason: None,
             stranded: false,
+            told: None,
         };
         let delivery = self.slots.insert(payload);
         if !alone && let Some(newest) = self.pinned.back_mut() {

@@ -2,6 +2,7 @@
 
 use onceward_engine::Reason;
 
+use super::dialect::OURS;
 use super::request::HeaderBytes;
 use super::time::rfc3339;
 use crate::kafka::Record;
@@ -84,18 +85,6 @@ pub(crate) fn reason_of(text: &str) -> Option<Reason> {
 
 /// Headers that a letter adds, and has once: those of an earlier hop are replaced. `onceward-id` is not among them, it belongs to the event.
 pub(crate) fn is_ours(name: &[u8]) -> bool {
-    const OURS: [&str; 10] = [
-        letter::ID,
-        letter::REASON,
-        letter::EVENT_ID,
-        letter::CORRELATION_ID,
-        letter::ATTEMPTS,
-        letter::FIRST_FAILED_AT,
-        letter::LAST_FAILED_AT,
-        letter::FINGERPRINT,
-        letter::HELD_BEHIND,
-        letter::REPLAYS,
-    ];
     name.starts_with(b"kafka_dlt-") || OURS.iter().any(|ours| ours.as_bytes() == name)
 }
 
