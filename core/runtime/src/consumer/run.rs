@@ -32,7 +32,7 @@ impl Consumer {
     pub(crate) fn plan(self, until_end: bool) -> Result<(Plan, Vec<Registration>), Error> {
         let Self { config, handlers, metrics, progress, route, control } = self;
         let (routes, settings) = Routes::new(&config, &handlers)?;
-        Ok((Plan { settings, routes, until_end, metrics, progress, route, control }, handlers))
+        Ok((Plan { settings, routes, found: Vec::new(), until_end, metrics, progress, route, control }, handlers))
     }
 
     async fn start(self, until_end: bool, shutdown: impl Future<Output = ()> + Send) -> Result<Summary, Error> {

@@ -31,7 +31,7 @@ impl Driver {
     fn suspend(&mut self, topic: String, suspended: bool) {
         let now = self.clock.now();
         for (partition, _) in self.partitions.live() {
-            if let Some(entry) = self.partitions.get(partition).filter(|entry| *entry.name.topic == *topic) {
+            if let Some(entry) = self.partitions.get(partition).filter(|entry| *entry.place.called == *topic) {
                 entry.place.pause(suspended);
             }
         }
@@ -81,7 +81,7 @@ impl Driver {
                 if let Some(before) = self.partitions.get(partition) {
                     before.place.end();
                 }
-                place.pause(self.suspended.contains(&*name.topic));
+                place.pause(self.suspended.contains(&*place.called));
                 self.health.assigned(partition, epoch);
                 self.tell_suspects(partition, &place);
                 self.partitions.assign(partition, Entry { place, name, epoch, from, newest, refused: None, live: true, narrow: grown });
@@ -128,6 +128,11 @@ impl Driver {
             }
             SourceFact::Wide { topic } => {
                 self.widened(&topic);
+                return;
+            }
+            SourceFact::Joined { topic } => {
+                tracing::info!(target: "onceward", topic = %topic.name, pattern = topic.called(), "a topic that a pattern matches is consumed from now on");
+                self.letters.add(&topic);
                 return;
             }
             SourceFact::Widened { topic } => {

@@ -117,7 +117,12 @@ impl Driver {
             return false;
         }
         let fetched = self.payloads.admit(batch, index, bytes);
-        self.progress.consumed(fetched.policy);
+        self.progress.consumed(fetched.partition);
+        if fetched.ignored
+            && let Some(name) = self.partitions.name(fetched.partition)
+        {
+            self.letters.passed_over(&batch.record(index), &name.topic);
+        }
         self.engine.handle(now, Input::Fetched(fetched));
         true
     }

@@ -31,7 +31,7 @@ const PROBE: Duration = Duration::from_secs(1);
 
 pub(super) struct Poll {
     pub(super) settings: SourceSettings,
-    identifiers: Vec<Identifier>,
+    pub(super) identifiers: Vec<Identifier>,
     pub(super) consumer: Arc<BaseConsumer<Context>>,
     pub(super) queue: Queue,
     orders: Receiver<SourceOrder>,
@@ -259,6 +259,10 @@ impl Poll {
             Fault::Fatal(_) if code == RDKafkaErrorCode::Authentication && self.queue.token_expired() => {
                 tracing::warn!(target: "onceward", why = %reason, "the token has expired and the endpoint gives no other; waiting for one, nothing is lost");
             }
+            // A topic that a pattern found is gone: deleted by somebody who need not know of the pattern.
+            Fault::Fatal(_) if is_unknown(code) && self.is_found(&name) => {
+                tracing::warn!(target: "onceward", topic = %name, "a topic that a pattern found is gone, or is not there yet; the others go on");
+            }
             Fault::Fatal(error) => self.fail(error),
             Fault::Passing => tracing::warn!(target: "librdkafka", error = %code, "{reason}"),
         }
@@ -288,6 +292,7 @@ impl Poll {
                 }
                 SourceOrder::Commit { partition, epoch, next } => self.want_commit(partition, epoch, next),
                 SourceOrder::Release { partition, epoch } => self.release(partition, epoch),
+                SourceOrder::Subscribe(topics) => self.subscribe(topics),
                 SourceOrder::Close { deadline } => {
                     self.send_commits();
                     return Some(deadline);
@@ -353,4 +358,8 @@ impl Poll {
             self.probe_at = Some(Instant::now() + PROBE);
         }
     }
+}
+
+fn is_unknown(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition)
 }

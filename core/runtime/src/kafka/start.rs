@@ -1,7 +1,7 @@
 //! Where to start in newly assigned partitions: committed offsets and the log's ends, asked on a thread of its own, since a broker may be
 //! slow and polling must go on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -28,6 +28,8 @@ pub(crate) type Place = (Arc<str>, i32);
 pub(super) enum Question {
     /// Where newly assigned partitions begin; asked again until it is answered. The number comes back with the answer.
     Start { number: u64, places: Vec<Place> },
+    /// Nothing: a topic is subscribed from now on.
+    Know { topic: String, partitions: i32, fresh: bool },
     /// The log's ends of one partition.
     Ends { place: Place },
     /// Whether a broker answers.
@@ -46,6 +48,8 @@ pub(crate) struct Start {
     pub(crate) end: i64,
     /// The topic did not have it when this process started.
     pub(crate) grown: bool,
+    /// The topic itself was made while this process ran.
+    pub(crate) fresh: bool,
 }
 
 /// An answer.
@@ -84,7 +88,17 @@ impl Asker {
         let (questions, inbox) = crossbeam_channel::unbounded();
         let (outbox, answers) = crossbeam_channel::unbounded();
         let stop = Arc::new(AtomicBool::new(false));
-        let mut asking = Asking { consumer, group, topics, ids: None, sizes: HashMap::new(), outbox, waker, stop: Arc::clone(&stop) };
+        let mut asking = Asking {
+            consumer,
+            group,
+            topics,
+            ids: None,
+            sizes: HashMap::new(),
+            fresh: HashSet::new(),
+            outbox,
+            waker,
+            stop: Arc::clone(&stop),
+        };
         let thread = std::thread::Builder::new()
             .name("onceward-offsets".to_owned())
             .spawn(move || {
@@ -124,6 +138,8 @@ struct Asking {
     ids: Option<(Instant, HashMap<String, [u8; 16]>)>,
     /// How many partitions each topic had at first.
     sizes: HashMap<String, i32>,
+    /// Topics that were made while this process ran.
+    fresh: HashSet<String>,
     outbox: Sender<Answer>,
     waker: Arc<Waker>,
     stop: Arc<AtomicBool>,
@@ -134,6 +150,16 @@ impl Asking {
     fn answer(&mut self, question: Question) -> Option<()> {
         match question {
             Question::Start { number, places } => self.starts(number, &places),
+            Question::Know { topic, partitions, fresh } => {
+                self.sizes.insert(topic.clone(), partitions);
+                if fresh {
+                    self.fresh.insert(topic.clone());
+                }
+                self.topics.push(topic);
+                // Nobody has asked for its id yet.
+                self.ids = None;
+                Some(())
+            }
             Question::Ends { place } => {
                 let (oldest, end) = self.insist(&place.0, || self.ends(&place))?;
                 self.say(Answer::Ends { place, oldest, end })
@@ -178,6 +204,7 @@ impl Asking {
                 oldest,
                 end,
                 grown: self.sizes.get(&*place.0).is_some_and(|&size| place.1 >= size),
+                fresh: self.fresh.contains(&*place.0),
             });
         }
         self.say(Answer::Start { number, starts })
@@ -205,7 +232,11 @@ impl Asking {
 
     /// Ids are a help, not a need: where the broker has none, or is too old to tell, names must do.
     fn refresh_ids(&mut self) {
-        let ids = sys::topic_ids(self.consumer.client().native_ptr(), &self.topics, Duration::from_secs(3));
+        let ids = if self.topics.is_empty() {
+            Vec::new()
+        } else {
+            sys::topic_ids(self.consumer.client().native_ptr(), &self.topics, Duration::from_secs(3))
+        };
         self.ids = Some((Instant::now(), ids.into_iter().collect()));
     }
 

@@ -144,7 +144,7 @@ impl Metrics {
         let ages = self.lag().keys().map(|topic| of_topic(topic, since.get(topic).map_or(0.0, stand))).collect();
         let help = "How long the commit watermark has not moved although records before it are unresolved";
         add(Kind::Gauge, Unit::Seconds, ("watermark_age", "onceward.watermark_age"), help, ages);
-        let gauges: [(_, _, _, &AtomicI64); 11] = [
+        let gauges: [(_, _, _, &AtomicI64); 12] = [
             (EVENT, ("in_flight", "onceward.in_flight"), "Records in memory", &self.in_flight),
             (Unit::Bytes, ("in_flight", "onceward.in_flight_bytes"), "Bytes of records in memory", &self.in_flight_bytes),
             (EVENT, ("waiting", "onceward.waiting"), "Events waiting for another attempt", &self.waiting),
@@ -154,6 +154,12 @@ impl Metrics {
                 ("stuck_handlers", "onceward.stuck_handlers"),
                 "Handlers past their timeout that can't be stopped",
                 &self.stuck,
+            ),
+            (
+                Unit::Of("{topic}"),
+                ("topics_left_out", "onceward.topics_left_out"),
+                "Topics that a pattern matches and that can't be consumed",
+                &self.topics_left_out,
             ),
             (
                 Unit::Of("{letter}"),

@@ -97,7 +97,8 @@ pub struct Config {
     /// How events are treated, for every topic that does not say otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub defaults: Option<Topic>,
-    /// How the events of one topic are treated: `[topics.orders]`. What is left out comes from `defaults`.
+    /// How the events of one topic are treated: `[topics.orders]`. What is left out comes from `defaults`. A name that begins with `^` is
+    /// the pattern of a handler, exactly as the handler has it, and holds for every topic that it matches.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub topics: BTreeMap<String, Topic>,
     /// What can be seen from outside while it runs.
