@@ -4,6 +4,7 @@
 mod handover;
 mod late_commit;
 mod offsets;
+mod patterns;
 mod service;
 mod topics;
 mod transactions;

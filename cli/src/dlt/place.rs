@@ -43,11 +43,9 @@ impl Letters {
         let companion = |topic: &String| dead_letter_topic(&settings.dead_letter.topic, topic, &settings.group);
         let topics = if what.topics.is_empty() {
             let there = crate::doctor::cluster::topic_names(&client, timeout)?;
-            let mut sources: Vec<&String> = settings.topics.keys().collect();
-            if sources.is_empty() {
-                sources = there.iter().collect();
-            }
-            let mut found: Vec<String> = sources.into_iter().map(companion).filter(|topic| there.binary_search(topic).is_ok()).collect();
+            let named = settings.named_among(&there);
+            let sources = if settings.topics.is_empty() { &there } else { &named };
+            let mut found: Vec<String> = sources.iter().map(companion).filter(|topic| there.binary_search(topic).is_ok()).collect();
             found.sort();
             found.dedup();
             found

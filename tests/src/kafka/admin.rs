@@ -27,6 +27,16 @@ pub fn delete(brokers: &str, topic: &str) {
     until("a deleted topic is gone", || partitions_of(&seer, topic).is_none().then_some(()));
 }
 
+/// Deletes every topic whose name begins so. Brokers are kept between runs, and companions are made by consumers.
+pub fn delete_all(brokers: &str, prefix: &str) {
+    let metadata = reader(brokers, "onceward-tests").fetch_metadata(None, PATIENCE).unwrap();
+    let names: Vec<&str> = metadata.topics().iter().map(|topic| topic.name()).filter(|name| name.starts_with(prefix)).collect();
+    // A topic may be gone by itself, and a list of none is an error.
+    if !names.is_empty() {
+        drop(wait(admin(brokers).delete_topics(&names, &options())).unwrap());
+    }
+}
+
 /// Gives a topic more partitions and waits until clients see them.
 pub fn grow(brokers: &str, topic: &str, partitions: usize) {
     let results = wait(admin(brokers).create_partitions([&NewPartitions::new(topic, partitions)], &options())).unwrap();

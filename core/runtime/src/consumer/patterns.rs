@@ -48,6 +48,24 @@ impl Patterns {
     }
 }
 
+impl Settings {
+    /// The topics that have a table, where a cluster has these topics: a pattern's table stands for what the pattern matches.
+    #[must_use]
+    pub fn named_among(&self, there: &[String]) -> Vec<String> {
+        let named = self.topics.keys().filter(|name| !Pattern::is_one(name)).cloned();
+        let mut patterns = Patterns { named: named.clone().collect(), patterns: Vec::new() };
+        for table in self.topic_settings(&self.topics.keys().collect::<Vec<_>>()) {
+            patterns.patterns.extend(Pattern::new(&table.name).ok().filter(|_| table.pattern.is_some()).map(|pattern| (pattern, table)));
+        }
+        let there: Vec<&str> = there.iter().map(String::as_str).collect();
+        let matched = patterns.sort(self, &there);
+        let contested = matched.contested.into_iter().map(|(topic, _)| topic);
+        let mut names: Vec<String> = named.chain(matched.topics.into_iter().map(|topic| topic.name)).chain(contested).collect();
+        names.sort();
+        names
+    }
+}
+
 /// Why a topic is not consumed that several patterns match.
 pub(crate) fn contest(texts: &[String]) -> String {
     let texts: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
@@ -91,6 +109,10 @@ mod tests {
         let found: Vec<_> =
             matched.topics.iter().map(|topic| (topic.name.as_str(), topic.pattern.as_deref().unwrap(), topic.policy.0)).collect();
         assert_eq!(found, [("orders.uk", "^orders\\..*", 0), ("users.eu", "^.*\\.eu", 1)]);
+        let mut written = config;
+        written.topics = ["^orders\\..*", "orders.us", "x"].map(|name| (name.to_owned(), raw::Topic::default())).into();
+        let there = topics.map(str::to_owned);
+        assert_eq!(Settings::from_raw(&written).unwrap().named_among(&there), ["orders.eu", "orders.uk", "orders.us", "x"]);
         assert_eq!(matched.contested, [("orders.eu".to_owned(), vec!["^orders\\..*".to_owned(), "^.*\\.eu".to_owned()])]);
     }
 }

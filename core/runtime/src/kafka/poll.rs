@@ -68,8 +68,7 @@ impl Poll {
         sink: SourceSink,
     ) -> Result<Self, Error> {
         let consumer = Arc::new(consumer);
-        let topics = settings.topics.iter().map(|topic| topic.name.clone()).collect();
-        let asker = Asker::start(Arc::clone(&consumer), settings.group.clone(), topics, Arc::clone(&waker))?;
+        let asker = Asker::start(Arc::clone(&consumer), settings.group.clone(), &settings.topics, Arc::clone(&waker))?;
         Ok(Self {
             identifiers: settings.topics.iter().map(|topic| Identifier::new(&settings.group, topic)).collect(),
             table: Table::new(&settings.topics),
@@ -259,9 +258,9 @@ impl Poll {
             Fault::Fatal(_) if code == RDKafkaErrorCode::Authentication && self.queue.token_expired() => {
                 tracing::warn!(target: "onceward", why = %reason, "the token has expired and the endpoint gives no other; waiting for one, nothing is lost");
             }
-            // A topic that a pattern found is gone: deleted by somebody who need not know of the pattern.
-            Fault::Fatal(_) if is_unknown(code) && self.is_found(&name) => {
-                tracing::warn!(target: "onceward", topic = %name, "a topic that a pattern found is gone, or is not there yet; the others go on");
+            // Deleted by somebody who need not know of the pattern.
+            Fault::Fatal(_) if is_unknown(code) && self.is_about_found(&name, &reason) => {
+                tracing::warn!(target: "onceward", why = %reason, "a topic that a pattern found is gone; the others go on");
             }
             Fault::Fatal(error) => self.fail(error),
             Fault::Passing => tracing::warn!(target: "librdkafka", error = %code, "{reason}"),
@@ -360,6 +359,7 @@ impl Poll {
     }
 }
 
-fn is_unknown(code: RDKafkaErrorCode) -> bool {
+/// Nobody knows the topic: it is gone, or not there yet.
+pub(super) fn is_unknown(code: RDKafkaErrorCode) -> bool {
     matches!(code, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition)
 }

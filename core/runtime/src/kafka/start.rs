@@ -1,6 +1,7 @@
 //! Where to start in newly assigned partitions: committed offsets and the log's ends, asked on a thread of its own, since a broker may be
 //! slow and polling must go on.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,13 +14,16 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::Context;
 use super::flow::Waker;
-use super::{fault, pause, sys};
+use super::poll::is_unknown;
+use super::{TopicSettings, fault, pause, sys};
 use crate::Error;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer about topic ids holds: a topic may be deleted and made again between two assignments.
 const FRESH: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often a topic that a pattern found may be unknown before it is taken for gone.
+const TRIES: u32 = 20;
 
 /// A topic and a partition number.
 pub(crate) type Place = (Arc<str>, i32);
@@ -82,9 +86,12 @@ impl Asker {
     pub(super) fn start(
         consumer: Arc<BaseConsumer<Context>>,
         group: String,
-        topics: Vec<String>,
+        topics: &[TopicSettings],
         waker: Arc<Waker>,
     ) -> Result<Self, Error> {
+        let name = |topic: &TopicSettings| topic.name.clone();
+        let found = topics.iter().filter(|topic| topic.pattern.is_some()).map(name).collect();
+        let topics = topics.iter().map(name).collect();
         let (questions, inbox) = crossbeam_channel::unbounded();
         let (outbox, answers) = crossbeam_channel::unbounded();
         let stop = Arc::new(AtomicBool::new(false));
@@ -95,6 +102,7 @@ impl Asker {
             ids: None,
             sizes: HashMap::new(),
             fresh: HashSet::new(),
+            found,
             outbox,
             waker,
             stop: Arc::clone(&stop),
@@ -140,6 +148,8 @@ struct Asking {
     sizes: HashMap<String, i32>,
     /// Topics that were made while this process ran.
     fresh: HashSet<String>,
+    /// Topics that patterns found.
+    found: HashSet<String>,
     outbox: Sender<Answer>,
     waker: Arc<Waker>,
     stop: Arc<AtomicBool>,
@@ -155,6 +165,7 @@ impl Asking {
                 if fresh {
                     self.fresh.insert(topic.clone());
                 }
+                self.found.insert(topic.clone());
                 self.topics.push(topic);
                 // Nobody has asked for its id yet.
                 self.ids = None;
@@ -190,12 +201,13 @@ impl Asking {
             self.refresh_ids();
         }
         let mut starts = Vec::with_capacity(places.len());
+        let tries = Cell::new(0);
         for place in places {
             let (oldest, end) = match committed.get(place) {
                 // Where to start is known; the ends only tell of a gap, and the first fetch tells of that, too. A partition without a
                 // leader must not keep the others waiting.
                 Some(&from) => self.ends(place).unwrap_or((from, from)),
-                None => self.insist(&place.0, || self.ends(place))?,
+                None => self.insist(&place.0, || self.ends_or_gone(place, &tries))?,
             };
             starts.push(Start {
                 place: place.clone(),
@@ -230,6 +242,19 @@ impl Asking {
         self.consumer.fetch_watermarks(topic, *partition, TIMEOUT)
     }
 
+    /// A topic that a pattern found may be gone again before it is begun with, and the others of the assignment must not wait for it.
+    fn ends_or_gone(&self, place: &Place, tries: &Cell<u32>) -> Result<(i64, i64), KafkaError> {
+        let answer = self.ends(place);
+        let unknown = answer.as_ref().is_err_and(|error| error.rdkafka_error_code().is_some_and(is_unknown));
+        if unknown && self.found.contains(&*place.0) {
+            tries.set(tries.get() + 1);
+            if tries.get() > TRIES {
+                return Ok((0, 0));
+            }
+        }
+        answer
+    }
+
     /// Ids are a help, not a need: where the broker has none, or is too old to tell, names must do.
     fn refresh_ids(&mut self) {
         let ids = if self.topics.is_empty() {
@@ -262,11 +287,7 @@ impl Asking {
             };
             let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
             // A topic that was just assigned exists; brokers that are starting up deny it for a moment.
-            let passing = matches!(
-                code,
-                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition
-            );
-            if let (false, Some(cure)) = (passing, fault::cure(code)) {
+            if let (false, Some(cure)) = (is_unknown(code), fault::cure(code)) {
                 self.say(Answer::Fatal(fault::broker(format!("asking where to start in {place}"), error.to_string(), cure)))?;
                 return None;
             }

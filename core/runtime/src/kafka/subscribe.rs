@@ -27,8 +27,10 @@ impl Poll {
         }
     }
 
-    /// Whether a topic is one of those that a pattern found: they come and go, and the others go on.
-    pub(super) fn is_found(&self, topic: &str) -> bool {
-        self.settings.topics.iter().any(|known| known.name == topic && known.pattern.is_some())
+    /// Whether an error is about a topic that a pattern found: they come and go. librdkafka says in words which topic of the subscription is
+    /// not there: `Subscribed topic not available: NAME: …`.
+    pub(super) fn is_about_found(&self, place: &str, reason: &str) -> bool {
+        let found = |name: &str| self.settings.topics.iter().any(|known| known.name == name && known.pattern.is_some());
+        found(place) || reason.split(": ").any(found)
     }
 }
