@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{PATIENCE, client, until};
@@ -30,7 +31,7 @@ pub fn delete(brokers: &str, topic: &str) {
 /// Deletes every topic whose name begins so. Brokers are kept between runs, and companions are made by consumers.
 pub fn delete_all(brokers: &str, prefix: &str) {
     let metadata = reader(brokers, "onceward-tests").fetch_metadata(None, PATIENCE).unwrap();
-    let names: Vec<&str> = metadata.topics().iter().map(|topic| topic.name()).filter(|name| name.starts_with(prefix)).collect();
+    let names: Vec<&str> = metadata.topics().iter().map(MetadataTopic::name).filter(|name| name.starts_with(prefix)).collect();
     // A topic may be gone by itself, and a list of none is an error.
     if !names.is_empty() {
         drop(wait(admin(brokers).delete_topics(&names, &options())).unwrap());

@@ -112,8 +112,9 @@ impl Driver {
 
     /// Hands a record in, if there is room.
     fn hand_in(&mut self, now: Timestamp, batch: &Arc<Batch>, index: usize) -> bool {
-        let bytes = batch.record(index).size();
-        if !self.engine.accepts(bytes) {
+        let record = batch.record(index);
+        let bytes = record.size();
+        if !self.engine.accepts(record.meta.partition, bytes) {
             return false;
         }
         let fetched = self.payloads.admit(batch, index, bytes);

@@ -53,7 +53,8 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = 3))]
     pub crash_limit: Option<u32>,
-    /// How much may be in memory, over all partitions. Past it, partitions are paused.
+    /// How much may be in memory, over all partitions. Each has an equal share, and is paused when that is used. Partitions that come while
+    /// others hold more than their share by now get theirs beside it: until it is resolved, there may be up to twice as much.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit: Option<Credit>,
     /// How marks and effects are grouped into transactions.
