@@ -6,5 +6,6 @@ mod late_commit;
 mod offsets;
 mod patterns;
 mod service;
+mod sizes;
 mod topics;
 mod transactions;

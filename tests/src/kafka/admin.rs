@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::metadata::MetadataTopic;
@@ -36,6 +36,19 @@ pub fn delete_all(brokers: &str, prefix: &str) {
     if !names.is_empty() {
         drop(wait(admin(brokers).delete_topics(&names, &options())).unwrap());
     }
+}
+
+/// Gives a topic these settings; all that are not named are the broker's again.
+pub fn alter(brokers: &str, topic: &str, settings: &[(&str, &str)]) {
+    let resource = ResourceSpecifier::Topic(topic);
+    let change = settings.iter().fold(AlterConfig::new(resource), |change, (name, value)| change.set(name, value));
+    let results = wait(admin(brokers).alter_configs([&change], &options())).unwrap();
+    results.into_iter().for_each(|result| drop(result.unwrap()));
+    let seen = || {
+        let answer = wait(admin(brokers).describe_configs([&resource], &options())).unwrap().remove(0).unwrap();
+        settings.iter().all(|(name, value)| answer.get(name).and_then(|entry| entry.value.as_deref()) == Some(value)).then_some(())
+    };
+    until("new settings of a topic are seen", seen);
 }
 
 /// Gives a topic more partitions and waits until clients see them.

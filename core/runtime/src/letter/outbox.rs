@@ -1,5 +1,7 @@
 //! What is on its way to the broker, and what happens when it does not get there.
 
+mod single;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +15,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, Statistics};
+
+use single::{Single, is_size};
 
 use super::producer::{ProducerFact, ProducerSink};
 use super::request::{LetterRequest, PublishRequest};
@@ -42,6 +46,8 @@ struct Pending {
     failures: u32,
     /// A refusal is reported once.
     refused: bool,
+    /// It was refused for its size, or for that of its batch: from now on it is sent alone.
+    alone: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,6 +63,7 @@ struct State {
     next: usize,
     pending: HashMap<usize, Pending>,
     waiting: BTreeSet<(Instant, usize)>,
+    single: Single,
     down: Option<Down>,
     /// A topic to ask for when probing, since asking for all of them is dear.
     topic: Option<String>,
@@ -167,7 +174,7 @@ impl Outbox {
             if state.topic.is_none() {
                 state.topic = Some(item.topic().to_owned());
             }
-            state.pending.insert(token, Pending { item, failures: 0, refused: false });
+            state.pending.insert(token, Pending { item, failures: 0, refused: false, alone: false });
             token
         };
         self.attempt(token);
@@ -225,6 +232,7 @@ impl Outbox {
                 if let Some(tokens) = &self.tokens {
                     tokens.serve(client.client().native_ptr());
                 }
+                self.send_one();
                 client.poll(TURN);
                 if self.lock().down == Some(Down::Brokers) && probed.elapsed() >= PROBE {
                     self.probe(&client);
@@ -242,10 +250,13 @@ impl Outbox {
 
     fn attempt(&self, token: usize) {
         let result = {
-            let state = self.lock();
+            let mut state = self.lock();
             // The guard, not a clone: the last hold on a client destroys it, which must not happen here, under the lock.
             let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
             let (Some(pending), Some(client)) = (state.pending.get(&token), client.as_deref()) else { return };
+            if pending.alone || state.single.is_on() {
+                return state.single.add(token);
+            }
             pending.item.produce(client, token)
         };
         if let Err(code) = result {
@@ -290,6 +301,7 @@ impl Outbox {
     fn acknowledged(&self, token: usize) {
         let (pending, up) = {
             let mut state = self.lock();
+            state.single.answered(token);
             // Acknowledgements of abandoned letters and of a client that was replaced concern nobody.
             let Some(pending) = state.pending.remove(&token) else { return };
             if state.pending.is_empty() {
@@ -309,6 +321,14 @@ impl Outbox {
     fn failed(&self, token: usize, code: Code) {
         let (fact, up) = {
             let mut state = self.lock();
+            let alone = state.single.answered(token);
+            if is_size(code)
+                && !alone
+                && let Some(pending) = state.pending.get_mut(&token)
+            {
+                pending.alone = true;
+                return state.single.add(token);
+            }
             let Some(mut pending) = state.pending.remove(&token) else { return };
             let (wait, fact) = pending.after(code, &mut state);
             if let Some(wait) = wait {
@@ -369,6 +389,7 @@ impl Outbox {
             let mut state = self.lock();
             state.rebuild = false;
             state.waiting.clear();
+            state.single = Single::default();
             let mut pending: Vec<(usize, Pending)> = state.pending.drain().collect();
             pending.sort_unstable_by_key(|(token, _)| *token);
             // New tokens, so that late answers to the old client are not mistaken for answers to the new one.
@@ -397,7 +418,7 @@ impl Pending {
     fn after(&mut self, code: Code, state: &mut State) -> (Option<Duration>, Option<ProducerFact>) {
         self.failures = self.failures.saturating_add(1);
         match code {
-            Code::MessageSizeTooLarge | Code::InvalidMessageSize => {
+            code if is_size(code) => {
                 if let Item::Letter(letter) = &mut self.item
                     && letter.trim()
                 {
