@@ -28,7 +28,19 @@ impl Engine {
         if self.down != 0 {
             return (0, 0);
         }
-        (credit.records.saturating_sub(self.totals.records), credit.bytes.saturating_sub(self.totals.bytes))
+        self.left_of(1)
+    }
+
+    /// What is left of so many times the credit. Letters that are replayed have a part of it for themselves.
+    fn left_of(&self, times: u32) -> (u32, u64) {
+        let credit = self.settings.credit;
+        let (mut records, mut bytes) = (credit.records.saturating_mul(times), credit.bytes.saturating_mul(u64::from(times)));
+        if self.partitions.ledgers > 0 {
+            let (letters, letter_bytes) = self.letter_credit();
+            records = records.saturating_sub(letters).max(1).saturating_add(self.totals.letters_here);
+            bytes = bytes.saturating_sub(letter_bytes).max(1).saturating_add(self.totals.letter_bytes);
+        }
+        (records.saturating_sub(self.totals.records), bytes.saturating_sub(self.totals.bytes))
     }
 
     /// Whether a record of so many bytes of this partition may be handed in now: there is room, or the partition is below its own share of
@@ -46,12 +58,8 @@ impl Engine {
     /// Whether a partition is below its share, and what all of them hold leaves room for that. The record with which it passes its share may be
     /// large: refused, it would stand before those of other partitions until something else is resolved. One that is alone waits for itself.
     fn is_owed(&self, partition: &Partition, bytes: u64) -> bool {
-        let (credit, (share_records, share_bytes)) = (self.settings.credit, self.share());
-        self.partitions.assigned > 1
-            && partition.records < share_records
-            && partition.bytes < share_bytes
-            && self.totals.records < credit.records.saturating_mul(MOST)
-            && self.totals.bytes.saturating_add(bytes) <= credit.bytes.saturating_mul(u64::from(MOST))
+        let ((share_records, share_bytes), (records, room)) = (self.share(), self.left_of(MOST));
+        self.partitions.assigned > 1 && partition.records < share_records && partition.bytes < share_bytes && records > 0 && bytes <= room
     }
 
     /// What each of the assigned partitions may hold.

@@ -203,6 +203,7 @@ impl Driver {
                     "handlers were still running at the drain deadline; their results are ignored and their events are handled again");
             }
             Alert::Stuck { .. } => self.stuck(alert),
+            Alert::ReplayRefused { .. } | Alert::LetterGone { .. } => {}
             Alert::BreakerOpened { .. } | Alert::BreakerClosed { .. } | Alert::BreakerStaysOpen { .. } => self.breaker_alert(alert),
         }
     }

@@ -85,7 +85,7 @@ impl Driver {
                 self.health.assigned(partition, epoch);
                 self.tell_suspects(partition, &place);
                 self.partitions.assign(partition, Entry { place, name, epoch, from, newest, refused: None, live: true, narrow: grown });
-                Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy })
+                Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy, ledger: false })
             }
             SourceFact::ReachedEnd { partition, epoch, position } => {
                 self.intake.arrived.push_back(Arrived::Behind(partition, Input::ReachedEnd { partition, epoch, position }));
@@ -261,7 +261,8 @@ impl Driver {
     fn take_producer(&mut self, fact: ProducerFact) {
         let now = self.clock.now();
         match fact {
-            ProducerFact::Lettered { delivery } => self.engine.handle(now, Input::DeadLettered { delivery }),
+            ProducerFact::Lettered { delivery, at } => self.engine.handle(now, Input::DeadLettered { delivery, letter: at }),
+            ProducerFact::Recorded { .. } | ProducerFact::RecordRefused { .. } => {}
             ProducerFact::Refused { delivery, why } => {
                 if let Some(payload) = self.payloads.get_mut(delivery).filter(|payload| !payload.stranded) {
                     payload.stranded = true;

@@ -155,7 +155,12 @@ fn explained(reason: engine::Reason, deaths: u64) -> Report {
         ),
         engine::Reason::Undecodable => ("DecodeError", "the record's identity, order key or type can't be read from its value"),
         engine::Reason::Invalid => ("SchemaError", "the record does not fit its schema"),
-        engine::Reason::Rejected | engine::Reason::Exhausted => ("Unknown", "the handler failed without an error"),
+        engine::Reason::HeldBehind => {
+            ("HeldBehind", "an earlier event of its key is a dead letter that is not settled: this one follows it")
+        }
+        engine::Reason::Rejected | engine::Reason::Exhausted | engine::Reason::Expired => {
+            ("Unknown", "the handler failed without an error")
+        }
     };
     Report { kind: kind.to_owned(), message: message.to_owned(), chain: String::new() }
 }

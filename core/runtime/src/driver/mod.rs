@@ -154,7 +154,7 @@ impl Driver {
 
     fn carry(&mut self, effect: Effect) {
         match effect {
-            Effect::CatchUp { partition, epoch } => {
+            Effect::CatchUp { partition, epoch, .. } => {
                 // One without companions waits for them, and stays as it is until then: fetched within its share, and not handled.
                 if let Some(entry) = self.partitions.get(partition).filter(|entry| !entry.narrow) {
                     self.inbox.catch_up(partition, epoch, &entry.name);
@@ -169,6 +169,7 @@ impl Driver {
             Effect::Forget(fates) => self.forget(&fates),
             Effect::Alert(alert) => self.alert(alert),
             Effect::Finished => self.ending.finished(),
+            Effect::ReadLedger { .. } | Effect::Claim { .. } | Effect::Record(_) | Effect::FetchLetters(_) | Effect::Superseded { .. } => {}
             Effect::Commit { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Seek { .. } | Effect::Release { .. } => {
                 self.order(&effect);
             }

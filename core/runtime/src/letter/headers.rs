@@ -71,13 +71,15 @@ pub(crate) fn reason_text(reason: Reason) -> &'static str {
         Reason::Invalid => "invalid",
         Reason::Conflict => "conflict",
         Reason::Crashed => "crashed",
+        Reason::HeldBehind => "held-behind",
+        Reason::Expired => "expired",
     }
 }
 
 /// The reason of that text.
 pub(crate) fn reason_of(text: &str) -> Option<Reason> {
-    let all = [Reason::Exhausted, Reason::Rejected, Reason::Undecodable, Reason::Invalid, Reason::Conflict, Reason::Crashed];
-    all.into_iter().find(|reason| reason_text(*reason) == text)
+    let failed = [Reason::Exhausted, Reason::Rejected, Reason::Undecodable, Reason::Invalid, Reason::Conflict, Reason::Crashed];
+    failed.into_iter().chain([Reason::HeldBehind, Reason::Expired]).find(|reason| reason_text(*reason) == text)
 }
 
 /// Headers that a letter has once: those of an earlier hop are replaced. `onceward-id` is not among them, it belongs to the event.

@@ -24,5 +24,5 @@ pub use producer::{Producer, ProducerFact, ProducerSink};
 pub use reach::{Reach, reaches};
 pub use read::Letter;
 pub(crate) use recognise::Recognise;
-pub use request::{HeaderBytes, LetterRequest, PublishRequest};
+pub use request::{HeaderBytes, LedgerRequest, LetterRequest, PublishRequest};
 pub use scan::{Extent, Scan, Stored, scan};

@@ -63,7 +63,8 @@ impl Metrics {
     pub(crate) fn resolved(&self, fate: Fate) {
         let counter = match fate {
             Fate::Handled => &self.handled,
-            Fate::Duplicate => &self.duplicates,
+            // What the ledger knows is read a second time, as a copy is.
+            Fate::Duplicate | Fate::Known => &self.duplicates,
             Fate::Lettered => &self.dead_letters,
             Fate::Ignored => &self.ignored,
             Fate::Abandoned => &self.abandoned,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use onceward_engine::DeliveryId;
+use onceward_engine::{DeliveryId, Offset};
 use tokio::sync::Notify;
 
 use super::found::Position;
@@ -155,7 +155,7 @@ impl State {
                     world.letters.push(position);
                     world.resolved += 1;
                 }
-                self.say(ProducerFact::Lettered { delivery });
+                self.say(ProducerFact::Lettered { delivery, at: Offset(0) });
             }
             Item::Publish(record) => {
                 let token = record.token;
