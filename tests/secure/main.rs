@@ -4,6 +4,7 @@
 mod cluster;
 mod letters;
 mod logs;
+mod patterns;
 mod private;
 mod refused;
 mod renewal;
