@@ -138,7 +138,7 @@ type Predicate = Arc<dyn Fn(&Report) -> bool + Send + Sync>;
 #[derive(Clone, Default)]
 pub(crate) struct Fatal {
     pub(crate) names: Vec<String>,
-    /// What the configuration says, by topic: one handler may serve several.
+    /// What the configuration says, by topic or pattern: one handler may serve several.
     pub(crate) configured: HashMap<String, Vec<String>>,
     predicate: Option<Predicate>,
 }
@@ -212,7 +212,7 @@ impl HandlerOptions {
 }
 
 impl Fatal {
-    /// Whether a failure is declared fatal for events of this topic. A name without a path matches the last part of the error's type.
+    /// Whether a failure is declared fatal for events of this topic or pattern. A name without a path matches the last part of the error's type.
     pub(crate) fn covers(&self, topic: &str, report: &Report) -> bool {
         let bare = report.kind.rsplit("::").next().unwrap_or(&report.kind);
         let configured = self.configured.get(topic).into_iter().flatten();

@@ -2,15 +2,18 @@
 
 mod builder;
 mod control;
+mod patterns;
 mod routes;
 mod run;
 mod start;
 mod surroundings;
 mod topics;
+mod watcher;
 
 pub use builder::{AutoOffsetReset, Builder};
 pub(crate) use control::Connected;
 pub use control::Control;
+pub(crate) use patterns::{Patterns, contest};
 pub(crate) use routes::{Route, Routes};
 pub(crate) use start::{OUTBOX_BYTES, Plan, sqlite_settings};
 pub(crate) use surroundings::Surroundings;

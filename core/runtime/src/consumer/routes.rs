@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use onceward_engine::{Batching, Policy, PolicyId};
 
 use super::Registration;
-use crate::config::{ConfigError, Problem, Settings, raw};
+use super::patterns::Patterns;
+use crate::config::{ConfigError, Pattern, Problem, Settings, path_of, raw};
 use crate::handler::HandlerOptions;
 use crate::kafka::{Routing, TopicSettings};
 
@@ -42,8 +43,9 @@ impl Routes {
         let mut problems = Vec::new();
         for (handler, registration) in handlers.iter().enumerate() {
             for topic in &registration.topics {
-                if let Some(message) = routes.clash(topic, &registration.options) {
-                    problems.push(Problem { path: format!("topics.{topic}"), message });
+                let wrong = Some(topic).filter(|topic| Pattern::is_one(topic)).and_then(|topic| Pattern::new(topic).err());
+                if let Some(message) = wrong.or_else(|| routes.clash(topic, &registration.options)) {
+                    problems.push(Problem { path: path_of(topic), message });
                     continue;
                 }
                 match policy(config, &settings, topic, registration) {
@@ -122,7 +124,19 @@ impl Routes {
         (0..=u16::MAX).map(PolicyId).zip(&self.routes)
     }
 
-    /// What the poll thread needs to know about the subscribed topics.
+    /// The topics that are named.
+    pub(crate) fn named(&self) -> Vec<String> {
+        self.topics.iter().filter(|topic| !Pattern::is_one(topic)).cloned().collect()
+    }
+
+    /// The patterns, with what their topics will have.
+    pub(crate) fn patterns(&self, settings: &Settings) -> Patterns {
+        let topics = self.topic_settings(settings).into_iter().filter(|topic| topic.pattern.is_some());
+        let patterns = topics.filter_map(|topic| Some((Pattern::new(&topic.name).ok()?, topic))).collect();
+        Patterns { named: self.named(), patterns }
+    }
+
+    /// What the poll thread needs to know about the subscribed topics, and about the topics of each pattern.
     pub(crate) fn topic_settings(&self, settings: &Settings) -> Vec<TopicSettings> {
         let mut topics = settings.topic_settings(&self.topics);
         for topic in &mut topics {

@@ -238,7 +238,7 @@ impl<H> Executor<H> {
                 let outcome = match failure.verdict {
                     Verdict::Reject(rejection) => Outcome::Reject(rejection),
                     Verdict::Misuse => Outcome::Cancelled,
-                    Verdict::Retry { .. } if self.fatal.covers(&chunk.place(item).topic, &failure.report) => {
+                    Verdict::Retry { .. } if self.fatal.covers(&chunk.place(item).called, &failure.report) => {
                         Outcome::Reject(onceward_engine::Rejection::Rejected)
                     }
                     Verdict::Retry { after } => {

@@ -30,11 +30,24 @@ pub struct Missing {
 /// # Errors
 /// [`Error::Broker`] with everything that is missing.
 pub(crate) fn check(needs: &Needs<'_>) -> Result<(), Error> {
-    let missing = missing(needs)?;
+    refuse(missing(needs)?.iter())
+}
+
+/// Whether a missing right concerns this source or its dead-letter topic.
+pub(crate) fn concerns(missing: &Missing, needs: &Needs<'_>, source: &str) -> bool {
+    missing.topic == source || missing.topic == dead_letter_topic(needs.template, source, needs.group)
+}
+
+/// Refuses what is missing.
+///
+/// # Errors
+/// [`Error::Broker`] if anything is.
+pub(crate) fn refuse<'a>(missing: impl Iterator<Item = &'a Missing>) -> Result<(), Error> {
+    let missing: Vec<&Missing> = missing.collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let list = |text: fn(&Missing) -> String, between: &str| missing.iter().map(text).collect::<Vec<_>>().join(between);
+    let list = |text: fn(&Missing) -> String, between: &str| missing.iter().map(|missing| text(missing)).collect::<Vec<_>>().join(between);
     let causes = list(|missing| format!("this user may not {} {}", missing.what, missing.topic), "; ");
     Err(fault::broker("checking rights", causes, list(|missing| missing.cure.clone(), ". ")))
 }
