@@ -13,6 +13,7 @@ mod driver;
 mod error;
 mod event;
 mod executor;
+pub mod foreign;
 mod handler;
 pub mod inbox;
 mod journal;

@@ -1,0 +1,4 @@
+//! Native.
+use pyo3::prelude::*;
+#[pymodule]
+mod _native {}
