@@ -23,6 +23,9 @@ pub struct Document {
     /// The handlers; their order is their number.
     #[serde(default)]
     pub handlers: Vec<Handler>,
+    /// Channels that there are at least.
+    #[serde(default)]
+    pub channels: usize,
 }
 
 /// What is declared of a handler.
@@ -73,7 +76,8 @@ impl Document {
     /// The consumer with all its handlers, and their queues by channel.
     pub(crate) fn build(self) -> Result<(Consumer, Vec<Arc<Queue>>), Fault> {
         let mut consumer = Consumer::from_config(self.settings()?)?;
-        let channels = self.handlers.iter().map(|handler| handler.channel + 1).max().unwrap_or(1).min(64);
+        let named = self.handlers.iter().map(|handler| handler.channel.saturating_add(1)).max().unwrap_or(1);
+        let channels = named.max(self.channels).min(64);
         let queues: Vec<Arc<Queue>> = (0..channels).map(|_| Arc::default()).collect();
         for (number, handler) in self.handlers.into_iter().enumerate() {
             let queue = queues.get(handler.channel).ok_or_else(|| Fault::config("handlers", "a channel is beyond 63"))?;
