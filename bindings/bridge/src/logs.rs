@@ -25,7 +25,7 @@ pub struct Line {
     pub level: &'static str,
     /// Who wrote it.
     pub target: &'static str,
-    /// The text.
+    /// The text, with the line's own fields behind it.
     pub message: String,
     /// Its fields, then those of the spans around it: correlation id, topic, partition, offset, attempt.
     pub fields: Vec<(String, String)>,
@@ -142,6 +142,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collector {
         let metadata = event.metadata();
         let mut fields = Fields::default();
         event.record(&mut fields);
+        // Hosts show the text and hide the fields: what the line itself says belongs into it. What is around it stays outside.
+        for (name, value) in &fields.fields {
+            write!(fields.message, " {name}={value}").unwrap_or_default();
+        }
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(outer) = span.extensions().get::<Fields>() {
                 fields.fields.extend(outer.fields.iter().cloned());
