@@ -122,6 +122,12 @@ impl Queue {
         self.ring();
     }
 
+    /// Drops what waits: in a test, the process that it belonged to has died.
+    pub fn clear(&self) {
+        let waiting = std::mem::take(&mut self.state().waiting);
+        drop(waiting);
+    }
+
     /// Nothing is handed out any more; who waits is told.
     pub(crate) fn close(&self) {
         let waiting = {

@@ -45,6 +45,11 @@ impl Queue {
         self.0.descriptor()
     }
 
+    /// Drops what waits: the end of a life in a rig.
+    fn clear(&self, py: Python<'_>) {
+        py.detach(|| self.0.clear());
+    }
+
     /// To be called when the descriptor is readable, before work is taken.
     fn silence(&self) {
         self.0.silence();

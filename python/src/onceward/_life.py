@@ -20,7 +20,7 @@ class Life:
     """Made for each run; used once."""
 
     def __init__(self, app: Consumer) -> None:
-        self._handlers = app.handlers
+        self.handlers = app.handlers
         self._size = app.threads
         self.escape = Escape()
         self.session = Session(json.dumps(app.document()))
@@ -30,15 +30,15 @@ class Life:
     def executors(self, *, on_loop: bool, threads: int | None = None) -> None:
         """Starts what executes handlers: threads for `def`, tasks of the running loop for `async def`."""
         _logs.start()
-        if any(not handler.awaits for handler in self._handlers):
+        if any(not handler.awaits for handler in self.handlers):
             queue = self.session.queue(THREADS)
             assert queue is not None
-            self._threads = Threads(queue, self._handlers, threads or self._size, self.escape)
+            self._threads = Threads(queue, self.handlers, threads or self._size, self.escape)
             self._threads.start()
         if on_loop:
             queue = self.session.queue(LOOP)
             assert queue is not None
-            self.loop = Loop(queue, self._handlers, self.escape)
+            self.loop = Loop(queue, self.handlers, self.escape)
             self.loop.start()
 
     def finish(self) -> None:

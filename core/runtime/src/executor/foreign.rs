@@ -212,6 +212,7 @@ impl Run {
         if !std::mem::take(&mut self.open) {
             return;
         }
+        let lines = self.shared.presence.as_ref().map(Presence::lines);
         let (index, traced) = (self.at - 1, self.traced.take());
         self.stopped |= result.is_err();
         let shared = &self.shared;
@@ -227,6 +228,7 @@ impl Run {
         };
         // It waits for nobody: what would wait was sorted out above.
         shared.conclude(index, self.number, result, traced).now_or_never().unwrap_or_default();
+        drop(lines);
     }
 
     /// `None`: what it publishes has to be acknowledged first.

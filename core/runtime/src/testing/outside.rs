@@ -16,6 +16,8 @@ pub(super) fn enter() {
 /// Somebody outside works, in real time. While this lives, the simulated clock of the rig stands still.
 pub(crate) struct Presence {
     _until: Sender<()>,
+    /// Where the rig reads log lines: whoever works outside writes them on a thread of its own.
+    lines: tracing::Dispatch,
 }
 
 impl Presence {
@@ -30,8 +32,13 @@ impl Presence {
             let (until, over) = std::sync::mpsc::channel::<()>();
             // Tokio's paused clock never moves by itself while a blocking task runs. This one ends when `until` is dropped, however we end.
             drop(runtime.spawn_blocking(move || over.recv().is_ok()));
-            Self { _until: until }
+            Self { _until: until, lines: tracing::dispatcher::get_default(tracing::Dispatch::clone) }
         })
+    }
+
+    /// While this lives, log lines of this thread are the rig's.
+    pub(crate) fn lines(&self) -> tracing::dispatcher::DefaultGuard {
+        tracing::dispatcher::set_default(&self.lines)
     }
 }
 
