@@ -20,13 +20,16 @@ pub enum Work {
 }
 
 /// Consecutive events of one key. Dropped, what was not begun is handed over again, and an event in hand stops the consumer.
+///
+/// It is over as soon as an event failed or none is left, and does not wait to be dropped: hosts keep things alive for long, as an exception
+/// keeps the frames that it went through.
 #[derive(Debug)]
 pub struct HeldRun {
     /// Which handler, by its place in the document.
     pub handler: usize,
     /// What [`Queue::take_told`] calls it.
     pub token: u64,
-    run: Run,
+    run: Option<Run>,
     told: Option<Waker>,
 }
 
@@ -44,7 +47,7 @@ pub struct HeldBatch {
 
 impl HeldRun {
     pub(crate) fn new(handler: usize, token: u64, run: Run) -> Self {
-        Self { handler, token, run, told: None }
+        Self { handler, token, run: Some(run), told: None }
     }
 
     /// From now on the queue is told when an event of this run is past its `handler_timeout`: for a host that can stop its handlers.
@@ -54,9 +57,13 @@ impl HeldRun {
 
     /// Begins with the next event; `None` when the run is over or must not go on.
     pub fn next_event(&mut self) -> Option<Event> {
-        let event = self.run.next_event()?;
+        let run = self.run.as_mut()?;
+        let Some(event) = run.next_event() else {
+            self.run = None;
+            return None;
+        };
         if let Some(waker) = &self.told
-            && self.run.is_told(waker)
+            && run.is_told(waker)
         {
             waker.wake_by_ref();
         }
@@ -65,18 +72,29 @@ impl HeldRun {
 
     /// Says how the event in hand ended. Nothing happens when none is.
     pub fn end(&mut self, outcome: Outcome) {
-        self.run.end(outcome.into_result());
+        let Some(run) = &mut self.run else { return };
+        let result = outcome.into_result();
+        let over = result.is_err();
+        run.end(result);
+        if over {
+            self.run = None;
+        }
     }
 
     /// The event in hand is done: the cheap form of [`HeldRun::end`].
     #[inline]
     pub fn done(&mut self) {
-        self.run.end(Ok(()));
+        if let Some(run) = &mut self.run {
+            run.end(Ok(()));
+        }
     }
 
     /// The handler was stopped because it was past its `handler_timeout`.
     pub fn stopped(&mut self) {
-        self.run.stop();
+        if let Some(run) = &mut self.run {
+            run.stop();
+        }
+        self.run = None;
     }
 }
 
