@@ -48,8 +48,8 @@ impl Bell {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::sync::atomic::AtomicU64;
     use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
     use std::time::{Duration, Instant};
 
     use super::*;

@@ -69,7 +69,8 @@ impl Session {
                 return Err(Fault::closed("this consumer was started before; build a new one to run again"));
             }
         };
-        let build = || tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).thread_name("onceward-tokio").enable_all().build();
+        let build =
+            || tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).thread_name("onceward-tokio").enable_all().build();
         let runtime = build().map_err(|error| Fault::halted(format!("threads can't be started: {error}; raise the limit of threads")))?;
         let (stop, stopped) = oneshot::channel();
         *stage = Stage::Running { stop: Some(stop), runtime: runtime.handle().clone() };
@@ -79,9 +80,8 @@ impl Session {
             let ending = Ending { life, queues };
             // A host that is gone without a word still stops the run.
             let shutdown = async move { stopped.await.unwrap_or_default() };
-            let result = runtime.block_on(async {
-                if until_end { consumer.run_until_end(shutdown).await } else { consumer.run(shutdown).await }
-            });
+            let result =
+                runtime.block_on(async { if until_end { consumer.run_until_end(shutdown).await } else { consumer.run(shutdown).await } });
             runtime.shutdown_background();
             ending.with(result.map_err(Fault::from));
         });
@@ -204,7 +204,9 @@ impl Drop for Ending {
     fn drop(&mut self) {
         let mut stage = self.life.stage();
         if !matches!(&*stage, Stage::Ended(_)) {
-            *stage = Stage::Ended(Err(Fault::halted("the session's thread ended without a result, which is a bug of Onceward: please report it")));
+            *stage = Stage::Ended(Err(Fault::halted(
+                "the session's thread ended without a result, which is a bug of Onceward: please report it",
+            )));
         }
         drop(stage);
         self.queues.iter().for_each(|queue| queue.close());

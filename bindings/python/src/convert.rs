@@ -83,9 +83,11 @@ pub(crate) fn headers(given: Option<&Bound<'_, PyAny>>) -> PyResult<Headers> {
     let pairs = if given.hasattr("items")? { given.call_method0("items")? } else { given.clone() };
     let mut headers = Vec::new();
     for pair in pairs.try_iter()? {
-        let (name, value): (String, Bound<'_, PyAny>) =
-            pair?.extract().map_err(|_| PyTypeError::new_err("headers must be a mapping or a sequence of (name, value)"))?;
-        headers.push((name, octets(&value, "the value of a header")?));
+        let wrong = || PyTypeError::new_err("headers must be a mapping or a sequence of (name, value)");
+        let pair: Vec<Bound<'_, PyAny>> = pair?.extract().map_err(|_| wrong())?;
+        let [name, value] = pair.as_slice() else { return Err(wrong()) };
+        let name: String = name.extract().map_err(|_| wrong())?;
+        headers.push((name, octets(value, "the value of a header")?));
     }
     Ok(headers)
 }

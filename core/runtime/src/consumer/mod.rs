@@ -162,12 +162,7 @@ impl Consumer {
 
     /// Handles the events of several topics in another language; see [`foreign`](crate::foreign).
     #[must_use]
-    pub fn on_foreign<T: Into<String>>(
-        mut self,
-        topics: impl IntoIterator<Item = T>,
-        options: HandlerOptions,
-        taker: impl Taker,
-    ) -> Self {
+    pub fn on_foreign<T: Into<String>>(mut self, topics: impl IntoIterator<Item = T>, options: HandlerOptions, taker: impl Taker) -> Self {
         let taker: Arc<Box<dyn Taker>> = Arc::new(Box::new(taker));
         let make = Box::new(move |parts: start::Parts| parts.foreign_runner(Arc::clone(&taker)));
         let topics = topics.into_iter().map(Into::into).collect();
