@@ -57,6 +57,6 @@ def parser(model: Any) -> Callable[[bytes], Any]:
 
         decoder = msgspec.json.Decoder(model)
         return guarded(decoder.decode)
-    if dataclasses.is_dataclass(model):
+    if dataclasses.is_dataclass(model) and isinstance(model, type):
         return guarded(lambda value: model(**loads(value)))
     return guarded(lambda value: model(loads(value)))
