@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import onceward
+from onceward.testing import Rig
 
 from .kafka import BROKERS, name, needs_broker, read, rows, send, service, topic, until
 
@@ -19,6 +22,7 @@ pytestmark = needs_broker
 SERVICE = """
 import os, sys, time
 import onceward
+from onceward.testing import Rig
 
 brokers, topic, group, *rest = sys.argv[1:]
 app = onceward.Consumer(brokers=brokers, group=group, inbox="sqlite:billing.db", auto_offset_reset="earliest", create_topics=True,
@@ -210,3 +214,53 @@ def test_what_keeps_it_from_starting_is_raised(tmp_path: Path) -> None:
         consumer.run(until="end")
     with pytest.raises(onceward.ClosedError):
         consumer.pause("orders")
+
+
+def test_the_command_comes_with_the_package_and_runs_files(tmp_path: Path) -> None:
+    orders, group = topic("orders"), name("g")
+    send(orders, range(10))
+    command = Path(sys.executable).with_name("onceward")
+    version = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=30)
+    assert version.returncode == 0 and version.stdout.startswith("onceward "), version.stderr
+    code = SERVICE.rsplit("print(", 1)[0] + "app_runs = app.run(until='end')\nprint(app_runs)\n"
+    (tmp_path / "service.py").write_text(code)
+    run = subprocess.run([command, "run", "service.py", BROKERS, orders, group], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0 and "handled=10" in run.stdout, run.stderr
+    absent = subprocess.run([command, "run", "absent.py"], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    assert absent.returncode == 2 and "absent.py is not a file" in absent.stderr
+
+
+def test_the_interpreter_ends_with_events_in_flight(tmp_path: Path) -> None:
+    """The main thread ends while a run goes on in a daemon thread: no crash, no hang, nothing handled twice afterwards."""
+    orders, group = topic("orders"), name("g")
+    send(orders, range(300))
+    code = SERVICE.rsplit("print(", 1)[0] + """
+import threading
+runner = threading.Thread(target=lambda: app.run(until="end" if "end" in rest else None), daemon=True)
+runner.start()
+import sqlite3
+def count():
+    try:
+        return sqlite3.connect("billing.db").execute("SELECT count(*) FROM invoice").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+while count() < (300 if "end" in rest else 30):
+    time.sleep(0.005)
+"""
+    for rest in [(), ("end",)]:
+        process = service(tmp_path, code, orders, group, *rest)
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, (process.returncode, out)
+    assert rows(tmp_path / "billing.db", "SELECT count(*), count(DISTINCT order_id) FROM invoice") == [(300, 300)]
+
+
+def test_starting_and_stopping_again_and_again(tmp_path: Path) -> None:
+    """Rigs: everything of a life but the broker. 300 here; the campaign does more."""
+    for round in range(300):
+        consumer = app(tmp_path, "g")
+        consumer.on("orders")(lambda event: None)
+        with Rig(consumer) as rig:
+            if round % 3:
+                rig.send("orders", id=f"e{round}")
+                rig.run()
+    assert threading.active_count() < 20, threading.enumerate()

@@ -82,6 +82,7 @@ class Consumer:
         self.threads = threads or default_size()
         self.handlers: list[Handler] = []
         self._life: Life | None = None
+        self.has_run = False
         self._task: asyncio.Task[Summary] | None = None
         # Opened for its checks only.
         Session(json.dumps(settings))
@@ -190,7 +191,7 @@ class Consumer:
         try:
             life.executors(on_loop=False)
             with _Signals(life.session):
-                life.session.start(until == "end")
+                life.start(until == "end")
                 while (found := life.session.wait(POLL)) is None:
                     pass
         finally:
@@ -209,7 +210,7 @@ class Consumer:
             loop = life.loop
             assert loop is not None
             with _Signals(life.session, signals):
-                life.session.start(until == "end")
+                life.start(until == "end")
                 closed = asyncio.ensure_future(loop.closed())
                 try:
                     await asyncio.shield(closed)
@@ -227,6 +228,7 @@ class Consumer:
         if self._life is not None:
             raise ClosedError("this consumer runs already")
         self._life = life = Life(self)
+        self.has_run = True
         return life
 
     def _end(self, life: Life) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import weakref
 from typing import TYPE_CHECKING
 
 from . import _logs
@@ -14,6 +16,27 @@ from ._threads import Threads
 
 if TYPE_CHECKING:
     from ._app import Consumer
+
+
+_alive: weakref.WeakSet[Life] = weakref.WeakSet()
+
+LONGEST = 60.0
+"""Seconds that the end of the interpreter waits for a run that nobody stopped: the drain deadline is 25 s unless it was set."""
+
+
+def _drain() -> None:
+    """The interpreter ends: runs in daemon threads are drained while Python's threads can still run."""
+    for life in list(_alive):
+        life.session.stop()
+    for life in list(_alive):
+        try:
+            life.session.wait(LONGEST)
+        except Exception:
+            # Why it ended is nobody's concern any more.
+            continue
+
+
+atexit.register(_drain)
 
 
 class Life:
@@ -41,8 +64,14 @@ class Life:
             self.loop = Loop(queue, self.handlers, self.escape)
             self.loop.start()
 
+    def start(self, until_end: bool) -> None:
+        """Starts the session, when everything that executes handlers is there."""
+        self.session.start(until_end)
+        _alive.add(self)
+
     def finish(self) -> None:
         """The session has ended."""
+        _alive.discard(self)
         self.session.close()
         if self.loop is not None:
             self.loop.stop()

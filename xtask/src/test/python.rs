@@ -16,6 +16,7 @@ const OTHERS: [&str; 5] = ["python3.10", "python3.11", "python3.12", "python3.13
 /// Builds the wheel, with the profile and the target folder of everything else: the C code is not compiled again.
 pub(crate) fn wheel(place: &Place) -> Outcome<String> {
     let tools = tools(place)?;
+    command(place)?;
     let out = wheels(place);
     if out.exists() {
         fs::remove_dir_all(&out).doing("remove the wheel of the last run")?;
@@ -26,6 +27,15 @@ pub(crate) fn wheel(place: &Place) -> Outcome<String> {
     let file = built(place)?;
     let size = fs::metadata(&file).doing("look at the wheel")?.len();
     Ok(format!("{}, {} KiB", file.file_name().unwrap_or_default().to_string_lossy(), size / 1024))
+}
+
+/// The command that comes with the package, without the symbols that only debuggers read.
+fn command(place: &Place) -> Outcome<()> {
+    process::quiet(Command::new("cargo").current_dir(&place.root).args(["build", "--quiet", "--profile", "ci", "--locked", "-p", "onceward-cli"]))?;
+    let folder = place.root.join("python/src/onceward/_bin");
+    fs::create_dir_all(&folder).doing("make the folder of the command")?;
+    let mut strip = Command::new("strip");
+    process::quiet(strip.arg("-o").arg(folder.join("onceward")).arg(place.target.join("ci/onceward"))).map(drop)
 }
 
 /// Types: the stubs against the library, the package and its tests against the stubs.
