@@ -264,3 +264,17 @@ def test_starting_and_stopping_again_and_again(tmp_path: Path) -> None:
                 rig.send("orders", id=f"e{round}")
                 rig.run()
     assert threading.active_count() < 20, threading.enumerate()
+
+
+def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
+    orders, group = topic("orders"), name("g")
+    send(orders, range(1))
+    process = service(tmp_path, SERVICE.replace("time.sleep(0.002)", "open('began', 'w').close(); time.sleep(3600)"), orders, group)
+    until(lambda: (tmp_path / "began").exists(), "the handler began")
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    # The first one is heard within a tenth of a second; a second one before that counts as one.
+    while process.poll() is None and time.monotonic() < began + 20:
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 143

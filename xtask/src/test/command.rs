@@ -50,7 +50,7 @@ fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
     if !report.step("build", || cargo(place, &["test", "--no-run", "--quiet", "--profile", "ci", "--workspace", "--locked"])) {
         return Ok(());
     }
-    let wheel = report.step("the Python package", || python::wheel(place));
+    let wheel = report.step("the Python package", || python::wheel(place, "ci"));
     let mut environment = Vec::new();
     let started = report.step("a real Kafka", || {
         if options.fresh {

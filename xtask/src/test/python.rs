@@ -14,7 +14,7 @@ use crate::process;
 const OTHERS: [&str; 5] = ["python3.10", "python3.11", "python3.12", "python3.13", "python3.14"];
 
 /// Builds the wheel, with the profile and the target folder of everything else: the C code is not compiled again.
-pub(crate) fn wheel(place: &Place) -> Outcome<String> {
+pub(crate) fn wheel(place: &Place, profile: &str) -> Outcome<String> {
     let tools = tools(place)?;
     command(place)?;
     let out = wheels(place);
@@ -23,15 +23,29 @@ pub(crate) fn wheel(place: &Place) -> Outcome<String> {
     }
     let mut maturin = Command::new(program(&tools, "maturin"));
     maturin.current_dir(place.root.join("python")).env("CARGO_TARGET_DIR", &place.target);
-    process::quiet(maturin.args(["build", "--profile", "ci", "--locked", "--quiet", "--out"]).arg(&out))?;
+    process::quiet(maturin.args(["build", "--profile", profile, "--locked", "--quiet", "--out"]).arg(&out))?;
     let file = built(place)?;
     let size = fs::metadata(&file).doing("look at the wheel")?.len();
     Ok(format!("{}, {} KiB", file.file_name().unwrap_or_default().to_string_lossy(), size / 1024))
 }
 
+/// An interpreter with the wheel as people get it, and with what it is measured against. The next `cargo xtask test` builds its own again.
+pub(crate) fn for_benchmarks(place: &Place) -> Outcome<Command> {
+    eprintln!("   {}", wheel(place, "release")?);
+    Ok(Command::new(installed(place, "python3", "bench")?))
+}
+
 /// The command that comes with the package, without the symbols that only debuggers read.
 fn command(place: &Place) -> Outcome<()> {
-    process::quiet(Command::new("cargo").current_dir(&place.root).args(["build", "--quiet", "--profile", "ci", "--locked", "-p", "onceward-cli"]))?;
+    process::quiet(Command::new("cargo").current_dir(&place.root).args([
+        "build",
+        "--quiet",
+        "--profile",
+        "ci",
+        "--locked",
+        "-p",
+        "onceward-cli",
+    ]))?;
     let folder = place.root.join("python/src/onceward/_bin");
     fs::create_dir_all(&folder).doing("make the folder of the command")?;
     let mut strip = Command::new("strip");
