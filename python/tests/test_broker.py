@@ -255,8 +255,8 @@ while count() < (300 if "end" in rest else 30):
 
 
 def test_starting_and_stopping_again_and_again(tmp_path: Path) -> None:
-    """Rigs: everything of a life but the broker. 300 here; the campaign does more."""
-    for round in range(300):
+    """Rigs: everything of a life but the broker. Whatever hangs is shown by faulthandler."""
+    for round in range(1_000):
         consumer = app(tmp_path, "g")
         consumer.on("orders")(lambda event: None)
         with Rig(consumer) as rig:

@@ -35,9 +35,10 @@ pub struct Line {
 struct Waiting {
     lines: VecDeque<Line>,
     dropped: u64,
+    woken: bool,
 }
 
-static WAITING: Mutex<Waiting> = Mutex::new(Waiting { lines: VecDeque::new(), dropped: 0 });
+static WAITING: Mutex<Waiting> = Mutex::new(Waiting { lines: VecDeque::new(), dropped: 0, woken: false });
 static READY: Condvar = Condvar::new();
 static LEVEL: OnceLock<Option<reload::Handle<LevelFilter, Registry>>> = OnceLock::new();
 
@@ -62,7 +63,7 @@ pub fn next(max: usize, wait: Duration) -> Vec<Line> {
     let mut waiting = waiting();
     while waiting.lines.is_empty() {
         let now = Instant::now();
-        if now >= until {
+        if std::mem::take(&mut waiting.woken) || now >= until {
             return Vec::new();
         }
         waiting = READY.wait_timeout(waiting, until - now).unwrap_or_else(PoisonError::into_inner).0;
@@ -75,6 +76,12 @@ pub fn next(max: usize, wait: Duration) -> Vec<Line> {
         lines.push(Line { at: now(), level: "WARN", target: "onceward", message, fields: Vec::new() });
     }
     lines
+}
+
+/// Whoever waits for lines stops waiting, or the next one does not begin to.
+pub fn wake() {
+    waiting().woken = true;
+    READY.notify_all();
 }
 
 fn push(line: Line) {

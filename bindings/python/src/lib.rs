@@ -24,7 +24,7 @@ mod _native {
     #[pymodule_export]
     use super::event::Event;
     #[pymodule_export]
-    use super::logs::{collect_logs, next_logs};
+    use super::logs::{collect_logs, next_logs, wake_logs};
     #[pymodule_export]
     use super::queue::Queue;
     #[pymodule_export]

@@ -21,3 +21,9 @@ pub(crate) fn next_logs(py: Python<'_>, max: usize, wait: f64) -> PyResult<Vec<L
     let lines = py.detach(|| logs::next(max, wait));
     Ok(lines.into_iter().map(|line| (line.level, line.target, line.message, line.at, line.fields)).collect())
 }
+
+/// Whoever waits for lines stops waiting.
+#[pyfunction]
+pub(crate) fn wake_logs() {
+    logs::wake();
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from ._native import collect_logs, next_logs
+from ._native import collect_logs, next_logs, wake_logs
 
 _LEVELS = {"ERROR": logging.ERROR, "WARN": logging.WARNING, "INFO": logging.INFO, "DEBUG": logging.DEBUG, "TRACE": 5}
 _NUMBERS = {"partition", "offset", "attempt"}
@@ -38,13 +38,14 @@ def stop() -> None:
         if thread is not None:
             _stopping.set()
     if thread is not None and thread is not threading.current_thread():
+        wake_logs()
         thread.join(5.0)
         _drain()
 
 
 def _pump() -> None:
     while not _stopping.is_set():
-        _write(next_logs(1_000, 0.1))
+        _write(next_logs(1_000, 1.0))
 
 
 def _drain() -> None:
