@@ -47,10 +47,6 @@ impl Member {
         });
         assert!(status.success(), "{} ended with {status}; see {}", self.name, self.log.display());
     }
-
-    pub(crate) fn is_alive(&mut self) -> bool {
-        self.process.try_wait().unwrap().is_none()
-    }
 }
 
 impl Drop for Member {

@@ -64,7 +64,11 @@ fn what_failed_comes_back_in_order_whatever_happens_to_its_owner() {
     std::fs::remove_file(&shift.pace).unwrap();
     until("everything is read and settled", || {
         // A flight that was under way to its letter when the handler was mended is open, and nobody asked for it yet.
-        caught_up(&shift, flights.len()) && (settled(&shift) || { ledger::replay_all(&shift); false })
+        caught_up(&shift, flights.len())
+            && (settled(&shift) || {
+                ledger::replay_all(&shift);
+                false
+            })
     });
     for member in [second, third, fourth] {
         member.leave();

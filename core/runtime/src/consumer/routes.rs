@@ -6,7 +6,7 @@ use onceward_engine::{Batching, Policy, PolicyId};
 
 use super::Registration;
 use super::patterns::Patterns;
-use crate::config::{ConfigError, Pattern, Problem, Settings, path_of, raw};
+use crate::config::{ConfigError, InboxPlace, Pattern, Problem, Settings, path_of, raw};
 use crate::handler::HandlerOptions;
 use crate::kafka::{Routing, TopicSettings};
 
@@ -160,6 +160,8 @@ impl Routes {
 /// The topic's policy with this handler's options, validated as if they stood in the file.
 fn policy(config: &raw::Config, settings: &Settings, topic: &str, registration: &Registration) -> Result<Policy, ConfigError> {
     let HandlerOptions { backoff, max_rate, .. } = &registration.options;
+    // Nobody waits for the broker's word in the middle of a run, and behind an event that was not published nothing may be handled.
+    let one_by_one = registration.foreign && matches!(settings.inbox, InboxPlace::Memory);
     let mut policy = if backoff.is_none() && max_rate.is_none() {
         settings.policy(topic)
     } else {
@@ -173,6 +175,9 @@ fn policy(config: &raw::Config, settings: &Settings, topic: &str, registration: 
         }
         Settings::from_raw(&config)?.policy(topic)
     };
+    if one_by_one {
+        policy.run_length = 1;
+    }
     if registration.batch {
         let Batching { most, parallel } = Batching::default();
         let most = registration.options.batch_size.unwrap_or(most).clamp(1, 10_000);

@@ -16,7 +16,7 @@ use crate::archive::ArchiveSink;
 use crate::config::{ConfigError, InboxPlace, Problem, Settings};
 use crate::driver::{Driver, Ending, Fact, InFlight, Intake, Ledgers, LetterWatch, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
-use crate::executor::{Batches, Done, Executor, Runner};
+use crate::executor::{Batches, Done, Executor, Foreign, Runner, Taker};
 use crate::handler::{BatchHandler, Fatal, Handler};
 use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox, SqliteSettings};
 use crate::journal::{Journal, Running};
@@ -47,6 +47,10 @@ impl Parts {
 
     pub(super) fn batch_runner<H: BatchHandler>(self, handler: Arc<H>) -> Arc<dyn Runner> {
         Arc::new(Batches(self.executor(handler)))
+    }
+
+    pub(super) fn foreign_runner(self, taker: Arc<Box<dyn Taker>>) -> Arc<dyn Runner> {
+        Foreign::new(self.executor(taker))
     }
 
     fn executor<H>(self, handler: Arc<H>) -> Executor<H> {

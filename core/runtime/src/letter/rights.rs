@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{dead_letter_topic, ledger_topic};
 use super::topics::Needs;
+use super::{dead_letter_topic, ledger_topic};
 use crate::Error;
 use crate::kafka::sys::{self, Operation};
 use crate::kafka::{admin, fault};

@@ -3,6 +3,7 @@
 
 mod batches;
 mod control;
+mod foreign;
 mod query;
 mod routing;
 #[path = "../support/mod.rs"]

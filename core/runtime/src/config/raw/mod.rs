@@ -152,7 +152,7 @@ pub struct DeadLetter {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "{topic}.{group}.dlt"))]
     pub topic: Option<String>,
-    /// The ledger of a source topic. Must contain `{topic}`.
+    /// The ledger of a source topic. Must contain `{topic}`. Two groups must not share one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "{topic}.{group}.ledger"))]
     pub ledger: Option<String>,
