@@ -58,7 +58,7 @@ pub(super) fn examine(
                 continue;
             }
         };
-        let written = effective.topics.get(source).or(effective.defaults.as_ref());
+        let written = settings.table_of(source).and_then(|table| effective.topics.get(table)).or(effective.defaults.as_ref());
         let choices = Choices {
             on_gap: written.and_then(|topic| topic.on_gap).unwrap_or(OnGap::Stop),
             on_rewind: written.and_then(|topic| topic.on_rewind).unwrap_or(OnRewind::Stop),

@@ -65,7 +65,7 @@ impl Topics {
                 path.display()
             )));
         }
-        let known = settings.topic_settings(&names).into_iter();
+        let known = settings.topics_as_found(&names).into_iter();
         Ok(Self(known.map(|topic| (topic.clone(), Identifier::new(&settings.group, &topic))).collect()))
     }
 }

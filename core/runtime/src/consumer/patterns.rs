@@ -48,7 +48,23 @@ impl Patterns {
     }
 }
 
+/// For tools, which know the configuration and not the handlers.
 impl Settings {
+    /// The table by which a topic is treated: its own, or that of a pattern that matches it.
+    #[must_use]
+    pub fn table_of(&self, topic: &str) -> Option<&str> {
+        let matches = |name: &&String| Pattern::is_one(name) && Pattern::new(name).is_ok_and(|pattern| pattern.matches(topic));
+        let own = self.topics.get_key_value(topic).map(|(name, _)| name);
+        own.or_else(|| self.topics.keys().find(matches)).map(String::as_str)
+    }
+
+    /// How topics are treated, each by [its table](Self::table_of), else by the defaults.
+    #[must_use]
+    pub fn topics_as_found(&self, topics: &[String]) -> Vec<TopicSettings> {
+        let called: Vec<&str> = topics.iter().map(|topic| self.table_of(topic).unwrap_or(topic)).collect();
+        self.topic_settings(&called).into_iter().zip(topics).map(|(settings, topic)| settings.found(topic)).collect()
+    }
+
     /// The topics that have a table, where a cluster has these topics: a pattern's table stands for what the pattern matches.
     #[must_use]
     pub fn named_among(&self, there: &[String]) -> Vec<String> {
@@ -112,7 +128,18 @@ mod tests {
         let mut written = config;
         written.topics = ["^orders\\..*", "orders.us", "x"].map(|name| (name.to_owned(), raw::Topic::default())).into();
         let there = topics.map(str::to_owned);
-        assert_eq!(Settings::from_raw(&written).unwrap().named_among(&there), ["orders.eu", "orders.uk", "orders.us", "x"]);
+        if let Some(table) = written.topics.get_mut("^orders\\..*") {
+            table.event_id = Some("header:id".into());
+        }
+        let settings = Settings::from_raw(&written).unwrap();
+        assert_eq!(settings.named_among(&there), ["orders.eu", "orders.uk", "orders.us", "x"]);
+        let by_header =
+            settings.topics_as_found(&there).into_iter().filter(|topic| topic.identity != crate::kafka::IdentitySource::Automatic);
+        assert_eq!(
+            by_header.map(|topic| topic.name).take(2).collect::<Vec<_>>(),
+            ["orders.uk", "orders.eu"],
+            "not orders.us, which has a table"
+        );
         assert_eq!(matched.contested, [("orders.eu".to_owned(), vec!["^orders\\..*".to_owned(), "^.*\\.eu".to_owned()])]);
     }
 }

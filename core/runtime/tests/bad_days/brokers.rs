@@ -40,7 +40,7 @@ async fn refused_letters_refused_commits_and_a_wandering_coordinator_lose_nothin
     let resolved = || metrics.get().unwrap().summary().handled + metrics.get().unwrap().summary().dead_letters;
     until("the first hundred", || resolved() == 100).await;
 
-    // The next letters: too large with all our headers, then not enough replicas, then written.
+    // The next letters: too large, be it together, then not enough replicas, then written.
     let cluster = &world.broker.cluster;
     let passing = [Code::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, Code::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION];
     cluster.request_errors(
@@ -78,7 +78,7 @@ async fn refused_letters_refused_commits_and_a_wandering_coordinator_lose_nothin
     }
     letters.sort_unstable();
     assert_eq!(letters, (0..400).filter(|number| number % 10 == 3).collect::<Vec<_>>(), "each letter once");
-    assert!(trimmed >= 1, "the letter that was too large went without our text");
+    assert_eq!(trimmed, 0, "one refusal may have been that of a batch: nothing is cut for it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
