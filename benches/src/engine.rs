@@ -45,7 +45,7 @@ fn drive(events: u64, keys: u64) -> u64 {
     settings.policies[0].run_length = 256;
     let mut engine = Engine::new(settings);
     let (partition, epoch, policy) = (PartitionId(0), Epoch(1), PolicyId(0));
-    let assignment = Assignment { partition, epoch, from: Offset(0), committed: false, oldest: Offset(0), policy };
+    let assignment = Assignment { partition, epoch, from: Offset(0), committed: false, oldest: Offset(0), policy, ledger: false };
     engine.handle(Timestamp(0), Input::Assigned(assignment));
     engine.handle(Timestamp(0), Input::CaughtUp { partition, epoch, remembered: None });
     let mut slots: Slots<()> = Slots::default();

@@ -32,9 +32,11 @@ pub(crate) enum Command {
     /// Dead-letter and ledger topics of a configuration
     #[command(subcommand)]
     Topics(topics::TopicsCommand),
-    /// Dead letters: what failed, why, with which bytes
+    /// Dead letters: what failed, why, with which bytes; replay, discard, republish
     #[command(subcommand)]
     Dlt(dlt::DltCommand),
+    /// Keys whose events wait behind a dead letter: since when, how many, why
+    Held(dlt::held::HeldArgs),
     /// The inbox: what is remembered as handled
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),

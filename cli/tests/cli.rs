@@ -5,8 +5,14 @@
 mod doctor;
 #[path = "cli/inbox.rs"]
 mod inbox;
+#[path = "cli/ledger.rs"]
+mod ledger;
 #[path = "cli/letters.rs"]
 mod letters;
+#[path = "cli/live.rs"]
+mod live;
+#[path = "cli/many.rs"]
+mod many;
 #[path = "cli/offline.rs"]
 mod offline;
 #[path = "cli/reprocess.rs"]
@@ -15,3 +21,5 @@ mod reprocess;
 mod run;
 #[path = "cli/secure.rs"]
 mod secure;
+#[path = "cli/spring.rs"]
+mod spring;

@@ -6,5 +6,6 @@ pub mod checker;
 pub mod consumer_child;
 pub mod history;
 pub mod kafka;
+pub mod ledger;
 pub mod sim;
 pub mod witness;

@@ -20,6 +20,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Doctor(args) => doctor::run(&args, json),
         Command::Topics(command) => topics::run(&command, json),
         Command::Dlt(command) => dlt::run(&command, json),
+        Command::Held(args) => dlt::held::run(&args, json),
         Command::Inbox(command) => inbox::run(&command, json),
         Command::Config(command) => config::run(&command, json),
         Command::Completions(args) => completions::run(&args),

@@ -153,7 +153,7 @@ pub(crate) fn ask<T>(
         group: &settings.group,
         sources,
         template: &settings.dead_letter.topic,
-        ledger: Some(&settings.dead_letter.ledger),
+        ledger: settings.dead_letter.replay.then_some(settings.dead_letter.ledger.as_str()),
         timeout,
     })
 }
@@ -182,7 +182,7 @@ mod tests {
     fn companion(name: &str, exists: bool, problems: Vec<Problem>) -> Companion {
         let config = BTreeMap::from([("cleanup.policy".to_owned(), "delete".to_owned())]);
         let (role, source) = (Role::DeadLetters, "orders".to_owned());
-        Companion { name: name.to_owned(), role, source, partitions: 12, replication: 3, config, exists, problems }
+        Companion { name: name.to_owned(), role, source, partitions: 12, replication: 3, config, exists, problems, retention: None }
     }
 
     #[test]

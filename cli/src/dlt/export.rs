@@ -8,9 +8,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::Where;
+use super::filter::Filter;
 use super::letter::StoredLetter;
 use super::place::Letters;
-use super::{Filter, Where};
+use super::standing::{Standing, Visit};
 use crate::exit::Failure;
 
 const EXAMPLES: &str = "\
@@ -25,14 +27,17 @@ pub(crate) struct ExportArgs {
     /// Write here instead of to stdout; an existing file is not replaced
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Settled letters and copies that the ledger does not know, too
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     filter: Filter,
     #[command(flatten)]
     place: Where,
 }
 
-fn line(to: &mut dyn Write, letter: &StoredLetter) -> io::Result<()> {
-    serde_json::to_writer(&mut *to, &letter.document())?;
+fn line(to: &mut dyn Write, letter: &StoredLetter, standing: Standing) -> io::Result<()> {
+    serde_json::to_writer(&mut *to, &letter.document(standing))?;
     to.write_all(b"\n")
 }
 
@@ -45,12 +50,17 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
         None => Box::new(BufWriter::new(io::stdout().lock())),
     };
     let mut written = Ok(());
-    letters.each(|letter| {
-        if args.filter.admits(&letter) {
-            written = line(&mut to, &letter);
+    let mut visit = Visit::new(&letters, &args.filter, args.all);
+    for shelf in &letters.shelves {
+        let ledger = letters.ledger(shelf)?;
+        visit.shelf(shelf, ledger.as_ref(), |stored, letter| {
+            written = line(&mut to, &stored, Standing::of(shelf, letters.group(), ledger.as_ref(), letter));
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        if written.is_err() {
+            break;
         }
-        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
+    }
     written.and_then(|()| to.flush())?;
     Ok(ExitCode::SUCCESS)
 }

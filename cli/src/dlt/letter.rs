@@ -1,10 +1,11 @@
 //! A letter as it is stored, and as a document.
 
 use onceward::kafka::Header;
-use onceward::letter::{Letter, Stored};
+use onceward::letter::{Dialect, Letter, Stored};
 use serde::Serialize;
 
 use super::bytes::Bytes;
+use super::standing::Standing;
 use crate::output::rfc3339;
 
 /// A record of a dead-letter topic, with what it says of itself.
@@ -27,6 +28,10 @@ pub(crate) struct Document<'a> {
     /// Where the letter lies: `TOPIC:PARTITION:OFFSET`.
     place: String,
     dead_lettered_at: Option<String>,
+    /// Who wrote the letter's headers.
+    dialect: Option<&'static str>,
+    #[serde(flatten)]
+    standing: Standing,
     letter_id: Option<&'a str>,
     reason: Option<&'a str>,
     event_id: Option<&'a str>,
@@ -36,7 +41,6 @@ pub(crate) struct Document<'a> {
     last_failed_at: Option<String>,
     fingerprint: Option<&'a str>,
     held_behind: Option<&'a str>,
-    replays: Option<u32>,
     error: ErrorDocument<'a>,
     origin: Origin<'a>,
     key: Option<Bytes<'a>>,
@@ -86,11 +90,14 @@ impl StoredLetter {
         format!("{}:{}:{}", self.topic, self.partition, self.offset)
     }
 
-    pub(crate) fn document(&self) -> Document<'_> {
+    /// With what the ledger says of it.
+    pub(crate) fn document(&self, standing: Standing) -> Document<'_> {
         let letter = &self.letter;
         Document {
             place: self.place(),
             dead_lettered_at: self.timestamp.map(rfc3339),
+            dialect: letter.dialect.map(Dialect::name),
+            standing: standing.or_header(letter.replays),
             letter_id: letter.id.as_deref(),
             reason: letter.reason.as_deref(),
             event_id: letter.event_id.as_deref(),
@@ -100,7 +107,6 @@ impl StoredLetter {
             last_failed_at: letter.last_failed_at.map(rfc3339),
             fingerprint: letter.fingerprint.as_deref(),
             held_behind: letter.held_behind.as_deref(),
-            replays: letter.replays,
             error: ErrorDocument { kind: letter.error_type.as_deref(), message: letter.message.as_deref(), stack: letter.stack.as_deref() },
             origin: Origin {
                 topic: letter.topic.as_deref(),

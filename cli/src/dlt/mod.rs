@@ -1,12 +1,29 @@
-//! `onceward dlt list|show|export`: dead letters.
+//! `onceward dlt …` and `onceward held`: dead letters, and what is done about them.
+//!
+//! | file | is |
+//! |---|---|
+//! | `place` | where letters lie: dead-letter topics, ledgers |
+//! | `standing` | a letter's record, joined with what the ledger says of it |
+//! | `filter` | which letters are meant |
+//! | `list`, `groups`, `show`, `export` | looking at them |
+//! | `order`, `plan`, `wait` | replay, discard and stop: chosen, asked for, awaited |
+//! | `republish`, `held` | copying them elsewhere; keys that wait |
 
 mod bytes;
 mod export;
+mod filter;
+mod groups;
+pub(crate) mod held;
 mod json_text;
 mod letter;
 mod list;
+mod order;
 mod place;
+mod plan;
+mod republish;
 mod show;
+mod standing;
+mod wait;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,10 +37,18 @@ use crate::source::Source;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DltCommand {
-    /// What failed, one line for each cause
+    /// What failed and is not settled, one line for each cause
     List(list::ListArgs),
-    /// One letter: why it was given up, its headers, its payload
+    /// One letter: why it was given up, how it stands, its headers, its payload
     Show(show::ShowArgs),
+    /// Have letters handled again, by this group only and in order per key; a dry run until --yes
+    Replay(order::ReplayArgs),
+    /// Settle letters unhandled; a dry run until --yes
+    Discard(order::DiscardArgs),
+    /// Take replays and discards back that nobody has begun; a dry run until --yes
+    Stop(order::StopArgs),
+    /// Copy letters to a topic, byte for byte; a dry run until --yes
+    Republish(republish::RepublishArgs),
     /// Letters as JSON lines, bytes as they are
     Export(export::ExportArgs),
 }
@@ -34,25 +59,14 @@ pub(crate) struct Where {
     /// Only letters of this source topic; may be repeated [default: all topics that have a dead-letter topic of the group]
     #[arg(long = "topic", value_name = "TOPIC")]
     pub(crate) topics: Vec<String>,
+    /// A dead-letter topic by its own name, as another stack calls it; may be repeated
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) dead_letters: Vec<String>,
     /// How long brokers may be silent, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub(crate) timeout: u64,
     #[command(flatten)]
     pub(crate) source: Source,
-}
-
-/// Which of them.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct Filter {
-    /// Only letters with this fingerprint (or the beginning of it)
-    #[arg(long, value_name = "HEX")]
-    fingerprint: Option<String>,
-    /// Only letters with this reason: exhausted, rejected, undecodable, invalid, crashed, held-behind, conflict
-    #[arg(long, value_name = "REASON")]
-    reason: Option<String>,
-    /// Only letters of this key
-    #[arg(long, value_name = "TEXT")]
-    key: Option<String>,
 }
 
 impl Where {
@@ -61,19 +75,14 @@ impl Where {
     }
 }
 
-impl Filter {
-    fn admits(&self, letter: &letter::StoredLetter) -> bool {
-        let told = &letter.letter;
-        self.fingerprint.as_ref().is_none_or(|wanted| told.fingerprint.as_ref().is_some_and(|found| found.starts_with(wanted.as_str())))
-            && self.reason.as_ref().is_none_or(|wanted| told.reason.as_ref() == Some(wanted))
-            && self.key.as_ref().is_none_or(|wanted| letter.key.as_deref() == Some(wanted.as_bytes()))
-    }
-}
-
 pub(crate) fn run(command: &DltCommand, json: bool) -> Result<ExitCode, Failure> {
     match command {
         DltCommand::List(args) => list::run(args, json),
         DltCommand::Show(args) => show::run(args, json),
+        DltCommand::Replay(args) => order::replay(args, json),
+        DltCommand::Discard(args) => order::discard(args, json),
+        DltCommand::Stop(args) => order::stop(args, json),
+        DltCommand::Republish(args) => republish::run(args, json),
         DltCommand::Export(args) => export::run(args),
     }
 }

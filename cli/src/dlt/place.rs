@@ -3,19 +3,34 @@
 use std::ops::ControlFlow;
 
 use onceward::config::{ConfigError, Settings};
-use onceward::letter::{Scan, dead_letter_topic, scan};
+use onceward::ledger::Ledger;
+use onceward::letter::{Reach, Scan, dead_letter_topic, ledger_topic, scan};
 
 use super::Where;
 use super::letter::StoredLetter;
 use crate::exit::Failure;
-use crate::output::Progress;
+use crate::output::{self, Progress};
 use crate::source::Needs;
 
 /// The dead-letter topics to look at, and how to read them.
 pub(crate) struct Letters {
-    client: Vec<(String, String)>,
-    topics: Vec<String>,
-    timeout: std::time::Duration,
+    pub(crate) client: Vec<(String, String)>,
+    pub(crate) settings: Settings,
+    pub(crate) timeout: std::time::Duration,
+    pub(crate) shelves: Vec<Shelf>,
+    /// All topics that this user sees, sorted.
+    pub(crate) there: Vec<String>,
+}
+
+/// One dead-letter topic, and where the state of its letters stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shelf {
+    /// The topic that the letters come from; `None` when a dead-letter topic was named that is not of this group.
+    pub(crate) source: Option<String>,
+    /// The dead-letter topic.
+    pub(crate) letters: String,
+    /// Its ledger, if there is one.
+    pub(crate) ledger: Option<String>,
 }
 
 /// The place of one record: `TOPIC:PARTITION:OFFSET`.
@@ -35,69 +50,98 @@ impl Place {
 }
 
 impl Letters {
-    /// From `--topic`, else from the topics of the configuration that have one, else from all topics of the cluster that have one.
+    /// From `--topic` and `--dead-letters`, else from the topics of the configuration that have one, else from all topics of the cluster
+    /// that have one.
     pub(crate) fn find(what: &Where) -> Result<Self, Failure> {
         let settings = what.source.load(Needs::Kafka)?;
         let client = client(&settings)?;
         let timeout = what.timeout();
-        let companion = |topic: &String| dead_letter_topic(&settings.dead_letter.topic, topic, &settings.group);
-        let topics = if what.topics.is_empty() {
-            let there = crate::doctor::cluster::topic_names(&client, timeout)?;
+        let there = crate::doctor::cluster::topic_names(&client, timeout)?;
+        let mut letters = Self { client, settings, timeout, shelves: Vec::new(), there };
+        let (settings, there) = (&letters.settings, &letters.there);
+        let shelf = |topic: &String| letters.shelf(topic);
+        let named = what.dead_letters.iter().map(|topic| Shelf { source: None, letters: topic.clone(), ledger: None });
+        let mut shelves: Vec<Shelf> = what.topics.iter().map(&shelf).chain(named).collect();
+        if shelves.is_empty() {
             let mut sources: Vec<&String> = settings.topics.keys().collect();
             if sources.is_empty() {
                 sources = there.iter().collect();
             }
-            let mut found: Vec<String> = sources.into_iter().map(companion).filter(|topic| there.binary_search(topic).is_ok()).collect();
-            found.sort();
-            found.dedup();
-            found
-        } else {
-            what.topics.iter().map(companion).collect()
-        };
-        if topics.is_empty() {
-            let example = companion(&"TOPIC".to_owned());
+            shelves = sources.into_iter().map(&shelf).filter(|shelf| there.binary_search(&shelf.letters).is_ok()).collect();
+            shelves.sort_by(|one, other| one.letters.cmp(&other.letters));
+            shelves.dedup_by(|one, other| one.letters == other.letters);
+        }
+        if shelves.is_empty() {
+            let example = shelf(&"TOPIC".to_owned()).letters;
             return Err(Failure::NotFound(format!(
                 "group {} has no dead-letter topic on {}: none is named like {example}; `onceward topics apply` creates them",
                 settings.group, settings.brokers
             )));
         }
-        Ok(Self { client, topics, timeout })
+        letters.shelves = shelves;
+        Ok(letters)
     }
 
-    pub(crate) fn topics(&self) -> &[String] {
-        &self.topics
+    /// The shelf of a source topic of this group.
+    pub(crate) fn shelf(&self, topic: &str) -> Shelf {
+        let (templates, group) = (&self.settings.dead_letter, &self.settings.group);
+        let ledger = Some(ledger_topic(&templates.ledger, topic, group)).filter(|ledger| self.there.binary_search(ledger).is_ok());
+        Shelf { source: Some(topic.to_owned()), letters: dead_letter_topic(&templates.topic, topic, group), ledger }
     }
 
-    /// Hands every letter to `visit`, topic by topic.
-    pub(crate) fn each(&self, mut visit: impl FnMut(StoredLetter) -> ControlFlow<()>) -> Result<(), Failure> {
-        for topic in &self.topics {
-            let progress = Progress::new("reading letters");
-            let mut stopped = false;
-            scan(&self.scan(topic, None), |stored, extent| {
-                progress.at(extent.done, extent.total);
-                let flow = visit(StoredLetter::read(topic, stored));
-                stopped = flow.is_break();
-                flow
-            })?;
-            if stopped {
-                break;
-            }
+    /// The names of the dead-letter topics.
+    pub(crate) fn topics(&self) -> Vec<String> {
+        self.shelves.iter().map(|shelf| shelf.letters.clone()).collect()
+    }
+
+    /// Whose letters.
+    pub(crate) fn group(&self) -> &str {
+        &self.settings.group
+    }
+
+    /// How to read a topic.
+    pub(crate) fn scan<'a>(&'a self, topic: &'a str, parts: Option<&'a [Reach]>) -> Scan<'a> {
+        Scan { client: &self.client, topic, only: None, parts, timeout: self.timeout }
+    }
+
+    /// The ledger of a shelf, folded; `None` where there is none.
+    pub(crate) fn ledger(&self, shelf: &Shelf) -> Result<Option<Ledger>, Failure> {
+        let Some(topic) = &shelf.ledger else { return Ok(None) };
+        let progress = Progress::new("reading the ledger");
+        let ledger = Ledger::read(&self.scan(topic, None), |extent| progress.at(extent.done, extent.total))?;
+        drop(progress);
+        if let Some(first) = ledger.as_ref().and_then(|ledger| ledger.strange().first.as_ref()) {
+            let strange = ledger.as_ref().map(Ledger::strange).cloned().unwrap_or_default();
+            let count = strange.foreign + strange.malformed;
+            output::note(&format!("{count} records of the ledger can't be read and were passed over, the first: {first}"));
         }
+        Ok(ledger)
+    }
+
+    /// Hands every record of a dead-letter topic to `visit`, or those of some parts.
+    pub(crate) fn each(
+        &self,
+        topic: &str,
+        parts: Option<&[Reach]>,
+        mut visit: impl FnMut(StoredLetter) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        let progress = Progress::new("reading letters");
+        scan(&self.scan(topic, parts), |stored, extent| {
+            progress.at(extent.done, extent.total);
+            visit(StoredLetter::read(topic, stored))
+        })?;
         Ok(())
     }
 
     /// The record at a place.
     pub(crate) fn at(&self, place: &Place) -> Result<Option<StoredLetter>, Failure> {
         let mut found = None;
-        scan(&self.scan(&place.topic, Some((place.partition, place.offset))), |stored, _| {
+        let only = Some((place.partition, place.offset));
+        scan(&Scan { only, ..self.scan(&place.topic, None) }, |stored, _| {
             found = Some(StoredLetter::read(&place.topic, stored));
             ControlFlow::Break(())
         })?;
         Ok(found)
-    }
-
-    fn scan<'a>(&'a self, topic: &'a str, only: Option<(i32, i64)>) -> Scan<'a> {
-        Scan { client: &self.client, topic, only, parts: None, timeout: self.timeout }
     }
 }
 

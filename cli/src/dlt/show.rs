@@ -6,12 +6,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::styling::AnsiColor;
+use onceward::ledger::Ledger;
+use onceward::letter::{Dialect, is_of_letter, letter_id};
 use serde::{Serialize, Serializer};
 
 use super::Where;
 use super::bytes::{Form, long, short};
 use super::letter::StoredLetter;
-use super::place::{Letters, Place};
+use super::place::{Letters, Place, Shelf};
+use super::standing::Standing;
 use crate::exit::Failure;
 use crate::output::{self, Report, rfc3339, visible, visible_lines};
 
@@ -35,12 +38,13 @@ pub(crate) struct ShowArgs {
 
 struct Shown {
     letter: StoredLetter,
+    standing: Standing,
     form: Form,
 }
 
 impl Serialize for Shown {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.letter.document().serialize(serializer)
+        self.letter.document(self.standing.clone()).serialize(serializer)
     }
 }
 
@@ -54,6 +58,13 @@ impl Report for Shown {
         };
         field("letter", letter.id.clone())?;
         field("place", Some(self.letter.place()))?;
+        field("state", self.standing.state.map(|state| told_state(state).to_owned()))?;
+        field("written by", letter.dialect.filter(|dialect| *dialect != Dialect::Onceward).map(|dialect| dialect.name().to_owned()))?;
+        for wanted in &self.standing.commands {
+            field("asked for", Some(format!("{} by {} at {}", wanted.verb, wanted.who, wanted.at)))?;
+        }
+        let ahead = self.standing.waits_for.as_ref();
+        field("waits for", ahead.map(|ahead| format!("letter {} (offset {} of the source)", ahead.letter_id, ahead.offset)))?;
         field("reason", letter.reason.clone())?;
         field("fingerprint", letter.fingerprint.clone())?;
         field("event id", letter.event_id.clone())?;
@@ -63,7 +74,7 @@ impl Report for Shown {
         field("last failed", letter.last_failed_at.map(rfc3339))?;
         field("dead-lettered", timestamp.map(rfc3339))?;
         field("held behind", letter.held_behind.clone())?;
-        field("replays", letter.replays.map(|replays| replays.to_string()))?;
+        field("replays", self.standing.replays.or(letter.replays).map(|replays| replays.to_string()))?;
         let number = |number: Option<i64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
         let origin =
             letter.topic.as_ref().map(|topic| format!("{topic}:{}:{}", number(letter.partition.map(i64::from)), number(letter.offset)));
@@ -87,40 +98,86 @@ impl Report for Shown {
     }
 }
 
+fn told_state(state: &str) -> &str {
+    match state {
+        "orphan" => "orphan: a copy that the ledger does not know, after a crash or from before the ledger",
+        state => state,
+    }
+}
+
 /// Headers whose meaning stands above already, some of them in binary.
 fn told(name: &[u8]) -> bool {
-    name.starts_with(b"kafka_dlt-") || (name.starts_with(b"onceward-") && name != onceward::wire::ID.as_bytes())
+    is_of_letter(name)
 }
 
 pub(crate) fn run(args: &ShowArgs, json: bool) -> Result<ExitCode, Failure> {
     let mut place = args.place.clone();
     let wanted = Place::parse(&args.letter);
-    if let (Some(wanted), true) = (&wanted, place.topics.is_empty()) {
+    if let Some(wanted) = &wanted {
         // A place names its topic, so that no dead-letter topic needs to be found.
-        place.topics = vec![wanted.topic.clone()];
+        place.topics.clear();
+        place.dead_letters = vec![wanted.topic.clone()];
     }
     let letters = Letters::find(&place)?;
-    let found = match &wanted {
-        Some(wanted) => letters.at(wanted)?,
-        None => {
-            let mut found = None;
-            // A letter written again after a crash has the same id: the last copy is the one that counts.
-            letters.each(|letter| {
-                if letter.letter.id.as_deref() == Some(args.letter.as_str()) {
-                    found = Some(letter);
-                }
-                ControlFlow::Continue(())
-            })?;
-            found
+    let mut found = None;
+    for shelf in &letters.shelves {
+        let shelf = whose(&letters, shelf, wanted.as_ref());
+        let ledger = letters.ledger(&shelf)?;
+        let known = ledger.as_ref().and_then(|ledger| known(&letters, &shelf, ledger, &args.letter, wanted.as_ref()));
+        let at = known.map(|(partition, letter)| (partition, letter.record.letter.0));
+        let stored = match (at, &wanted) {
+            (Some((partition, offset)), _) => letters.at(&Place { topic: shelf.letters.clone(), partition, offset })?,
+            (None, Some(wanted)) => letters.at(wanted)?,
+            (None, None) => last_copy(&letters, &shelf, &args.letter)?,
+        };
+        if let Some(stored) = stored {
+            let standing = Standing::of(&shelf, letters.group(), ledger.as_ref(), known);
+            found = Some(Shown { letter: stored, standing, form: args.form });
+            break;
         }
-    };
-    let Some(letter) = found else {
+    }
+    let Some(shown) = found else {
         let hint = "`onceward dlt list` shows ids, and retention may have deleted it";
         let searched = wanted.map_or_else(|| letters.topics().join(", "), |place| place.topic);
         return Err(Failure::NotFound(format!("no letter {} in {searched}; {hint}", args.letter)));
     };
-    output::show(&Shown { letter, form: args.form }, json)?;
+    output::show(&shown, json)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A place names a dead-letter topic, which is this group's if it is called as one of its topics' is.
+fn whose(letters: &Letters, shelf: &Shelf, wanted: Option<&Place>) -> Shelf {
+    if wanted.is_none() || shelf.source.is_some() {
+        return shelf.clone();
+    }
+    letters.there.iter().map(|topic| letters.shelf(topic)).find(|ours| ours.letters == shelf.letters).unwrap_or_else(|| shelf.clone())
+}
+
+/// What the ledger says of the letter with this id, or at this place.
+fn known<'a>(
+    letters: &Letters,
+    shelf: &Shelf,
+    ledger: &'a Ledger,
+    id: &str,
+    wanted: Option<&Place>,
+) -> Option<(i32, &'a onceward::ledger::Letter)> {
+    let source = shelf.source.as_deref().unwrap_or_default();
+    ledger.letters().find(|(partition, letter)| match wanted {
+        Some(place) => (*partition, letter.record.letter.0) == (place.partition, place.offset),
+        None => letter_id(letters.group(), source, *partition, letter.record.offset.0) == id,
+    })
+}
+
+/// A letter written again after a crash has the same id: the last copy is the one that counts.
+fn last_copy(letters: &Letters, shelf: &Shelf, id: &str) -> Result<Option<StoredLetter>, Failure> {
+    let mut found = None;
+    letters.each(&shelf.letters, None, |letter| {
+        if letter.letter.id.as_deref() == Some(id) {
+            found = Some(letter);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -156,7 +213,7 @@ mod tests {
             },
         };
         let mut text = anstream::StripStream::new(Vec::new());
-        Shown { letter, form: Form::Auto }.render(&mut text).unwrap();
+        Shown { letter, standing: Standing::default(), form: Form::Auto }.render(&mut text).unwrap();
         let expected = "\
 letter          abc
 place           orders.billing.dlt:1:7

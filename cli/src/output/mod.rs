@@ -44,6 +44,12 @@ pub(crate) fn json(document: &impl Serialize) -> io::Result<()> {
     stdout.flush()
 }
 
+/// Something worth knowing, on stderr.
+pub(crate) fn note(text: &str) {
+    // When stderr is gone there is nobody to tell.
+    writeln!(anstream::stderr().lock(), "note: {}", visible(text)).ok();
+}
+
 /// A line for people on stderr.
 pub(crate) fn message(kind: &str, text: &str) {
     let style = clap::builder::styling::AnsiColor::Red.on_default().bold();

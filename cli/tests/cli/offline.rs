@@ -6,7 +6,7 @@ use crate::run::{golden, onceward};
 fn help_is_as_committed_for_every_command() {
     let folder = tempfile::tempdir().unwrap();
     let mut text = String::new();
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 25] = [
         &[],
         &["demo"],
         &["doctor"],
@@ -17,6 +17,11 @@ fn help_is_as_committed_for_every_command() {
         &["dlt", "list"],
         &["dlt", "show"],
         &["dlt", "export"],
+        &["dlt", "replay"],
+        &["dlt", "discard"],
+        &["dlt", "stop"],
+        &["dlt", "republish"],
+        &["held"],
         &["inbox", "stats"],
         &["inbox", "forget"],
         &["inbox", "prune"],

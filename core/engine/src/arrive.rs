@@ -40,10 +40,12 @@ impl Engine {
         self.lanes.push(&mut self.deliveries, lane, id.slot);
         let runs = state == State::Running || self.bugs.has(Sabotage::DispatchBeforeCaughtUp);
         match fetched.refused {
+            _ if runs && self.is_known(fetched.partition.0, fetched.offset) => self.known(id.slot),
             _ if fetched.ignored => self.ignore(id.slot),
             Some(rejection) => self.refuse(id.slot, rejection.into()),
             None => self.join_ring(id.slot, runs),
         }
+        self.unpark(fetched.partition.0, LaneKey::Alone);
         self.flow(fetched.partition.0);
     }
 
@@ -60,6 +62,14 @@ impl Engine {
     fn ignore(&mut self, slot: u32) {
         let delivery = &mut self.deliveries[slot];
         delivery.stage = Stage::Ignored;
+        let lane = delivery.lane;
+        self.settle(lane);
+    }
+
+    /// A letter of an earlier life. It resolves as all others do, in its lane.
+    fn known(&mut self, slot: u32) {
+        let delivery = &mut self.deliveries[slot];
+        delivery.stage = Stage::Known;
         let lane = delivery.lane;
         self.settle(lane);
     }

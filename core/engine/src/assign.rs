@@ -19,7 +19,11 @@ impl Engine {
             self.end(id, last);
         }
         self.partitions.insert(assignment, self.now);
-        self.out.push(Effect::CatchUp { partition: id, epoch });
+        if assignment.ledger {
+            self.read_ledger(id, epoch);
+        } else {
+            self.out.push(Effect::CatchUp { partition: id, epoch, claim: None });
+        }
         self.flow_all();
     }
 
@@ -42,6 +46,12 @@ impl Engine {
     fn start(&mut self, index: u32) {
         let live = self.live(index);
         for &(slot, _) in &live {
+            if self.is_known(index, self.deliveries[slot].offset) {
+                self.leave_ring(slot);
+                self.deliveries[slot].stage = Stage::Known;
+            }
+        }
+        for &(slot, _) in &live {
             if self.deliveries[slot].stage == Stage::Queued {
                 self.look_up(slot);
             }
@@ -49,6 +59,7 @@ impl Engine {
         for (_, lane) in live {
             self.settle(lane);
         }
+        self.enlist_all(index);
     }
 
     pub(crate) fn lost(&mut self, id: PartitionId, epoch: Epoch) {
@@ -74,6 +85,12 @@ impl Engine {
     pub(crate) fn forget_partition(&mut self, index: u32) {
         self.cancel_commit(index);
         let Some(partition) = self.partitions.remove(index) else { return };
+        if let Some(book) = &partition.book {
+            self.totals.letters -= u32::try_from(book.fetching.len()).unwrap_or(u32::MAX);
+            if let Some(due) = book.due {
+                self.deadlines.remove(due, Due::Replay(index));
+            }
+        }
         debug_assert_eq!((partition.records, partition.bytes), (0, 0), "nothing of a partition outlives it");
         if let State::Draining { deadline, .. } = partition.state {
             self.deadlines.remove(deadline, Due::Drained(index));

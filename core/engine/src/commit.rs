@@ -34,6 +34,16 @@ impl Commits {
         Self { acknowledged: from, outstanding: None, last: now, due: None, last_one: false, refused: false }
     }
 
+    /// A commit is asked for that is not the watermark's.
+    pub(crate) fn begin(&mut self, next: Offset, now: Timestamp) {
+        (self.outstanding, self.last) = (Some(next), now);
+    }
+
+    /// It is asked for at that time.
+    pub(crate) fn ask_at(&mut self, at: Timestamp) {
+        self.due = Some(at);
+    }
+
     pub(crate) fn is_outstanding(&self) -> bool {
         self.outstanding.is_some()
     }
@@ -92,15 +102,19 @@ impl Engine {
         partition.commits.outstanding = None;
         partition.commits.refused = false;
         partition.commits.acknowledged = partition.commits.acknowledged.max(next);
-        self.commit_answered(id.0);
+        if !self.group_answered(id.0, true) {
+            self.commit_answered(id.0);
+        }
     }
 
     pub(crate) fn commit_failed(&mut self, id: PartitionId, epoch: Epoch) {
         let Some(partition) = self.partitions.current(id, epoch) else { return };
         if partition.commits.outstanding.take().is_some() {
             partition.commits.refused = true;
-            self.ask_again(id.0);
-            self.commit_answered(id.0);
+            if !self.group_answered(id.0, false) {
+                self.ask_again(id.0);
+                self.commit_answered(id.0);
+            }
         }
     }
 

@@ -22,7 +22,13 @@ impl Engine {
         if self.down != 0 {
             return (0, 0);
         }
-        (credit.records.saturating_sub(self.totals.records), credit.bytes.saturating_sub(self.totals.bytes))
+        let (mut records, mut bytes) = (credit.records, credit.bytes);
+        if self.partitions.ledgers > 0 {
+            let (letters, letter_bytes) = self.letter_credit();
+            records = records.saturating_sub(letters).max(1).saturating_add(self.totals.letters_here);
+            bytes = bytes.saturating_sub(letter_bytes).max(1).saturating_add(self.totals.letter_bytes);
+        }
+        (records.saturating_sub(self.totals.records), bytes.saturating_sub(self.totals.bytes))
     }
 
     /// Whether a record of so many bytes may be handed in now. One that is larger than the whole budget passes alone: it would wait for ever

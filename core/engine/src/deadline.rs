@@ -19,6 +19,8 @@ pub(crate) enum Due {
     BreakerLimit(u32),
     /// The rate of this policy allows another start.
     Gate(u32),
+    /// The pace of a command allows another letter of this partition.
+    Replay(u32),
 }
 
 /// All deadlines. Whoever ends something takes its deadline out, so none is ever stale.

@@ -42,8 +42,16 @@ pub(crate) enum Stage {
     Doomed,
     /// The letter is being written.
     Lettering,
-    /// The letter is acknowledged.
+    /// The letter is acknowledged, its state is being recorded in the ledger.
+    Recording,
+    /// The letter is acknowledged, and recorded where there is a ledger.
     Lettered,
+    /// The ledger knows it as a letter.
+    Known,
+    /// A letter that was handled: that it is settled is being recorded.
+    Settling,
+    /// A letter that failed again: that it is open is being recorded.
+    Reopening,
 }
 
 /// Place among the deliveries that carry the same event hash.
@@ -90,6 +98,8 @@ pub(crate) struct Delivery {
     pub(crate) bound: bool,
     /// It was part of a batch that failed as a whole: it starts by itself.
     pub(crate) alone: bool,
+    /// It is a letter that is handled again: not part of the reader's window.
+    pub(crate) replay: bool,
 }
 
 impl Delivery {
@@ -120,6 +130,7 @@ impl Delivery {
             reason: Reason::Exhausted,
             bound: false,
             alone: false,
+            replay: false,
         }
     }
 
@@ -148,6 +159,7 @@ impl Delivery {
         reason: Reason::Exhausted,
         bound: false,
         alone: false,
+        replay: false,
     };
 
     pub(crate) fn event(&self) -> EventHash {
@@ -162,11 +174,25 @@ impl Delivery {
     /// event, a rejection included, is not thrown away. What no handler was called for is left to the next owner.
     pub(crate) fn is_busy(&self) -> bool {
         match self.stage {
-            Stage::Running | Stage::Held | Stage::Marking | Stage::Marked | Stage::Lettering | Stage::Lettered => true,
+            Stage::Running
+            | Stage::Held
+            | Stage::Marking
+            | Stage::Marked
+            | Stage::Lettering
+            | Stage::Recording
+            | Stage::Lettered
+            | Stage::Settling
+            | Stage::Reopening => true,
             Stage::Doomed => self.attempts > 0,
-            Stage::Free | Stage::Queued | Stage::LookingUp | Stage::Twin | Stage::Fresh | Stage::Copy | Stage::Ignored | Stage::Waiting => {
-                false
-            }
+            Stage::Free
+            | Stage::Queued
+            | Stage::LookingUp
+            | Stage::Twin
+            | Stage::Fresh
+            | Stage::Copy
+            | Stage::Ignored
+            | Stage::Known
+            | Stage::Waiting => false,
         }
     }
 

@@ -100,7 +100,7 @@ impl Engine {
             runs.deliveries.push((delivery.id(slot), delivery.attempts));
             length += 1;
             slot = delivery.lane_next;
-            if length == longest || !joins(&self.deliveries, slot, policy) || self.is_suspect(slot) {
+            if length == longest || !joins(&self.deliveries, slot, policy) || self.is_suspect(slot) || !self.may_follow(at, slot) {
                 break;
             }
         }

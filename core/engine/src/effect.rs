@@ -3,16 +3,50 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{DeliveryId, Epoch, Offset, PartitionId, PolicyId, Timestamp};
+use crate::ledger::{KeyDigest, LetterState};
 
 /// One order. Lists hold many deliveries, so that the runtime works in batches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
+    /// Read the partition's ledger from its beginning, answer with [`crate::Input::Ledger`] for each record and
+    /// [`crate::Input::LedgerEnd`] where it ends, and go on with what comes until the epoch is over.
+    ReadLedger {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+    },
+    /// Write a claim to the ledger; answer [`crate::Input::Claimed`] or [`crate::Input::ClaimFailed`].
+    Claim {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+        /// The claim that it follows.
+        prev: Option<Offset>,
+    },
+    /// Write a letter's state to the ledger. It is answered by being read there.
+    Record(Entry),
+    /// Read these letters and answer each with [`crate::Input::LetterFetched`] or [`crate::Input::LetterGone`], all of them in the order in
+    /// which they were asked for: one that has no room yet ([`crate::Engine::accepts_letter`]) keeps those behind it waiting, never the
+    /// other way round, since those may wait for it.
+    FetchLetters(Vec<LetterPlace>),
+    /// Another member claimed the partition: its epoch is over. If the group still says that it is ours, it has to be assigned anew.
+    Superseded {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+    },
     /// Let the inbox catch up with what other processes marked, then answer [`crate::Input::CaughtUp`].
     CatchUp {
         /// Which partition.
         partition: PartitionId,
         /// Of which assignment.
         epoch: Epoch,
+        /// The claim under which it is ours, where there is a ledger.
+        #[serde(default)]
+        claim: Option<Claimed>,
     },
     /// Ask the inbox whether these are marked.
     LookUp(Vec<DeliveryId>),
@@ -114,6 +148,59 @@ impl Runs {
     }
 }
 
+/// A claim that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimed {
+    /// Where it stands in the ledger.
+    pub at: Offset,
+    /// The one before it. A store that noted that one has every mark of the partition; another one may trust only what lies before `from`.
+    pub prev: Option<Offset>,
+    /// The committed offset.
+    pub from: Offset,
+}
+
+/// A letter's state, to be written. What is not decided here, fingerprint and time, is the runtime's to add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Which partition.
+    pub partition: PartitionId,
+    /// Of which assignment.
+    pub epoch: Epoch,
+    /// The delivery that failed, if one did.
+    pub delivery: Option<DeliveryId>,
+    /// The claim under which it is written.
+    pub claim: Offset,
+    /// The source offset.
+    pub offset: Offset,
+    /// Where the letter stands.
+    pub state: LetterState,
+    /// Replays that failed.
+    pub replays: u32,
+    /// Its order key.
+    pub key: Option<KeyDigest>,
+    /// Whether it holds its key.
+    pub holds: bool,
+    /// Where the letter is.
+    pub letter: Offset,
+    /// Why it was given up.
+    pub reason: Reason,
+}
+
+/// A letter to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterPlace {
+    /// Of which partition: the letter is in the dead-letter topic's partition of the same number.
+    pub partition: PartitionId,
+    /// Of which assignment.
+    pub epoch: Epoch,
+    /// The source offset.
+    pub offset: Offset,
+    /// Where the letter is.
+    pub letter: Offset,
+    /// Replays that failed before.
+    pub replays: u32,
+}
+
 /// A letter to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
@@ -127,6 +214,9 @@ pub struct DeadLetter {
     pub first_failed: Timestamp,
     /// When the last one did.
     pub last_failed: Timestamp,
+    /// The source offset of the letter that it follows, with [`Reason::HeldBehind`].
+    #[serde(default)]
+    pub behind: Option<Offset>,
 }
 
 /// Why an event was given up.
@@ -144,6 +234,10 @@ pub enum Reason {
     Conflict,
     /// The process died too often while it ran alone.
     Crashed,
+    /// An earlier event of its key is a letter that is not settled: it follows, unhandled.
+    HeldBehind,
+    /// Its letter was deleted before it could be handled again. Stands in the ledger only.
+    Expired,
 }
 
 /// How a delivery ended, for the counters and the history.
@@ -155,6 +249,8 @@ pub enum Fate {
     Duplicate,
     /// In the dead-letter topic.
     Lettered,
+    /// The ledger knows it as a letter already.
+    Known,
     /// Nobody wanted it.
     Ignored,
     /// Its epoch ended before it was resolved: somebody reads it again.
@@ -185,6 +281,22 @@ pub enum Alert {
         to: Offset,
         /// Whether the partition halts.
         halted: bool,
+    },
+    /// A replay was asked for of a letter that failed too often already, and not insisted on.
+    ReplayRefused {
+        /// Which partition.
+        partition: PartitionId,
+        /// The source offset.
+        offset: Offset,
+        /// Replays that failed.
+        replays: u32,
+    },
+    /// A letter was deleted before it could be handled again.
+    LetterGone {
+        /// Which partition.
+        partition: PartitionId,
+        /// The source offset.
+        offset: Offset,
     },
     /// The same id came with other bytes.
     Conflict {

@@ -44,6 +44,8 @@ pub struct Engine {
     pub(crate) down: u8,
     pub(crate) finish_may_be_due: bool,
     pub(crate) finished: bool,
+    /// Letters may have to be looked at.
+    pub(crate) replays_due: bool,
 }
 
 /// What is in memory over all partitions.
@@ -56,6 +58,10 @@ pub(crate) struct Totals {
     /// Lanes with a run in flight: those of one batch share a handler.
     pub(crate) lanes: u32,
     pub(crate) waiting: u32,
+    /// Letters that are read or handled again, those that are here, and their bytes.
+    pub(crate) letters: u32,
+    pub(crate) letters_here: u32,
+    pub(crate) letter_bytes: u64,
 }
 
 /// The engine's numbers. Cheap: nothing is counted for it.
@@ -111,6 +117,7 @@ impl Engine {
             down: 0,
             finish_may_be_due: false,
             finished: false,
+            replays_due: false,
         }
     }
 
@@ -125,7 +132,13 @@ impl Engine {
             Input::Handled { delivery, outcome } => self.handled(delivery, outcome),
             Input::NotStarted { delivery } => self.not_started(delivery),
             Input::Marked { delivery, result } => self.marked(delivery, result),
-            Input::DeadLettered { delivery } => self.dead_lettered(delivery),
+            Input::DeadLettered { delivery, letter } => self.dead_lettered(delivery, letter),
+            Input::Ledger(read) => self.ledger_read(&read),
+            Input::LedgerEnd { partition, epoch } => self.ledger_end(partition, epoch),
+            Input::Claimed { partition, epoch, at } => self.claim_acknowledged(partition, epoch, at),
+            Input::ClaimFailed { partition, epoch } => self.claim_failed(partition, epoch),
+            Input::LetterFetched(fetched) => self.letter_fetched(&fetched),
+            Input::LetterGone { partition, epoch, offset } => self.letter_gone(partition, epoch, offset),
             Input::Suspects(suspects) => self.suspects(&suspects),
             Input::Assigned(assignment) => self.assigned(assignment),
             Input::CaughtUp { partition, epoch, remembered } => self.caught_up(partition, epoch, remembered),
@@ -151,15 +164,18 @@ impl Engine {
         while let Some(due) = self.deadlines.pop(self.now) {
             match due {
                 Due::Attempt(slot) => self.wait_is_over(slot),
+                Due::Commit(partition) if self.asks_the_group(partition) => {}
                 Due::Commit(partition) => self.commit(partition),
                 Due::Drained(partition) => self.drain_timed_out(partition),
                 // Dispatch looks at the clock itself.
                 Due::Probe(_) => {}
                 Due::BreakerLimit(policy) => self.breaker_limit(policy),
                 Due::Gate(policy) => self.rate_is_due(policy),
+                Due::Replay(partition) => self.pace_is_due(partition),
             }
         }
         self.check_timers();
+        self.look_for_letters();
         self.finish();
         self.out.pop().or_else(|| self.dispatch())
     }

@@ -20,6 +20,7 @@ impl Engine {
         partition.window.advance_to(position);
         partition.at_end = true;
         self.finish_may_be_due = true;
+        self.unpark(id.0, crate::lane::LaneKey::Alone);
         self.schedule_commit(id.0);
     }
 
@@ -35,6 +36,7 @@ impl Engine {
 
     fn is_finished(&self, partition: &Partition) -> bool {
         let committed = partition.commits.has(partition.window.position()) || self.bugs.has(Sabotage::FinishedEarly);
-        partition.state == State::Running && !partition.halted && partition.at_end && partition.window.is_clear() && committed
+        let idle = partition.book.as_ref().is_none_or(|book| book.is_idle(partition.window.position()));
+        partition.state == State::Running && !partition.halted && partition.at_end && partition.window.is_clear() && committed && idle
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{DeliveryId, Digest, Epoch, EventHash, KeyHash, Offset, PartitionId, PolicyId, Timestamp};
+use crate::ledger::Record;
 
 /// One fact. Facts about an epoch that is over, or a delivery that was forgotten, change nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,45 @@ pub enum Input {
     DeadLettered {
         /// Which delivery.
         delivery: DeliveryId,
+        /// Where it stands in the dead-letter topic's partition of the same number.
+        #[serde(default)]
+        letter: Offset,
+    },
+    /// A record of the partition's ledger was read, in the ledger's order.
+    Ledger(Box<LedgerRead>),
+    /// The ledger is read to where it ended after the assignment.
+    LedgerEnd {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+    },
+    /// The claim is acknowledged by all in-sync replicas.
+    Claimed {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+        /// Where it stands in the ledger.
+        at: Offset,
+    },
+    /// Nobody knows what became of the claim.
+    ClaimFailed {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+    },
+    /// A letter was read, see [`crate::Effect::FetchLetters`]. What is told is its record's: offset, key, identity, as at the first time.
+    LetterFetched(Fetched),
+    /// A letter can't be read any more: it was deleted.
+    LetterGone {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+        /// The source offset.
+        offset: Offset,
     },
     /// The broker stored a commit.
     Committed {
@@ -129,6 +169,19 @@ pub enum Input {
     Tick,
 }
 
+/// A record of a ledger, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerRead {
+    /// Of which partition's ledger.
+    pub partition: PartitionId,
+    /// Of which assignment.
+    pub epoch: Epoch,
+    /// Its offset in the ledger.
+    pub at: Offset,
+    /// What it says.
+    pub record: Record,
+}
+
 /// An event that may have killed the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suspect {
@@ -151,8 +204,11 @@ pub struct Assignment {
     pub committed: bool,
     /// The oldest offset that the broker still has.
     pub oldest: Offset,
-    /// The policy for what concerns the partition as a whole (gap, rewind).
+    /// The policy for what concerns the partition as a whole (gap, rewind, replay).
     pub policy: PolicyId,
+    /// Whether letters have a state, in a ledger: then the partition is claimed there before anything of it is handled.
+    #[serde(default)]
+    pub ledger: bool,
 }
 
 /// A record as the engine sees it.

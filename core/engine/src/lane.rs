@@ -7,6 +7,7 @@
 use hashbrown::HashTable;
 
 use crate::delivery::{Deliveries, NIL};
+use crate::ledger::KeyDigest;
 use crate::{Fetched, NullKeys, Order, Policy};
 
 /// Which lane of a partition.
@@ -20,6 +21,8 @@ pub(crate) enum LaneKey {
     Whole,
     /// Of one event; not in the table.
     Alone,
+    /// Of letters of a key that are handled again: beside the key's live lane, and before it.
+    Letters(u128),
 }
 
 impl LaneKey {
@@ -32,12 +35,32 @@ impl LaneKey {
         }
     }
 
+    /// By what the ledger knows it; `None`: its events do not wait for each other.
+    pub(crate) fn digest(self) -> Option<KeyDigest> {
+        match self {
+            Self::Key(key) | Self::Letters(key) => Some(KeyDigest(key)),
+            Self::NoKey => Some(KeyDigest::NO_KEY),
+            Self::Whole => Some(KeyDigest::WHOLE),
+            Self::Alone => None,
+        }
+    }
+
+    /// The lane of live events that the ledger knows by a digest.
+    pub(crate) fn of_digest(digest: KeyDigest) -> Self {
+        match digest {
+            KeyDigest::NO_KEY => Self::NoKey,
+            KeyDigest::WHOLE => Self::Whole,
+            KeyDigest(key) => Self::Key(key),
+        }
+    }
+
     fn hash(self, partition: u32) -> u64 {
         let bits = match self {
             Self::Key(key) => (key as u64) ^ ((key >> 64) as u64).rotate_left(32),
             Self::NoKey => 1,
             Self::Whole => 2,
             Self::Alone => 3,
+            Self::Letters(key) => !((key as u64) ^ ((key >> 64) as u64).rotate_left(32)),
         };
         spread(bits ^ (u64::from(partition) << 32))
     }
@@ -55,7 +78,7 @@ pub(crate) struct Lane {
     key: LaneKey,
     partition: u32,
     pub(crate) head: u32,
-    tail: u32,
+    pub(crate) tail: u32,
     pub(crate) cursor: u32,
     /// The batch of its run in flight, if there is one.
     pub(crate) batch: u32,
@@ -65,6 +88,8 @@ pub(crate) struct Lane {
     pub(crate) held: u32,
     /// Marks with effects, or behind one in their run, that are not answered.
     pub(crate) bound: u32,
+    /// Followers that are not resolved.
+    pub(crate) followers: u32,
     /// The event that failed behind them and ended their run, as long as any of them is not answered.
     pub(crate) stopped_at: u32,
     /// False once it is swept: whoever settles it again finds nothing to do.
@@ -118,6 +143,10 @@ impl Lane {
     pub(crate) fn key(&self) -> LaneKey {
         self.key
     }
+
+    pub(crate) fn partition(&self) -> u32 {
+        self.partition
+    }
 }
 
 impl Lanes {
@@ -126,15 +155,10 @@ impl Lanes {
         if key == LaneKey::Alone {
             return self.make(partition, key);
         }
-        let hash = key.hash(partition);
-        let lanes = &self.lanes;
-        let found = self.table.find(hash, |&lane| {
-            let lane = &lanes[lane as usize];
-            lane.key == key && lane.partition == partition
-        });
-        if let Some(&lane) = found {
+        if let Some(lane) = self.find(partition, key) {
             return lane;
         }
+        let hash = key.hash(partition);
         let lane = self.make(partition, key);
         let lanes = &self.lanes;
         self.table.insert_unique(hash, lane, |&other| {
@@ -142,6 +166,16 @@ impl Lanes {
             other.key.hash(other.partition)
         });
         lane
+    }
+
+    /// The lane of a key, if there is one.
+    #[inline]
+    pub(crate) fn find(&self, partition: u32, key: LaneKey) -> Option<u32> {
+        let found = self.table.find(key.hash(partition), |&lane| {
+            let lane = &self.lanes[lane as usize];
+            lane.key == key && lane.partition == partition
+        });
+        found.copied()
     }
 
     fn make(&mut self, partition: u32, key: LaneKey) -> u32 {
@@ -155,6 +189,7 @@ impl Lanes {
             running: 0,
             held: 0,
             bound: 0,
+            followers: 0,
             stopped_at: NIL,
             live: true,
             ready: false,
@@ -232,7 +267,7 @@ impl Lanes {
             return;
         }
         debug_assert_eq!(lane.head, NIL, "only an empty lane goes");
-        debug_assert_eq!((lane.running, lane.held, lane.bound), (0, 0, 0), "an empty lane has nothing outstanding");
+        debug_assert_eq!((lane.running, lane.held, lane.bound, lane.followers), (0, 0, 0, 0), "an empty lane has nothing outstanding");
         self.set_ready(at, false);
         if lane.key != LaneKey::Alone
             && let Ok(entry) = self.table.find_entry(lane.key.hash(lane.partition), |&other| other == at)

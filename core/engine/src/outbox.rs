@@ -71,7 +71,15 @@ impl Outbox {
             }
             Effect::DeadLetter(letter) => lives(&letter.delivery),
             Effect::Cancel { delivery } | Effect::Alert(Alert::Conflict { delivery } | Alert::Stuck { delivery, .. }) => lives(delivery),
-            Effect::CatchUp { partition, epoch }
+            Effect::Record(entry) => over != Some((entry.partition, entry.epoch)) && entry.delivery.is_none_or(|id| lives(&id)),
+            Effect::FetchLetters(letters) => {
+                letters.retain(|letter| over != Some((letter.partition, letter.epoch)));
+                !letters.is_empty()
+            }
+            Effect::CatchUp { partition, epoch, .. }
+            | Effect::ReadLedger { partition, epoch }
+            | Effect::Claim { partition, epoch, .. }
+            | Effect::Superseded { partition, epoch }
             | Effect::Commit { partition, epoch, .. }
             | Effect::Pause { partition, epoch }
             | Effect::Resume { partition, epoch }

@@ -150,6 +150,7 @@ impl Engine {
         self.deadlines.add(until, Due::Attempt(slot));
         self.totals.waiting += 1;
         self.lanes.rewind(&self.deliveries, slot);
+        self.let_letters_lead(slot);
     }
 
     pub(crate) fn wait_is_over(&mut self, slot: u32) {
@@ -183,6 +184,7 @@ impl Engine {
             self.leave_to_next_owner(slot);
         } else {
             self.lanes.rewind(&self.deliveries, slot);
+            self.let_letters_lead(slot);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the engine knows of one assigned partition, and the table of them.
 
+use crate::book::Book;
 use crate::commit::Commits;
 use crate::ids::{Epoch, Offset, PartitionId, Timestamp};
 use crate::input::Assignment;
@@ -41,6 +42,8 @@ pub(crate) struct Partition {
     /// The end, reported before the partition caught up: a rewind or a gap must be judged before the reader's position counts.
     pub(crate) early_end: Option<Offset>,
     pub(crate) commits: Commits,
+    /// Its ledger, if it has one.
+    pub(crate) book: Option<Box<Book>>,
 }
 
 impl Partition {
@@ -59,6 +62,7 @@ impl Partition {
             at_end: false,
             early_end: None,
             commits: Commits::new(assignment.from, now),
+            book: None,
         }
     }
 
@@ -74,6 +78,8 @@ pub(crate) struct Partitions {
     entries: Vec<(Option<Epoch>, Option<Box<Partition>>)>,
     pub(crate) assigned: u32,
     pub(crate) halted: u32,
+    /// How many of them have a ledger.
+    pub(crate) ledgers: u32,
 }
 
 impl Partitions {
@@ -110,12 +116,14 @@ impl Partitions {
         }
         self.entries[index] = (Some(assignment.epoch), Some(Box::new(Partition::new(assignment, now))));
         self.assigned += 1;
+        self.ledgers += u32::from(assignment.ledger);
     }
 
     pub(crate) fn remove(&mut self, index: u32) -> Option<Box<Partition>> {
         let partition = self.entries.get_mut(index as usize)?.1.take()?;
         self.assigned -= 1;
         self.halted -= u32::from(partition.halted);
+        self.ledgers -= u32::from(partition.assignment.ledger);
         Some(partition)
     }
 

@@ -52,6 +52,12 @@ pub struct Policy {
     /// How events are handed over together; `None`: one by one.
     #[serde(default)]
     pub batch: Option<Batching>,
+    /// Whether later events of a key follow its letters, unhandled, until those are settled. Default no. Needs a ledger.
+    #[serde(default)]
+    pub hold: bool,
+    /// A letter that failed so many replays is replayed only when a person insists. Default 5.
+    #[serde(default = "five")]
+    pub max_replays: u32,
     /// How many consecutive events of one lane may be dispatched as one run. Default 256.
     pub run_length: u32,
     /// What happens to an event whose id was seen with other bytes.
@@ -185,6 +191,8 @@ impl Default for Policy {
             breaker: None,
             max_rate: None,
             batch: None,
+            hold: false,
+            max_replays: five(),
             run_length: 256,
             on_conflict: OnConflict::DeadLetter,
             on_rewind: OnRewind::Stop,
@@ -209,4 +217,8 @@ impl Default for EngineSettings {
 
 fn three() -> u32 {
     3
+}
+
+fn five() -> u32 {
+    5
 }

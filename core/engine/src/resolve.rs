@@ -1,16 +1,18 @@
 //! The end of a delivery: resolved, or abandoned with its epoch.
 
-use crate::Fate;
 use crate::delivery::{Delivery, NIL, Stage};
 use crate::engine::Engine;
+use crate::{Fate, Reason};
 
 impl Engine {
     /// Nothing more to do: the watermark may pass.
     pub(crate) fn resolve(&mut self, slot: u32, fate: Fate) {
         let delivery = &self.deliveries[slot];
         let (index, place) = (delivery.partition, delivery.place);
+        let key = self.lanes.get(delivery.lane).key();
         self.leave_ring(slot);
         self.forget(slot, fate);
+        self.unpark(index, key);
         let Some(partition) = self.partitions.get_mut(index) else { return };
         if partition.window.resolve(place) {
             self.schedule_commit(index);
@@ -22,10 +24,10 @@ impl Engine {
     /// Gives a delivery up unresolved: somebody reads it again.
     ///
     /// Its lane is not settled and may be left empty: that is the caller's.
-    fn abandon(&mut self, slot: u32) {
+    pub(crate) fn abandon(&mut self, slot: u32) {
         let delivery = &self.deliveries[slot];
         let (index, place, at) = (delivery.partition, delivery.place, delivery.lane);
-        let (stage, bound) = (delivery.stage, delivery.bound);
+        let (stage, bound, replay) = (delivery.stage, delivery.bound, delivery.replay);
         let lane = self.lanes.get_mut(at);
         if lane.stopped_at == slot {
             lane.stopped_at = NIL;
@@ -42,7 +44,7 @@ impl Engine {
         }
         self.leave_ring(slot);
         self.forget(slot, Fate::Abandoned);
-        if let Some(partition) = self.partitions.get_mut(index) {
+        if let Some(partition) = self.partitions.get_mut(index).filter(|_| !replay) {
             partition.window.abandon(place);
         }
     }
@@ -59,15 +61,18 @@ impl Engine {
         loop {
             let next = self.deliveries[slot].lane_next;
             self.abandon(slot);
-            if next == NIL || !matches!(self.deliveries[next].stage, Stage::Copy | Stage::Ignored | Stage::Doomed) {
+            if next == NIL || !matches!(self.deliveries[next].stage, Stage::Copy | Stage::Ignored | Stage::Known | Stage::Doomed) {
                 return;
             }
             slot = next;
         }
     }
 
-    fn forget(&mut self, slot: u32, fate: Fate) {
+    pub(crate) fn forget(&mut self, slot: u32, fate: Fate) {
         let delivery = self.deliveries[slot];
+        if delivery.reason == Reason::HeldBehind {
+            self.lanes.get_mut(delivery.lane).followers -= 1;
+        }
         self.lanes.unlink(&mut self.deliveries, slot);
         self.deliveries.remove(slot);
         self.out.forget(delivery.id(slot), fate);
@@ -76,6 +81,19 @@ impl Engine {
         if let Some(partition) = self.partitions.get_mut(delivery.partition) {
             partition.records -= 1;
             partition.bytes = partition.bytes.saturating_sub(u64::from(delivery.bytes));
+            if let Some(book) = &mut partition.book {
+                // A record that is read back for somebody who is gone must not be taken for the next one in its slot.
+                let tasks = if delivery.replay { &mut book.at_work } else { &mut book.recording };
+                tasks.remove(&delivery.offset);
+            }
+        }
+        if delivery.replay {
+            self.totals.letters -= 1;
+            self.totals.letters_here -= 1;
+            self.totals.letter_bytes = self.totals.letter_bytes.saturating_sub(u64::from(delivery.bytes));
+            let key = self.lanes.get(delivery.lane).key();
+            self.unpark(delivery.partition, key);
+            self.replays_due = true;
         }
     }
 
@@ -94,7 +112,7 @@ impl Engine {
     pub(crate) fn abandon_idle(&mut self, index: u32) {
         let live = self.live(index);
         for &(slot, _) in &live {
-            let idle = |delivery: &Delivery| !delivery.is_busy() && !matches!(delivery.stage, Stage::Copy | Stage::Ignored);
+            let idle = |delivery: &Delivery| !delivery.is_busy() && !matches!(delivery.stage, Stage::Copy | Stage::Ignored | Stage::Known);
             // A copy may have gone along already.
             if self.deliveries.occupant(slot).is_some_and(idle) {
                 self.abandon_with_copies(slot);
@@ -110,9 +128,10 @@ impl Engine {
         self.out.recall(&self.deliveries, None);
     }
 
-    /// Live deliveries of a partition and their lanes, in offset order.
+    /// Live deliveries of a partition and their lanes, in offset order, and behind them the letters that are handled again.
     pub(crate) fn live(&self, index: u32) -> Vec<(u32, u32)> {
         let Some(partition) = self.partitions.get(index) else { return Vec::new() };
-        partition.window.live().map(|slot| (slot, self.deliveries[slot].lane)).collect()
+        let letters = partition.book.iter().flat_map(|book| book.at_work.values().copied());
+        partition.window.live().chain(letters).map(|slot| (slot, self.deliveries[slot].lane)).collect()
     }
 }

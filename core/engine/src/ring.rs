@@ -20,11 +20,40 @@ impl Engine {
                 }
             }
             Some(primary) if self.conflicts(slot, self.deliveries[primary].digest) => self.conflict(slot),
+            Some(primary) if self.deliveries[slot].replay && self.gives_way(primary) => {
+                if self.deliveries[primary].stage == Stage::Waiting {
+                    self.stop_waiting(primary);
+                }
+                self.twins.take_over(&mut self.deliveries, primary, slot);
+                self.deliveries[primary].stage = Stage::Twin;
+                self.look_up(slot);
+                self.settle(self.deliveries[primary].lane);
+            }
             Some(primary) => {
                 Twins::join(&mut self.deliveries, primary, slot);
                 self.deliveries[slot].stage = Stage::Twin;
             }
         }
+    }
+
+    /// A live event that has to run again lets the letters of the same event go first, for the same reason.
+    pub(crate) fn let_letters_lead(&mut self, slot: u32) {
+        if self.partitions.ledgers == 0 || !self.gives_way(slot) {
+            return;
+        }
+        let Some(letter) = self.twins.give_way(&mut self.deliveries, slot) else { return };
+        if self.deliveries[slot].stage == Stage::Waiting {
+            self.stop_waiting(slot);
+        }
+        self.deliveries[slot].stage = Stage::Twin;
+        self.look_up(letter);
+    }
+
+    /// A live event that nobody is at work for lets a letter of the same event go first: it may wait for that letter in its lane, and then
+    /// must not be what the letter waits for.
+    fn gives_way(&self, primary: u32) -> bool {
+        let primary = &self.deliveries[primary];
+        !primary.replay && matches!(primary.stage, Stage::Queued | Stage::LookingUp | Stage::Fresh | Stage::Waiting)
     }
 
     /// Whether a delivery is another event under the same id.

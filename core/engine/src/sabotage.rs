@@ -82,10 +82,40 @@ pub enum Sabotage {
     SuspectsConvicted,
     /// An event may kill the process once more.
     CrashLimitOffByOne,
+    /// A partition runs before its ledger is read and claimed.
+    DispatchBeforeFolded,
+    /// The group is not asked before a claim.
+    ClaimUnconfirmed,
+    /// A claim counts when it is acknowledged, read back or not.
+    ClaimNotAwaited,
+    /// Another member's claim changes nothing.
+    SupersededGoesOn,
+    /// A letter is resolved before its state is recorded.
+    RecordNotAwaited,
+    /// What the ledger knows is handled when it is read again.
+    KnownForgotten,
+    /// Events of a held key are handled.
+    FollowersHandled,
+    /// A key is free when its first letter is settled.
+    ReleasedAtFirst,
+    /// A letter runs although one before it holds its key.
+    FrontIgnored,
+    /// A discard counts before it is recorded.
+    DiscardNotAwaited,
+    /// A letter runs before the reader has passed its offset.
+    ReplayBeforePosition,
+    /// Live events go on while letters of their key are handled again.
+    LiveOvertakesReplay,
+    /// A command is carried out again after its replay failed.
+    ReplaysUncounted,
+    /// Letters are replayed however often they failed.
+    MaxReplaysIgnored,
+    /// Letters of a command start as fast as they can.
+    ReplayRateIgnored,
 }
 
 impl Sabotage {
-    /// Every bug there is.
+    /// Every bug there is, but for those of ledgers.
     pub const ALL: [Self; 39] = [
         Self::CommitPastGap,
         Self::TwoOfOneKey,
@@ -126,6 +156,25 @@ impl Sabotage {
         Self::SuspectsGetCompany,
         Self::SuspectsConvicted,
         Self::CrashLimitOffByOne,
+    ];
+
+    /// Those that concern ledgers: a simulation of their own looks for them.
+    pub const LEDGER: [Self; 15] = [
+        Self::DispatchBeforeFolded,
+        Self::ClaimUnconfirmed,
+        Self::ClaimNotAwaited,
+        Self::SupersededGoesOn,
+        Self::RecordNotAwaited,
+        Self::KnownForgotten,
+        Self::FollowersHandled,
+        Self::ReleasedAtFirst,
+        Self::FrontIgnored,
+        Self::DiscardNotAwaited,
+        Self::ReplayBeforePosition,
+        Self::LiveOvertakesReplay,
+        Self::ReplaysUncounted,
+        Self::MaxReplaysIgnored,
+        Self::ReplayRateIgnored,
     ];
 }
 

@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::ids::{Offset, PartitionId};
+use crate::ledger::Fold;
 
 /// How far a partition has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,5 +27,11 @@ impl Engine {
         let partition = self.partitions.get(partition.0)?;
         let window = &partition.window;
         Some(Standing { position: window.position(), watermark: window.next(), unresolved: partition.records, paused: partition.paused })
+    }
+
+    /// What the ledger of a partition comes to; `None` when it is not assigned, or has none.
+    #[must_use]
+    pub fn ledger(&self, partition: PartitionId) -> Option<&Fold> {
+        self.partitions.get(partition.0)?.book.as_ref().map(|book| &book.fold)
     }
 }

@@ -7,6 +7,8 @@
 //!
 //! Start at [`Consumer`]. What is promised: `docs/guide/promises.md`.
 
+mod alerts;
+mod archive;
 pub mod config;
 mod consumer;
 mod driver;
@@ -15,6 +17,7 @@ mod event;
 mod executor;
 pub mod foreign;
 mod handler;
+mod http;
 pub mod inbox;
 mod journal;
 pub mod kafka;
@@ -27,6 +30,7 @@ mod telemetry;
 pub mod testing;
 pub mod wire;
 
+pub use alerts::DeadLetter;
 pub use consumer::{AutoOffsetReset, Builder, Consumer, Control};
 pub use driver::Summary;
 pub use error::{Error, ErrorCode};

@@ -58,3 +58,31 @@ pub mod letter {
     /// Replays so far.
     pub const REPLAYS: &str = "onceward-replays";
 }
+
+/// Headers that other stacks put on their dead letters: read, and never written.
+pub mod foreign {
+    /// Spring: the type of the cause; the outer one is usually a wrapper.
+    pub const SPRING_CAUSE: &str = "kafka_dlt-exception-cause-fqcn";
+    /// Spring: written where the key could not be read, with `fqcn`, `message` and `stacktrace` behind it.
+    pub const SPRING_KEY: &str = "kafka_dlt-key-exception-";
+    /// Spring's retry topics: origin, with `topic`, `partition`, `offset`, `timestamp` and `timestamp-type` behind it. Binary numbers.
+    pub const RETRY_ORIGINAL: &str = "kafka_original-";
+    /// Spring's retry topics: failure, with `fqcn`, `cause-fqcn`, `message` and `stacktrace` behind it.
+    pub const RETRY_EXCEPTION: &str = "kafka_exception-";
+    /// Spring's retry topics: the number of the next attempt, 4 bytes or 1, and moments.
+    pub const RETRY_TOPIC: &str = "retry_topic-";
+    /// Spring: failures to decode, as Java objects. Never read.
+    pub const SPRING_DESERIALIZER: &str = "springDeserializerException";
+    /// Kafka Connect, all text.
+    pub const CONNECT: &str = "__connect.errors.";
+    /// Kafka Streams since 4.2, all text.
+    pub const STREAMS: &str = "__streams.errors.";
+    /// Share groups since 4.4, all text.
+    pub const SHARE: &str = "__dlq.errors.";
+    /// SmallRye (Quarkus), all text.
+    pub const SMALLRYE: &str = "dead-letter-";
+    /// SmallRye: failures to decode.
+    pub const SMALLRYE_DECODING: &str = "deserialization-failure-";
+    /// SmallRye: its retry topics.
+    pub const SMALLRYE_RETRY: &str = "delayed-retry-";
+}

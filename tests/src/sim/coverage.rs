@@ -25,19 +25,24 @@ impl Coverage {
         let row = kinds::of_input(input);
         let place = match input {
             Input::Assigned(assignment) => Some(assignment.partition),
-            Input::Fetched(record) => Some(record.partition),
+            Input::Fetched(record) | Input::LetterFetched(record) => Some(record.partition),
+            Input::Ledger(read) => Some(read.partition),
             Input::CaughtUp { partition, .. }
             | Input::Committed { partition, .. }
             | Input::CommitFailed { partition, .. }
             | Input::ReachedEnd { partition, .. }
             | Input::Gap { partition, .. }
+            | Input::LedgerEnd { partition, .. }
+            | Input::Claimed { partition, .. }
+            | Input::ClaimFailed { partition, .. }
+            | Input::LetterGone { partition, .. }
             | Input::Revoking { partition, .. }
             | Input::Lost { partition, .. } => Some(*partition),
             Input::LookedUp { delivery, .. }
             | Input::Handled { delivery, .. }
             | Input::NotStarted { delivery }
             | Input::Marked { delivery, .. }
-            | Input::DeadLettered { delivery } => match watch.partition_of(*delivery) {
+            | Input::DeadLettered { delivery, .. } => match watch.partition_of(*delivery) {
                 Some(partition) => Some(partition),
                 None => return,
             },

@@ -67,6 +67,13 @@ pub(crate) fn of_input(input: &Input) -> usize {
         Input::Resumed { .. } => 17,
         Input::Tick => 18,
         Input::Suspects(_) => 19,
+        // The ledger has a simulation of its own.
+        Input::Ledger(_)
+        | Input::LedgerEnd { .. }
+        | Input::Claimed { .. }
+        | Input::ClaimFailed { .. }
+        | Input::LetterFetched(_)
+        | Input::LetterGone { .. } => 18,
     }
 }
 
@@ -86,7 +93,12 @@ pub(crate) fn of_effect(effect: &Effect) -> usize {
         Effect::Release { .. } => 11,
         Effect::Forget(_) => 12,
         Effect::Alert(_) => 13,
-        Effect::Finished => 14,
+        Effect::Finished
+        | Effect::ReadLedger { .. }
+        | Effect::Claim { .. }
+        | Effect::Record(_)
+        | Effect::FetchLetters(_)
+        | Effect::Superseded { .. } => 14,
     }
 }
 
@@ -103,6 +115,6 @@ pub(crate) fn of_alert(alert: &Alert) -> usize {
         Alert::Stuck { .. } => 4,
         Alert::BreakerOpened { .. } => 5,
         Alert::BreakerClosed { .. } => 6,
-        Alert::BreakerStaysOpen { .. } => 7,
+        Alert::BreakerStaysOpen { .. } | Alert::ReplayRefused { .. } | Alert::LetterGone { .. } => 7,
     }
 }

@@ -17,7 +17,9 @@ mod world;
 
 pub use check::{State, Verdict, Violation, Watch};
 pub use coverage::Coverage;
+pub(crate) use queue::Queue;
 pub use replay::{Replay, replay};
 pub use report::{Failure, Report, run_seed, simulate};
+pub(crate) use rng::Rng;
 pub use scenario::{Entry, Scenario};
 pub use shrink::shrink;

@@ -228,6 +228,8 @@ fn policy(r: &mut Rng) -> Policy {
         run_length: u32::try_from(r.pick(&[1, 3, 256])).unwrap_or(1),
         max_rate: None,
         batch: None,
+        hold: false,
+        max_replays: 5,
         handler_timeout: r.pick(&[None, Some(50), Some(1_000), Some(60_000)]),
         breaker: Some(BreakerRules::default()),
         on_conflict: r.pick(&[OnConflict::DeadLetter, OnConflict::DeadLetter, OnConflict::Duplicate]),

@@ -46,11 +46,11 @@ pub struct Fold {
     current: Option<Offset>,
     next: Option<Offset>,
     letters: BTreeMap<Offset, Letter>,
-    /// Letters that are not settled, by key.
+    /// Letters that hold their key and are not settled, by key.
     holding: BTreeMap<KeyDigest, BTreeSet<Offset>>,
     commands: BTreeMap<Offset, Command>,
-    /// Commands by the letters that they name.
-    wanted: BTreeMap<Offset, Vec<Offset>>,
+    /// Commands by the letters that they name, and the failed replays that they saw.
+    wanted: BTreeMap<Offset, Vec<(Offset, u32)>>,
     ids: BTreeSet<String>,
 }
 
@@ -87,7 +87,7 @@ impl Fold {
             Some(known) => known.since,
             None => record.time,
         };
-        if let Some(key) = record.key {
+        if let Some(key) = record.key.filter(|_| record.holds) {
             let holding = self.holding.entry(key).or_default();
             if record.state.is_terminal() {
                 holding.remove(&record.offset);
@@ -98,7 +98,13 @@ impl Fold {
                 self.holding.remove(&key);
             }
         }
-        self.letters.insert(record.offset, Letter { record: record.clone(), since });
+        let mut record = record.clone();
+        if record.fingerprint.is_empty()
+            && let Some(known) = self.letters.get(&record.offset)
+        {
+            record.fingerprint.clone_from(&known.record.fingerprint);
+        }
+        self.letters.insert(record.offset, Letter { record, since });
         Applied::Counts
     }
 
@@ -107,8 +113,8 @@ impl Fold {
         if !self.ids.insert(command.id.clone()) {
             return Applied::Past;
         }
-        for (letter, _) in &command.letters {
-            self.wanted.entry(*letter).or_default().push(at);
+        for &(letter, seen) in &command.letters {
+            self.wanted.entry(letter).or_default().push((at, seen));
         }
         self.commands.insert(at, command.clone());
         Applied::Counts
@@ -131,36 +137,69 @@ impl Fold {
         self.letters.values()
     }
 
-    /// Keys that are held, each with its unsettled letters in the order of their offsets.
+    /// Keys that are held, each with the letters that hold it in the order of their offsets.
     pub fn held(&self) -> impl Iterator<Item = (KeyDigest, impl Iterator<Item = &Letter>)> {
         self.holding.iter().map(|(key, offsets)| (*key, offsets.iter().filter_map(|offset| self.letters.get(offset))))
     }
 
-    /// Whether a key has letters that are not settled.
+    /// Whether a key is held: later events of it wait.
+    #[inline]
     #[must_use]
     pub fn is_held(&self, key: KeyDigest) -> bool {
         self.holding.contains_key(&key)
     }
 
-    /// The first letter of a key that is not settled: nothing behind it runs before it is.
+    /// The first letter that holds a key: nothing behind it runs before it is settled.
     #[must_use]
     pub fn front(&self, key: KeyDigest) -> Option<&Letter> {
         self.letters.get(self.holding.get(&key)?.first()?)
+    }
+
+    /// The letters that hold a key, in the order of their offsets.
+    pub fn holding(&self, key: KeyDigest) -> impl Iterator<Item = &Letter> {
+        self.holding.get(&key).into_iter().flatten().filter_map(|offset| self.letters.get(offset))
+    }
+
+    /// How many letters hold a key.
+    #[must_use]
+    pub fn held_by(&self, key: KeyDigest) -> usize {
+        self.holding.get(&key).map_or(0, BTreeSet::len)
+    }
+
+    /// The offset behind the last record that was taken.
+    #[must_use]
+    pub fn next(&self) -> Option<Offset> {
+        self.next
+    }
+
+    /// A command that was not taken out.
+    #[must_use]
+    pub fn command_at(&self, at: Offset) -> Option<&Command> {
+        self.commands.get(&at)
+    }
+
+    /// No letter and no command: nothing to look for.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.letters.is_empty()
     }
 
     /// What a person wants of a letter and was not done yet, the oldest command first.
     pub fn wanted(&self, letter: &Letter) -> impl Iterator<Item = Wanted<'_>> {
         let record = &letter.record;
         let (offset, replays, state) = (record.offset, record.replays, record.state);
-        let commands = self.wanted.get(&offset).into_iter().flatten();
-        commands.filter_map(move |at| {
-            let command = self.commands.get(at)?;
-            let named = command.letters.iter().any(|&(of, seen)| of == offset && (command.verb == Verb::Discard || seen == replays));
+        let commands = self.wanted.get(&offset).map_or(&[][..], Vec::as_slice);
+        // What came before somebody said stop is not wanted any more.
+        let stopped = commands.iter().rposition(|(at, _)| self.commands.get(at).is_some_and(|command| command.verb == Verb::Stop));
+        commands[stopped.map_or(0, |stop| stop + 1)..].iter().filter_map(move |&(at, seen)| {
+            let command = self.commands.get(&at)?;
             let meant = match command.verb {
-                Verb::Replay => state == LetterState::Open,
+                Verb::Replay => state == LetterState::Open && seen == replays,
                 Verb::Discard => !state.is_terminal(),
+                Verb::Stop => false,
             };
-            (named && meant).then_some(Wanted { command, at: *at })
+            meant.then_some(Wanted { command, at })
         })
     }
 
@@ -176,7 +215,7 @@ impl Fold {
     pub fn remove_command(&mut self, id: &str) {
         let Some(at) = self.commands.iter().find(|(_, command)| command.id == id).map(|(at, _)| *at) else { return };
         self.commands.remove(&at);
-        self.wanted.values_mut().for_each(|commands| commands.retain(|command| *command != at));
+        self.wanted.values_mut().for_each(|commands| commands.retain(|command| command.0 != at));
         self.wanted.retain(|_, commands| !commands.is_empty());
     }
 }

@@ -1,10 +1,12 @@
 //! What stands in the ledger. The form on the wire is the runtime's.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Reason;
 use crate::ids::Offset;
 
 /// One record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// A member takes the partition over.
     Claim(Claim),
@@ -15,7 +17,7 @@ pub enum Record {
 }
 
 /// A member takes the partition over. Its offset in the ledger is the epoch of what that member writes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// The offset of the claim that it follows; `None`: there was none.
     pub prev: Option<Offset>,
@@ -30,7 +32,7 @@ pub struct Claim {
 }
 
 /// Where a letter stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum LetterState {
     /// It waits for a person.
     Open,
@@ -51,11 +53,20 @@ impl LetterState {
 }
 
 /// What tells order keys apart in the ledger: the first 16 bytes of the BLAKE3 hash of the key's bytes. The same in every process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// Two numbers stand for lanes without a key: see [`KeyDigest::NO_KEY`] and [`KeyDigest::WHOLE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyDigest(pub u128);
 
+impl KeyDigest {
+    /// All events without a key, where they wait for each other.
+    pub const NO_KEY: Self = Self(0);
+    /// All events of the partition, where they wait for each other.
+    pub const WHOLE: Self = Self(u128::MAX);
+}
+
 /// A letter's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LetterRecord {
     /// The offset of its record in the source partition.
     pub offset: Offset,
@@ -67,27 +78,31 @@ pub struct LetterRecord {
     pub replays: u32,
     /// Its order key; `None` when it has none, or its topic's events do not wait for each other.
     pub key: Option<KeyDigest>,
+    /// Whether later events of its key wait behind it until it is settled.
+    pub holds: bool,
     /// The offset of the letter in the dead-letter topic's partition of the same number.
     pub letter: Offset,
     /// Why.
     pub reason: Reason,
-    /// What the failure has in common with others.
+    /// What the failure has in common with others. Empty where nothing failed anew: the one before stands.
     pub fingerprint: String,
     /// When, in milliseconds since 1970.
     pub time: i64,
 }
 
 /// What a person wants done with letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Verb {
     /// Handle them again.
     Replay,
     /// Settle them unhandled.
     Discard,
+    /// Take back what earlier commands wanted of them and nobody has begun.
+    Stop,
 }
 
 /// What a person wants, of letters as they stood when it was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// A name that nobody else has.
     pub id: String,

@@ -45,7 +45,7 @@ fn fact() -> impl Strategy<Value = (u64, Input)> {
             });
     let assigned =
         (place.clone(), offset.clone(), any::<bool>(), offset.clone()).prop_map(|((partition, epoch), from, committed, oldest)| {
-            Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy: PolicyId(0) })
+            Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy: PolicyId(0), ledger: false })
         });
     let dependency = prop_oneof![Just(Dependency::Inbox), Just(Dependency::Producer)];
     let input = prop_oneof![
@@ -54,7 +54,7 @@ fn fact() -> impl Strategy<Value = (u64, Input)> {
         8 => (id.clone(), outcome).prop_map(|(delivery, outcome)| Input::Handled { delivery, outcome }),
         2 => id.clone().prop_map(|delivery| Input::NotStarted { delivery }),
         8 => (id.clone(), result).prop_map(|(delivery, result)| Input::Marked { delivery, result }),
-        4 => id.prop_map(|delivery| Input::DeadLettered { delivery }),
+        4 => id.prop_map(|delivery| Input::DeadLettered { delivery, letter: Offset(0) }),
         2 => assigned,
         4 => (place.clone(), proptest::option::of(offset.clone())).prop_map(|((partition, epoch), remembered)| Input::CaughtUp { partition, epoch, remembered }),
         2 => (place.clone(), offset.clone()).prop_map(|((partition, epoch), next)| Input::Committed { partition, epoch, next }),

@@ -17,6 +17,7 @@ fn letter(offset: i64, epoch: i64, state: LetterState, replays: u32) -> Record {
         state,
         replays,
         key: Some(KEY),
+        holds: true,
         letter: Offset(100 + offset),
         reason: Reason::Exhausted,
         fingerprint: "f".to_owned(),

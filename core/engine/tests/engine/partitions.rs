@@ -56,7 +56,7 @@ fn a_new_assignment_ends_the_old_one() {
     let mut script = Script::running(EngineSettings::default());
     let (ids, _) = script.fetch_new(&[record(0, 1)]);
     let orders = script.tell(Input::Assigned(Assignment { epoch: Epoch(2), ..assignment() }));
-    assert_eq!(orders, [forget(&ids, Fate::Abandoned), Effect::CatchUp { partition: P, epoch: Epoch(2) }]);
+    assert_eq!(orders, [forget(&ids, Fate::Abandoned), Effect::CatchUp { partition: P, epoch: Epoch(2), claim: None }]);
     assert_eq!(script.tell(Input::Assigned(assignment())), [], "an epoch is never taken up again");
 }
 
@@ -69,7 +69,7 @@ fn a_release_that_nobody_was_told_of_is_recalled() {
     let mut script = Script::running(EngineSettings::default());
     script.feed(revoking);
     let orders = script.tell(Input::Assigned(Assignment { epoch: Epoch(2), ..assignment() }));
-    assert_eq!(orders, [Effect::CatchUp { partition: P, epoch: Epoch(2) }]);
+    assert_eq!(orders, [Effect::CatchUp { partition: P, epoch: Epoch(2), claim: None }]);
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn the_last_attempt_is_followed_by_a_letter_that_the_lane_waits_for() {
             attempts: 3,
             first_failed: Timestamp(0),
             last_failed: Timestamp(600),
+            behind: None,
         })]
     );
     assert_eq!(script.not_started(ids[1]), [], "the lane is closed until the letter is acknowledged");

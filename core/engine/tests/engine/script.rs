@@ -70,7 +70,7 @@ pub(crate) fn settings(policy: Policy) -> EngineSettings {
 }
 
 pub(crate) fn assignment() -> Assignment {
-    Assignment { partition: P, epoch: E, from: Offset(0), committed: true, oldest: Offset(0), policy: PolicyId(0) }
+    Assignment { partition: P, epoch: E, from: Offset(0), committed: true, oldest: Offset(0), policy: PolicyId(0), ledger: false }
 }
 
 impl Script {
@@ -88,7 +88,7 @@ impl Script {
     pub(crate) fn assign(&mut self, partition: u32, epoch: u64) {
         let (partition, epoch) = (PartitionId(partition), Epoch(epoch));
         let orders = self.tell(Input::Assigned(Assignment { partition, epoch, ..assignment() }));
-        assert!(orders.contains(&Effect::CatchUp { partition, epoch }));
+        assert!(orders.contains(&Effect::CatchUp { partition, epoch, claim: None }));
         assert_eq!(self.tell(Input::CaughtUp { partition, epoch, remembered: None }), []);
     }
 
@@ -165,7 +165,7 @@ impl Script {
     }
 
     pub(crate) fn lettered(&mut self, delivery: DeliveryId) -> Vec<Effect> {
-        self.tell(Input::DeadLettered { delivery })
+        self.tell(Input::DeadLettered { delivery, letter: Offset(delivery.slot.into()) })
     }
 
     pub(crate) fn revoke(&mut self, deadline: u64) -> Vec<Effect> {

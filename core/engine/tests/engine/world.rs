@@ -137,7 +137,7 @@ impl World {
 
     fn carry_out(&mut self, order: Effect) {
         match order {
-            Effect::CatchUp { partition, epoch } => self.mail[0].push_back(Input::CaughtUp { partition, epoch, remembered: None }),
+            Effect::CatchUp { partition, epoch, .. } => self.mail[0].push_back(Input::CaughtUp { partition, epoch, remembered: None }),
             Effect::LookUp(ids) => {
                 for delivery in ids {
                     let fetched = self.slots.get(delivery).unwrap();
@@ -159,7 +159,7 @@ impl World {
                 }
             }
             Effect::Mark(ids) => self.transaction(&ids),
-            Effect::DeadLetter(letter) => self.mail[4].push_back(Input::DeadLettered { delivery: letter.delivery }),
+            Effect::DeadLetter(letter) => self.mail[4].push_back(Input::DeadLettered { delivery: letter.delivery, letter: Offset(0) }),
             Effect::Commit { partition, epoch, next } => self.mail[5].push_back(Input::Committed { partition, epoch, next }),
             Effect::Forget(ends) => {
                 for (delivery, fate) in ends {
@@ -169,6 +169,9 @@ impl World {
                     assert!(self.marked.contains(&fetched.event) || fate == Fate::Lettered, "only marked events and letters are resolved");
                     *self.ends.entry(fate).or_default() += 1;
                 }
+            }
+            Effect::ReadLedger { .. } | Effect::Claim { .. } | Effect::Record(_) | Effect::FetchLetters(_) | Effect::Superseded { .. } => {
+                panic!("there is no ledger")
             }
             Effect::Pause { .. }
             | Effect::Resume { .. }

@@ -1,6 +1,6 @@
 //! Settings written out in full, the inverse of validation.
 
-use super::raw::{Config, Credit, DeadLetter, GroupCommit, Kafka, OffsetReset, Scalar, Telemetry};
+use super::raw::{Alerts, Config, Credit, DeadLetter, GroupCommit, Kafka, OffsetReset, Scalar, Telemetry, Webhook};
 use super::settings::{Settings, TelemetrySettings};
 use super::{source, topic};
 use crate::kafka;
@@ -31,6 +31,7 @@ pub(super) fn effective(settings: &Settings) -> Config {
         dead_letter: Some(DeadLetter {
             topic: Some(settings.dead_letter.topic.clone()),
             ledger: Some(settings.dead_letter.ledger.clone()),
+            replay: Some(settings.dead_letter.replay),
         }),
         create_topics: Some(settings.create_topics),
         correlation_header: Some(settings.correlation_header.clone()),
@@ -42,6 +43,9 @@ pub(super) fn effective(settings: &Settings) -> Config {
             listen: settings.telemetry.listen.map(|address| address.to_string()),
             otlp: settings.telemetry.otlp.clone(),
             traces: Some(settings.telemetry.traces),
+        }),
+        alerts: settings.webhook.as_ref().map(|webhook| Alerts {
+            webhook: Some(Webhook { url: Some(webhook.url.clone()), secret: webhook.secret.clone(), every: Some(webhook.every.into()) }),
         }),
         kafka: Kafka(settings.kafka.0.iter().map(|(name, value)| (name.clone(), Scalar::Text(value.clone()))).collect()),
     }

@@ -13,6 +13,7 @@
 //! The schema is derived from [`raw`] and is the only description of the fields: the shape check, the names of environment variables,
 //! `docs/reference/config.schema.json` and the tables of `docs/reference/config.md` come from it.
 
+mod alerts;
 mod breaker;
 mod bytes;
 mod check;
@@ -43,7 +44,8 @@ pub use nearest::nearest;
 pub use reference::reference;
 pub use schema::json_schema;
 pub use secret::is_secret;
+pub(crate) use secret::resolve as resolve_secret;
 pub use settings::{
-    AfterDeadLetter, CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TelemetrySettings, TopicRules,
+    AfterDeadLetter, CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TelemetrySettings, TopicRules, WebhookSettings,
 };
 pub use validate::validate;

@@ -26,7 +26,18 @@ pub(super) fn shown<'a>(property: &str, value: &'a str) -> &'a str {
     if is_secret(property) && !is_reference(value) { MASK } else { value }
 }
 
-fn is_reference(value: &str) -> bool {
+/// A URL as it may be shown: receivers of webhooks often put a secret into its path.
+pub(super) fn shown_url(url: &str) -> String {
+    if is_reference(url) {
+        return url.to_owned();
+    }
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    let host = url[begin..].find(['/', '?', '#']).map_or(url.len(), |at| begin + at);
+    let name = url[begin..host].rsplit('@').next().unwrap_or_default();
+    if host == url.len() { url.to_owned() } else { format!("{}{name}/{MASK}", &url[..begin]) }
+}
+
+pub(super) fn is_reference(value: &str) -> bool {
     matches!(parts(value).as_deref(), Ok([Part::Env(_) | Part::File(_)]))
 }
 
@@ -76,7 +87,7 @@ pub(super) fn check(value: &str) -> Result<(), String> {
 }
 
 /// The value with its references replaced. Errors name the place and never what is there.
-pub(super) fn resolve(value: &str) -> Result<String, String> {
+pub(crate) fn resolve(value: &str) -> Result<String, String> {
     let mut resolved = String::with_capacity(value.len());
     for part in parts(value)? {
         match part {

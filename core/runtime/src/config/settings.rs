@@ -60,6 +60,8 @@ pub struct Settings {
     pub topics: BTreeMap<String, TopicRules>,
     /// What can be seen from outside.
     pub telemetry: TelemetrySettings,
+    /// Where alerts about dead letters are sent.
+    pub webhook: Option<WebhookSettings>,
     /// The user's librdkafka properties.
     pub kafka: KafkaProperties,
 }
@@ -89,6 +91,8 @@ pub struct CompanionTemplates {
     pub topic: String,
     /// Of the ledger.
     pub ledger: String,
+    /// Whether there is a ledger: without one nothing is replayed.
+    pub replay: bool,
 }
 
 /// What can be seen from outside.
@@ -100,6 +104,25 @@ pub struct TelemetrySettings {
     pub otlp: Option<String>,
     /// Whether the producer's trace goes on.
     pub traces: super::raw::Traces,
+}
+
+/// Where alerts about dead letters are sent. References are as they were written; `Debug` masks what is none.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebhookSettings {
+    /// The URL, or a reference to it.
+    pub url: String,
+    /// A reference to the key of the signature.
+    pub secret: Option<String>,
+    /// How often one cause is told.
+    pub every: Duration,
+}
+
+impl fmt::Debug for WebhookSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = secret::shown_url(&self.url);
+        let secret = self.secret.as_deref().map(|secret| secret::shown("secret", secret));
+        formatter.debug_struct("WebhookSettings").field("url", &url).field("secret", &secret).field("every", &self.every).finish()
+    }
 }
 
 /// How the events of one topic are treated.
@@ -128,6 +151,8 @@ pub struct TopicRules {
 pub enum AfterDeadLetter {
     /// They are handled.
     Continue,
+    /// They follow it, unhandled, until it is settled.
+    Hold,
 }
 
 /// librdkafka properties by name, with their references as they were written. `Debug` masks secrets.

@@ -87,10 +87,16 @@ pub(super) fn rules(check: &mut Check, path: &str, topic: &Topic, base: &TopicRu
         }
         rules.fatal.clone_from(names);
     }
-    if topic.after_dead_letter == Some(raw::AfterDeadLetter::Hold) {
-        check.refuse(format!("{path}.after_dead_letter"), "\"hold\" comes with replay, in a later version; write \"continue\"");
+    if let Some(after) = topic.after_dead_letter {
+        rules.after_dead_letter = match after {
+            raw::AfterDeadLetter::Continue => AfterDeadLetter::Continue,
+            raw::AfterDeadLetter::Hold => AfterDeadLetter::Hold,
+        };
+        rules.policy.hold = rules.after_dead_letter == AfterDeadLetter::Hold;
     }
-    rules.after_dead_letter = AfterDeadLetter::Continue;
+    if let Some(most) = topic.max_replays {
+        rules.policy.max_replays = most;
+    }
     rules
 }
 
@@ -178,8 +184,10 @@ pub(super) fn write(rules: &TopicRules) -> Topic {
         }),
         max_rate: policy.max_rate.map(|rate| f64::from(rate) / 1_000.0),
         fatal: Some(rules.fatal.clone()),
+        max_replays: Some(policy.max_replays),
         after_dead_letter: Some(match rules.after_dead_letter {
             AfterDeadLetter::Continue => raw::AfterDeadLetter::Continue,
+            AfterDeadLetter::Hold => raw::AfterDeadLetter::Hold,
         }),
     }
 }

@@ -10,7 +10,7 @@ use super::duration::millis;
 use super::path::{index, join};
 use super::raw::{self, Config};
 use super::settings::{CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TelemetrySettings, TopicRules};
-use super::{ConfigError, Problem, companions, format_duration, nearest, secret, source, topic};
+use super::{ConfigError, Problem, alerts, companions, format_duration, nearest, secret, source, topic};
 use crate::kafka::{OffsetReset, owned};
 use crate::letter::{DEFAULT_LEDGER, DEFAULT_TEMPLATE};
 
@@ -57,6 +57,7 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
         dead_letter: CompanionTemplates {
             topic: dead_letter.topic.unwrap_or_else(|| DEFAULT_TEMPLATE.to_owned()),
             ledger: dead_letter.ledger.unwrap_or_else(|| DEFAULT_LEDGER.to_owned()),
+            replay: dead_letter.replay.unwrap_or(true),
         },
         create_topics: config.create_topics.unwrap_or(false),
         correlation_header: config.correlation_header.clone().unwrap_or_else(|| crate::wire::CORRELATION_ID.to_owned()),
@@ -65,6 +66,7 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
         topics: config.topics.iter().map(|(name, table)| (name.clone(), named_topic(&mut check, name, table, &defaults))).collect(),
         defaults,
         telemetry: telemetry(&mut check, config.telemetry.as_ref()),
+        webhook: alerts::webhook(&mut check, config.alerts.as_ref()),
         kafka: kafka(&mut check, &config.kafka),
     };
     if settings.migrations.as_ref().is_some_and(|folder| folder.as_os_str().is_empty()) {

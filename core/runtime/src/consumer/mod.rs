@@ -20,6 +20,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::Error;
+use crate::alerts::{Callback, DeadLetter, callback};
 use crate::config::{Loader, Settings, raw};
 use crate::foreign::Taker;
 use crate::handler::{BatchHandler, Handler, HandlerOptions};
@@ -62,6 +63,7 @@ pub struct Consumer {
     progress: bool,
     route: watch::Sender<PublishRoute>,
     control: Control,
+    on_dead_letter: Option<Callback>,
 }
 
 /// One handler, before it knows its runtime.
@@ -99,7 +101,15 @@ impl Consumer {
     pub fn from_config(config: raw::Config) -> Result<Self, Error> {
         Settings::from_raw(&config)?;
         let route = watch::Sender::new(PublishRoute::NotYet);
-        Ok(Self { config, handlers: Vec::new(), metrics: Arc::default(), progress: false, route, control: Control::new() })
+        Ok(Self {
+            config,
+            handlers: Vec::new(),
+            metrics: Arc::default(),
+            progress: false,
+            route,
+            control: Control::new(),
+            on_dead_letter: None,
+        })
     }
 
     /// Handles the events of a topic.
@@ -150,6 +160,27 @@ impl Consumer {
         let handler = Arc::new(handler);
         let make = Box::new(move |parts: start::Parts| parts.batch_runner(Arc::clone(&handler)));
         self.add(Registration { topics: vec![topic.into()], options, batch: true, foreign: false, make });
+        self
+    }
+
+    /// Calls an async function for every dead letter of this consumer, when the letter is durable: one after the other, off the loop's path.
+    /// It gets a summary, never the payload. When more than 1,024 letters wait for it, further ones are not told; they are in the
+    /// dead-letter topic all the same. Followers of a held key are no news and are not told.
+    ///
+    /// ```no_run
+    /// # fn example(app: onceward::Consumer) -> onceward::Consumer {
+    /// app.on_dead_letter(|letter| async move {
+    ///     eprintln!("{} given up: {} ({})", letter.topic, letter.message, letter.letter_id);
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_dead_letter<F, R>(mut self, function: F) -> Self
+    where
+        F: Fn(DeadLetter) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        self.on_dead_letter = Some(callback(function));
         self
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::start::Plan;
 use super::{Consumer, Registration, Routes};
 use crate::Error;
+use crate::alerts::Retention;
 use crate::driver::{Fact, Summary};
 
 impl Consumer {
@@ -30,9 +31,23 @@ impl Consumer {
 
     /// What is to be run, validated.
     pub(crate) fn plan(self, until_end: bool) -> Result<(Plan, Vec<Registration>), Error> {
-        let Self { config, handlers, metrics, progress, route, control } = self;
+        let Self { config, handlers, metrics, progress, route, control, on_dead_letter } = self;
         let (routes, settings) = Routes::new(&config, &handlers)?;
-        Ok((Plan { settings, routes, until_end, metrics, progress, route, control }, handlers))
+        Ok((
+            Plan {
+                settings,
+                routes,
+                until_end,
+                metrics,
+                progress,
+                route,
+                control,
+                on_dead_letter,
+                webhook: None,
+                retention: Retention::default(),
+            },
+            handlers,
+        ))
     }
 
     async fn start(self, until_end: bool, shutdown: impl Future<Output = ()> + Send) -> Result<Summary, Error> {

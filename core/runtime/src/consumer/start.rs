@@ -10,8 +10,10 @@ use tokio::sync::watch;
 use super::surroundings::{Cluster, Surroundings};
 use super::{Control, Registration, Routes};
 use crate::Error;
+use crate::alerts::{Alerts, Callback, Calls, Retention, Webhook};
+use crate::archive::ArchiveSink;
 use crate::config::{ConfigError, InboxPlace, Problem, Settings};
-use crate::driver::{Driver, Ending, Fact, InFlight, Intake, Letters, Partitions, Payloads, Progress, Summary};
+use crate::driver::{Driver, Ending, Fact, InFlight, Intake, Ledgers, LetterWatch, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
 use crate::executor::{Batches, Done, Executor, Foreign, Runner, Taker};
 use crate::handler::{BatchHandler, Fatal, Handler};
@@ -68,12 +70,18 @@ pub(crate) struct Plan {
     /// Tells those who publish from outside of handlers where to.
     pub(crate) route: watch::Sender<Route>,
     pub(crate) control: Control,
+    /// Called for every letter.
+    pub(crate) on_dead_letter: Option<Callback>,
+    /// Told of letters by cause; a test's consumer has none.
+    pub(crate) webhook: Option<Webhook>,
+    /// What is known of the dead-letter topics' retention.
+    pub(crate) retention: Retention,
 }
 
 impl Plan {
     /// Opens everything and runs the loop on this thread until it ends. Blocking: has a thread of its own.
     pub(super) fn run(
-        self,
+        mut self,
         registrations: &[Registration],
         runtime: &tokio::runtime::Handle,
         facts: (Sender<Fact>, Receiver<Fact>),
@@ -85,10 +93,13 @@ impl Plan {
         // Dropped last: then what was still to be sent is sent, or given up after a few seconds.
         let otlp = Otlp::start(&settings.telemetry, &settings.group, &self.metrics)?;
         let tracer = otlp.tracer();
+        self.webhook = settings.webhook.as_ref().map(Webhook::start).transpose()?;
+        let settings = &self.settings;
         let user = settings.client_properties()?;
         let client = kafka::producer_properties(&settings.brokers, &user);
         // Before the producer: without rights it would fail again and again, and say less.
-        super::topics::check(settings, &self.routes.topics, &client)?;
+        let retention = super::topics::check(settings, &self.routes.topics, &client)?;
+        self.retention = retention;
         // Those who publish from outside are refused as soon as nobody holds this end.
         let _route = self.route.clone();
         let driver = self.assemble(registrations, runtime, facts, (&health, tracer), &mut Cluster { health: &health, user, client })?;
@@ -141,6 +152,7 @@ impl Plan {
         let topics = self.routes.topic_settings(settings);
         say_guarantee(settings, &self.routes.topics, keeps_effects);
         let connected = self.control.connect(&sender);
+        let archive = surroundings.archive(settings, archive_sink(&sender))?;
         let source = match surroundings.source(settings, topics.clone(), source_sink(&sender)) {
             Ok(source) => source,
             Err(error) => {
@@ -150,6 +162,11 @@ impl Plan {
             }
         };
         drop(sender);
+        let alerts = Alerts {
+            callback: self.on_dead_letter.map(|function| Calls::start(function, runtime)),
+            webhook: self.webhook,
+            retention: self.retention,
+        };
         let mut letters = Letters::new(settings, topics);
         let engine = settings.engine_settings(self.routes.policies(), surroundings.seed(), self.until_end);
         if let Some(queries) = inbox.queries() {
@@ -161,12 +178,16 @@ impl Plan {
             source,
             inbox,
             producer,
+            archive,
+            ledgers: Ledgers::new(store_name(&settings.inbox)),
             answers: Vec::new(),
             chunks: runners.iter().map(|_| Chunk::default()).collect(),
             runners,
             letters,
             tracer,
             metrics: self.metrics,
+            alerts,
+            letter_watch: LetterWatch::default(),
             health: Arc::clone(health),
             clock: surroundings.clock(),
             drain: settings.drain_deadline,
@@ -228,6 +249,19 @@ fn inbox_sink(sender: &Sender<Fact>) -> InboxSink {
 fn source_sink(sender: &Sender<Fact>) -> kafka::SourceSink {
     let sender = sender.clone();
     Box::new(move |fact: SourceFact| forward(&sender, Fact::Source(fact)))
+}
+
+/// What a claim says of where its owner marks: for people.
+fn store_name(inbox: &InboxPlace) -> String {
+    match inbox {
+        InboxPlace::Sqlite(path) => format!("sqlite:{}", path.display()),
+        InboxPlace::Memory => "memory".to_owned(),
+    }
+}
+
+fn archive_sink(sender: &Sender<Fact>) -> ArchiveSink {
+    let sender = sender.clone();
+    Arc::new(move |fact| forward(&sender, Fact::Archive(fact)))
 }
 
 pub(super) fn open_inbox(settings: &Settings, client: &[(String, String)], sink: InboxSink) -> Result<Box<dyn Inbox>, Error> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::start::{open_inbox, open_journal, seed};
 use super::topics::widened;
 use crate::Error;
+use crate::archive::{Archive, ArchiveSink, Nothing, Shelves};
 use crate::config::Settings;
 use crate::driver::{Clock, Downstream, Upstream};
 use crate::executor::{Done, Runner};
@@ -21,6 +22,9 @@ pub(crate) trait Surroundings {
     fn inbox(&mut self, settings: &Settings, sink: InboxSink) -> Result<Box<dyn Inbox>, Error>;
 
     fn source(&mut self, settings: &Settings, topics: Vec<TopicSettings>, sink: SourceSink) -> Result<Box<dyn Upstream>, Error>;
+
+    /// Ledgers and letters.
+    fn archive(&mut self, settings: &Settings, sink: ArchiveSink) -> Result<Box<dyn Archive>, Error>;
 
     /// What is running, written so that it outlives the process. `None`: nothing is.
     fn journal(&mut self, _settings: &Settings, _in_hands: u32) -> Option<Journal> {
@@ -67,6 +71,14 @@ impl Surroundings for Cluster<'_> {
 
     fn journal(&mut self, settings: &Settings, in_hands: u32) -> Option<Journal> {
         open_journal(settings, in_hands)
+    }
+
+    fn archive(&mut self, settings: &Settings, sink: ArchiveSink) -> Result<Box<dyn Archive>, Error> {
+        if !settings.dead_letter.replay {
+            return Ok(Box::new(Nothing));
+        }
+        let client = kafka::consumer_properties(&settings.brokers, &settings.group, &self.user);
+        Ok(Box::new(Shelves::start(&client, &sink)?))
     }
 
     fn source(&mut self, settings: &Settings, topics: Vec<TopicSettings>, sink: SourceSink) -> Result<Box<dyn Upstream>, Error> {

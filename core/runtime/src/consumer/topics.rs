@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::Error;
+use crate::alerts::Retention;
 use crate::config::Settings;
 use crate::letter::rights;
-use crate::letter::topics::{Needs, apply, grow, plan};
+use crate::letter::topics::{Needs, Role, apply, grow, plan};
 
 /// How long a broker may take to answer before the start is given up.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -13,19 +14,20 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How often it is looked whether somebody has mended them.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Refuses to start without dead-letter topics, or creates them when the configuration says so.
-pub(super) fn check(settings: &Settings, topics: &[String], client: &[(String, String)]) -> Result<(), Error> {
+/// Refuses to start without dead-letter topics, or creates them when the configuration says so. What the broker keeps of them is known then.
+pub(super) fn check(settings: &Settings, topics: &[String], client: &[(String, String)]) -> Result<Retention, Error> {
     let needs = needs(settings, topics, client);
-    let found = plan(&needs)?;
-    if !settings.create_topics {
-        found.check()?;
-        return rights::check(&needs);
+    let mut found = plan(&needs)?;
+    if settings.create_topics {
+        for name in apply(&needs, &found)? {
+            tracing::info!(target: "onceward", topic = %name, "created");
+        }
+        found = plan(&needs)?;
     }
-    for name in apply(&needs, &found)? {
-        tracing::info!(target: "onceward", topic = %name, "created");
-    }
-    plan(&needs)?.check()?;
-    rights::check(&needs)
+    found.check()?;
+    rights::check(&needs)?;
+    let letters = found.companions.iter().filter(|companion| companion.role == Role::DeadLetters);
+    Ok(Retention::new(letters.filter_map(|companion| Some((companion.source.as_str().into(), companion.retention?)))))
 }
 
 /// A source has more partitions than before: so must its companions have.
@@ -62,7 +64,7 @@ fn needs<'a>(settings: &'a Settings, sources: &'a [String], client: &'a [(String
         group: &settings.group,
         sources,
         template: &settings.dead_letter.topic,
-        ledger: settings.create_topics.then_some(settings.dead_letter.ledger.as_str()),
+        ledger: settings.dead_letter.replay.then_some(settings.dead_letter.ledger.as_str()),
         timeout: PATIENCE,
     }
 }

@@ -106,7 +106,7 @@ impl Driver {
             if fate != Fate::Abandoned {
                 self.acquit(delivery);
             }
-            let Some(payload) = self.payloads.remove(delivery) else { continue };
+            let Some(mut payload) = self.payloads.remove(delivery) else { continue };
             if payload.stranded {
                 self.metrics.stranded(-1);
             }
@@ -119,6 +119,9 @@ impl Driver {
                 && let (Some(reason), Some(entry)) = (payload.reason, self.partitions.get(payload.record().meta.partition))
             {
                 self.metrics.lettered(&entry.place.topic, reason);
+                if let Some(letter) = payload.told.take() {
+                    self.alerts.lettered(*letter);
+                }
             }
         }
         let abandoned: Vec<DeliveryId> = fates.iter().filter(|(_, fate)| *fate == Fate::Abandoned).map(|(delivery, _)| *delivery).collect();
@@ -136,6 +139,7 @@ impl Driver {
             Effect::Release { partition, epoch } => {
                 self.inbox.release(partition, epoch);
                 self.partitions.end(partition, epoch);
+                self.leave_ledger(partition, epoch);
                 tracing::info!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0, "partition released");
                 SourceOrder::Release { partition, epoch }
             }
@@ -203,6 +207,14 @@ impl Driver {
                     "handlers were still running at the drain deadline; their results are ignored and their events are handled again");
             }
             Alert::Stuck { .. } => self.stuck(alert),
+            Alert::ReplayRefused { partition, offset, replays } => {
+                tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), offset = offset.0, replays,
+                    "a replay is refused: it failed as often as max_replays allows. Mend the handler first, then `onceward dlt replay --force`");
+            }
+            Alert::LetterGone { partition, offset } => {
+                tracing::error!(target: "onceward", partition = %self.partitions.display(partition), offset = offset.0,
+                    "a dead letter can't be replayed: the broker deleted it. It stays open until somebody discards it: `onceward dlt discard`");
+            }
             Alert::BreakerOpened { .. } | Alert::BreakerClosed { .. } | Alert::BreakerStaysOpen { .. } => self.breaker_alert(alert),
         }
     }

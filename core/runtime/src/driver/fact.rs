@@ -1,5 +1,6 @@
 //! What reaches the loop.
 
+use crate::archive::ArchiveFact;
 use crate::executor::Completion;
 use crate::inbox::InboxFact;
 use crate::kafka::SourceFact;
@@ -16,6 +17,8 @@ pub(crate) enum Fact {
     Inbox(InboxFact),
     /// From the producer.
     Producer(ProducerFact),
+    /// Ledgers and letters.
+    Archive(ArchiveFact),
     /// A person pauses a topic, or lets it go on.
     Suspend { topic: String, suspended: bool },
     /// Somebody asks whether the loop still turns.

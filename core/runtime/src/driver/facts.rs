@@ -19,6 +19,7 @@ impl Driver {
             Fact::Completed(completions) => self.take_completions(completions),
             Fact::Inbox(fact) => self.take_inbox(fact),
             Fact::Producer(fact) => self.take_producer(fact),
+            Fact::Archive(fact) => self.take_archive(fact),
             Fact::Suspend { topic, suspended } => self.suspend(topic, suspended),
             Fact::Pulse => self.health.driver.beat(),
             Fact::Stop => {
@@ -53,7 +54,7 @@ impl Driver {
         for (partition, epoch) in self.partitions.widen(topic) {
             if let Some(name) = self.partitions.name(partition) {
                 tracing::info!(target: "onceward", %topic, partition = name.number, "its companions fit: it is handled from now on");
-                self.inbox.catch_up(partition, epoch, name);
+                self.begin(partition, epoch);
             }
         }
     }
@@ -82,10 +83,11 @@ impl Driver {
                     before.place.end();
                 }
                 place.pause(self.suspended.contains(&*name.topic));
+                let ledger = self.letters.ledger(&name.topic).is_some();
                 self.health.assigned(partition, epoch);
                 self.tell_suspects(partition, &place);
                 self.partitions.assign(partition, Entry { place, name, epoch, from, newest, refused: None, live: true, narrow: grown });
-                Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy })
+                Input::Assigned(Assignment { partition, epoch, from, committed, oldest, policy, ledger })
             }
             SourceFact::ReachedEnd { partition, epoch, position } => {
                 self.intake.arrived.push_back(Arrived::Behind(partition, Input::ReachedEnd { partition, epoch, position }));
@@ -110,6 +112,7 @@ impl Driver {
                 tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0,
                     "partition lost: what was in flight may be handled again by its new owner");
                 self.partitions.end(partition, epoch);
+                self.leave_ledger(partition, epoch);
                 self.health.left(partition, epoch);
                 self.inbox.release(partition, epoch);
                 Input::Lost { partition, epoch }
@@ -256,7 +259,12 @@ impl Driver {
     fn take_producer(&mut self, fact: ProducerFact) {
         let now = self.clock.now();
         match fact {
-            ProducerFact::Lettered { delivery } => self.engine.handle(now, Input::DeadLettered { delivery }),
+            ProducerFact::Lettered { delivery, at } => self.engine.handle(now, Input::DeadLettered { delivery, letter: at }),
+            ProducerFact::Recorded { token, .. } => self.ledgers.recorded(token),
+            ProducerFact::RecordRefused { why } => {
+                tracing::error!(target: "onceward", %why,
+                    "a record of the ledger is refused by the broker; what waits for it is not resolved until it is accepted");
+            }
             ProducerFact::Refused { delivery, why } => {
                 if let Some(payload) = self.payloads.get_mut(delivery).filter(|payload| !payload.stranded) {
                     payload.stranded = true;

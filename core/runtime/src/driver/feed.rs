@@ -42,7 +42,8 @@ impl Driver {
     /// Hands in what the engine has room for. Whether there was anything.
     pub(crate) fn feed(&mut self) -> bool {
         let now = self.clock.now();
-        let mut fed = self.feed_aside(now);
+        let mut fed = self.feed_letters();
+        fed |= self.feed_aside(now);
         loop {
             if let Some(mut begun) = self.intake.begun.take() {
                 while begun.next < begun.batch.len() {

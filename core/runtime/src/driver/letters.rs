@@ -1,16 +1,18 @@
 //! From a delivery that was given up to the letter that is produced.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use onceward_engine as engine;
 
 use super::Driver;
+use crate::alerts::{self, DeadLetter};
 use crate::config::Settings;
 use crate::event::{Place, Report, correlation, one_line};
 use crate::inbox::{PartitionName, Queries};
 use crate::kafka::{Identifier, Record, TopicSettings};
-use crate::letter::{Cause, LetterRequest, dead_letter_topic, fingerprint};
+use crate::letter::{Cause, LetterRequest, dead_letter_topic, fingerprint, ledger_topic, letter_id, reason_text};
 use crate::wire;
 
 /// Names that letters need.
@@ -23,6 +25,8 @@ struct Topic {
     name: Arc<str>,
     identifier: Arc<Identifier>,
     letters: Arc<str>,
+    /// Where letters have a state, if they do.
+    ledger: Option<Arc<str>>,
     queries: Option<Queries>,
 }
 
@@ -33,8 +37,10 @@ impl Letters {
             .into_iter()
             .map(|topic| {
                 let letters = dead_letter_topic(&settings.dead_letter.topic, &topic.name, &settings.group);
+                let ledger =
+                    settings.dead_letter.replay.then(|| ledger_topic(&settings.dead_letter.ledger, &topic.name, &settings.group).into());
                 let identifier = Arc::new(Identifier::new(&settings.group, &topic));
-                (topic.name.clone(), Topic { name: topic.name.into(), identifier, letters: letters.into(), queries: None })
+                (topic.name.clone(), Topic { name: topic.name.into(), identifier, letters: letters.into(), ledger, queries: None })
             })
             .collect();
         Self { group, topics }
@@ -45,6 +51,16 @@ impl Letters {
         if let Some(topic) = self.topics.get_mut(topic) {
             topic.queries = Some(queries.clone());
         }
+    }
+
+    /// The ledger of a topic, if it has one.
+    pub(crate) fn ledger(&self, topic: &str) -> Option<&Arc<str>> {
+        self.topics.get(topic)?.ledger.as_ref()
+    }
+
+    /// Where the letters of a topic go.
+    pub(crate) fn letters(&self, topic: &str) -> Option<&Arc<str>> {
+        Some(&self.topics.get(topic)?.letters)
     }
 
     /// A partition's names, for one assignment. `None` for a topic that was not subscribed.
@@ -73,13 +89,13 @@ impl Driver {
         let (place, name) = (&entry.place, &entry.name);
         let Some(topic) = self.letters.topics.get(&*name.topic) else { return };
         let deaths = self.deaths(letter.delivery);
-        let unrouted = letter.reason == engine::Reason::Rejected && letter.attempts == 0;
-        let why = if unrouted { nobody_handles(place, &record) } else { explained(letter.reason, deaths) };
+        let why = self.why(letter.delivery, letter.reason, letter.attempts);
         let attempts = if letter.reason == engine::Reason::Crashed { u32::try_from(deaths).unwrap_or(u32::MAX) } else { letter.attempts };
-        let report = payload.failure.as_deref().unwrap_or(&why);
+        let report = &*why;
         let correlation_id = correlation::of(&record, &place.topic, place.partition);
         let event_id = place.identifier.text(&record);
         let fingerprint = fingerprint(&report.kind, &report.message, "");
+        let behind = letter.behind.map(|offset| letter_id(&place.group, &place.topic, place.partition, offset.0));
         let cause = Cause {
             group: &place.group,
             topic: &place.topic,
@@ -94,7 +110,7 @@ impl Driver {
             message: &report.message,
             stack: &report.chain,
             fingerprint: &fingerprint,
-            held_behind: None,
+            held_behind: behind.as_deref(),
             replays: None,
         };
         tracing::error!(
@@ -108,12 +124,48 @@ impl Driver {
             request.headers.push((wire::TRACEPARENT.into(), Some(traceparent.into_bytes())));
         }
         let began = self.tracer.now();
+        // A follower is no news: its letter was told of.
+        let told = (self.alerts.wanted() && letter.reason != engine::Reason::HeldBehind).then(|| summary(&cause, record.meta.offset.0));
         if let Some(payload) = self.payloads.get_mut(letter.delivery) {
             payload.reason = Some(letter.reason);
+            payload.told = told.map(Box::new);
             // No handler saw it, and yet it is worth a span.
             payload.begun = if payload.begun == 0 { began } else { payload.begun };
         }
         self.producer.send_letter(request);
+    }
+}
+
+/// What people are told of a letter.
+fn summary(cause: &Cause<'_>, offset: i64) -> DeadLetter {
+    DeadLetter {
+        group: cause.group.to_owned(),
+        topic: cause.topic.to_owned(),
+        partition: cause.partition,
+        offset,
+        letter_id: letter_id(cause.group, cause.topic, cause.partition, offset),
+        reason: reason_text(cause.reason),
+        fingerprint: cause.fingerprint.to_owned(),
+        error_type: alerts::short(cause.error_type),
+        message: alerts::short(cause.message),
+        correlation_id: alerts::short(cause.correlation_id),
+        attempts: cause.attempts,
+    }
+}
+
+impl Driver {
+    /// Why an event was given up: what its handler said, or what stands for it where none was called.
+    pub(crate) fn why(&self, delivery: engine::DeliveryId, reason: engine::Reason, attempts: u32) -> Cow<'_, Report> {
+        let Some(payload) = self.payloads.get(delivery) else { return Cow::Owned(explained(reason, 0)) };
+        if let Some(report) = payload.failure.as_deref().filter(|_| reason != engine::Reason::HeldBehind) {
+            return Cow::Borrowed(report);
+        }
+        let record = payload.record();
+        let place = self.partitions.get(record.meta.partition).map(|entry| &entry.place);
+        match place.filter(|_| reason == engine::Reason::Rejected && attempts == 0) {
+            Some(place) => Cow::Owned(nobody_handles(place, &record)),
+            None => Cow::Owned(explained(reason, self.deaths(delivery))),
+        }
     }
 }
 
@@ -140,7 +192,12 @@ fn explained(reason: engine::Reason, deaths: u64) -> Report {
         ),
         engine::Reason::Undecodable => ("DecodeError", "the record's identity, order key or type can't be read from its value"),
         engine::Reason::Invalid => ("SchemaError", "the record does not fit its schema"),
-        engine::Reason::Rejected | engine::Reason::Exhausted => ("Unknown", "the handler failed without an error"),
+        engine::Reason::HeldBehind => {
+            ("HeldBehind", "an earlier event of its key is a dead letter that is not settled: this one follows it")
+        }
+        engine::Reason::Rejected | engine::Reason::Exhausted | engine::Reason::Expired => {
+            ("Unknown", "the handler failed without an error")
+        }
     };
     Report { kind: kind.to_owned(), message: message.to_owned(), chain: String::new() }
 }

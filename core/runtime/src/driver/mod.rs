@@ -11,6 +11,7 @@ mod crash;
 mod fact;
 mod facts;
 mod feed;
+mod ledger;
 mod letters;
 mod outside;
 mod overdue;
@@ -19,10 +20,12 @@ mod payloads;
 mod progress;
 mod stop;
 mod summary;
+mod unsettled;
 
 pub(crate) use clock::Clock;
 pub(crate) use fact::Fact;
 pub(crate) use feed::Intake;
+pub(crate) use ledger::Ledgers;
 pub(crate) use letters::Letters;
 pub(crate) use outside::{Downstream, Upstream};
 pub(crate) use overdue::InFlight;
@@ -31,6 +34,7 @@ pub(crate) use payloads::{Payload, Payloads};
 pub(crate) use progress::Progress;
 pub(crate) use stop::Ending;
 pub use summary::Summary;
+pub(crate) use unsettled::LetterWatch;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -40,6 +44,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use onceward_engine::{Effect, Engine, Input, Timestamp};
 
 use crate::Error;
+use crate::alerts::Alerts;
+use crate::archive::Archive;
 use crate::consumer::{Connected, Routes};
 use crate::event::Chunk;
 use crate::executor::Runner;
@@ -57,10 +63,15 @@ pub(crate) struct Driver {
     pub(crate) source: Box<dyn Upstream>,
     pub(crate) inbox: Box<dyn Inbox>,
     pub(crate) producer: Arc<dyn Downstream>,
+    pub(crate) archive: Box<dyn Archive>,
+    pub(crate) ledgers: Ledgers,
     pub(crate) runners: Vec<Arc<dyn Runner>>,
     pub(crate) letters: Letters,
     pub(crate) tracer: Tracer,
     pub(crate) metrics: Arc<Metrics>,
+    /// Who is told of dead letters.
+    pub(crate) alerts: Alerts,
+    pub(crate) letter_watch: LetterWatch,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Clock,
     pub(crate) drain: Duration,
@@ -107,6 +118,7 @@ impl Driver {
         self.engine.handle(self.clock.now(), Input::Tick);
         self.carry_out();
         self.observe();
+        self.count_letters();
         self.go_on_ending();
     }
 
@@ -135,7 +147,8 @@ impl Driver {
     fn next_wake(&self) -> Option<Duration> {
         let engine = self.engine.next_deadline().map(|due| self.clock.until(due));
         let now = self.clock.now();
-        [engine, self.ending.next_wake(now), self.progress.next_wake(now)].into_iter().flatten().min()
+        let letters = self.letter_watch.due().map(|due| self.clock.until(due));
+        [engine, letters, self.ending.next_wake(now), self.progress.next_wake(now)].into_iter().flatten().min()
     }
 
     /// Carries out orders until there are none, then lets the stores and the executor start.
@@ -154,12 +167,8 @@ impl Driver {
 
     fn carry(&mut self, effect: Effect) {
         match effect {
-            Effect::CatchUp { partition, epoch } => {
-                // One without companions waits for them, and stays as it is until then: fetched within its share, and not handled.
-                if let Some(entry) = self.partitions.get(partition).filter(|entry| !entry.narrow) {
-                    self.inbox.catch_up(partition, epoch, &entry.name);
-                }
-            }
+            Effect::ReadLedger { partition, epoch } | Effect::CatchUp { partition, epoch, claim: None } => self.begin(partition, epoch),
+            Effect::CatchUp { partition, epoch, claim: Some(_) } => self.catch_up(partition, epoch),
             Effect::LookUp(deliveries) => self.look_up(&deliveries),
             Effect::Dispatch(runs) => self.dispatch(&runs, false),
             Effect::DispatchBatch(runs) => self.dispatch(&runs, true),
@@ -169,6 +178,10 @@ impl Driver {
             Effect::Forget(fates) => self.forget(&fates),
             Effect::Alert(alert) => self.alert(alert),
             Effect::Finished => self.ending.finished(),
+            Effect::Claim { partition, epoch, prev } => self.claim(partition, epoch, prev),
+            Effect::Record(entry) => self.record(&entry),
+            Effect::FetchLetters(letters) => self.fetch_letters(&letters),
+            Effect::Superseded { partition, epoch } => self.superseded(partition, epoch),
             Effect::Commit { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Seek { .. } | Effect::Release { .. } => {
                 self.order(&effect);
             }

@@ -8,7 +8,7 @@ use onceward_engine::DeliveryId;
 
 use crate::Error;
 use crate::kafka::{Source, SourceOrder};
-use crate::letter::{LetterRequest, Producer, PublishRequest};
+use crate::letter::{LedgerRequest, LetterRequest, Producer, PublishRequest};
 
 /// Hands records over and takes orders about partitions.
 pub(crate) trait Upstream: Send {
@@ -29,6 +29,12 @@ pub(crate) trait Downstream: Send + Sync {
 
     /// Forgets letters of deliveries whose epoch is over.
     fn abandon(&self, deliveries: &[DeliveryId]);
+
+    /// Writes a record of a ledger. It is answered by being read there.
+    fn record(&self, record: LedgerRequest);
+
+    /// Forgets records of ledgers whose epoch is over, by their tokens.
+    fn abandon_records(&self, gone: &dyn Fn(u64) -> bool);
 
     /// Waits for what is under way, no longer than the deadline.
     fn close(&self, deadline: Duration) -> Result<(), Error>;
@@ -55,6 +61,14 @@ impl Downstream for Producer {
 
     fn abandon(&self, deliveries: &[DeliveryId]) {
         Producer::abandon(self, deliveries);
+    }
+
+    fn record(&self, record: LedgerRequest) {
+        Producer::record(self, record);
+    }
+
+    fn abandon_records(&self, gone: &dyn Fn(u64) -> bool) {
+        Producer::abandon_records(self, gone);
     }
 
     fn close(&self, deadline: Duration) -> Result<(), Error> {

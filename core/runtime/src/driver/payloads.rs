@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use onceward_engine::{DeliveryId, Digest, Epoch, Fetched, PartitionId, PolicyId, Reason, Slots};
 
+use crate::alerts::DeadLetter;
 use crate::event::Report;
 use crate::inbox::{Encoded, Identity, Statement};
 use crate::kafka::{Batch, Record};
@@ -38,6 +39,8 @@ pub(crate) struct Payload {
     pub(crate) reason: Option<Reason>,
     /// The broker refuses its letter.
     pub(crate) stranded: bool,
+    /// What is told of its letter, once that is durable.
+    pub(crate) told: Option<Box<DeadLetter>>,
 }
 
 /// All payloads in memory, and the batches that they pin.
@@ -110,6 +113,15 @@ impl Payloads {
 
     /// Accepts one record of a batch, which takes so many bytes: from here on it has an id.
     pub(crate) fn admit(&mut self, batch: &Arc<Batch>, index: usize, bytes: u32) -> Fetched {
+        self.enter(batch, index, bytes, false)
+    }
+
+    /// The same for a letter, which has a buffer of its own.
+    pub(crate) fn admit_letter(&mut self, letter: &Arc<Batch>, bytes: u32) -> Fetched {
+        self.enter(letter, 0, bytes, true)
+    }
+
+    fn enter(&mut self, batch: &Arc<Batch>, index: usize, bytes: u32, alone: bool) -> Fetched {
         let record = batch.record(index);
         let meta = record.meta;
         let payload = Payload {
@@ -129,9 +141,10 @@ impl Payloads {
             failure: None,
             reason: None,
             stranded: false,
+            told: None,
         };
         let delivery = self.slots.insert(payload);
-        if let Some(newest) = self.pinned.back_mut() {
+        if !alone && let Some(newest) = self.pinned.back_mut() {
             newest.deliveries.push(delivery);
         }
         Fetched {

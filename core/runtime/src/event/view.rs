@@ -265,6 +265,12 @@ impl Event {
         self.item().attempt
     }
 
+    /// Whether it is a dead letter that is handled again.
+    #[must_use]
+    pub fn replayed(&self) -> bool {
+        self.record().meta.replays.is_some()
+    }
+
     /// A key for the other side of a call that is no effect (a payment, an e-mail): the same for every attempt and every redelivery of
     /// this event in this group. 32 hex digits.
     #[must_use]

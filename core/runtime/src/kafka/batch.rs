@@ -33,6 +33,8 @@ pub struct RecordMeta {
     pub refused: Option<Rejection>,
     /// Nobody wants it: it is passed over.
     pub ignored: bool,
+    /// It is a dead letter that is handled again, and so many replays of it failed before.
+    pub replays: Option<u32>,
     key: Option<Range>,
     value: Option<Range>,
     headers: Range,
@@ -281,6 +283,12 @@ impl BatchBuilder {
         self.batch.records.push(meta);
     }
 
+    /// Leaves the record begun last out.
+    pub fn discard(&mut self) {
+        (self.key, self.value) = (None, None);
+        self.batch.headers.truncate(self.first_header as usize);
+    }
+
     /// Bytes copied so far.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -347,6 +355,7 @@ impl RecordMeta {
             policy,
             refused: None,
             ignored: false,
+            replays: None,
             key: None,
             value: None,
             headers: Range::default(),

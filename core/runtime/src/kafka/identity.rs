@@ -1,10 +1,9 @@
 //! Who an event is: identity, order key and digest of a record, from its bytes alone.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
 
 use onceward_engine::{Digest, EventHash, KeyHash, Offset, PartitionId, Rejection};
-use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::json::{Found, NotJson, Pointer};
 use super::routing::{Routed, Routing, TypeReader};
@@ -261,11 +260,11 @@ pub(crate) fn coordinates(partition: PartitionId, offset: Offset) -> EventHash {
     EventHash(u128::from(partition.0) << 64 | u128::from(offset.0.cast_unsigned()))
 }
 
-/// Seeded per process: nobody can prepare keys that share a lane.
-fn key_hash(key: &[u8]) -> KeyHash {
-    static SEED: OnceLock<u64> = OnceLock::new();
-    let seed = SEED.get_or_init(|| uuid::Uuid::new_v4().as_u64_pair().0);
-    KeyHash(xxh3_128_with_seed(key, *seed))
+/// The same in every process, since the ledger names held keys by it; and nobody can prepare two keys that share a lane.
+pub(crate) fn key_hash(key: &[u8]) -> KeyHash {
+    let hash = blake3::hash(key);
+    let (first, _) = hash.as_bytes().split_at(16);
+    KeyHash(first.iter().fold(0, |bits, byte| bits << 8 | u128::from(*byte)))
 }
 
 /// Null and empty differ. Stored beside marks, so it is the same in every process.

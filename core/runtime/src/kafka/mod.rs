@@ -30,8 +30,8 @@ pub(crate) mod tokens;
 
 pub use batch::{Batch, BatchBuilder, Begun, Fields, Header, Record, RecordMeta};
 pub use connect::{Unanswered, admin, metadata};
-pub(crate) use identity::coordinates;
 pub use identity::{Identified, Identifier};
+pub(crate) use identity::{coordinates, key_hash};
 pub use inquire::{Standing, protocol, standing};
 pub use properties::{consumer as consumer_properties, producer as producer_properties};
 pub use property::{Client, Property, defaults, owned};

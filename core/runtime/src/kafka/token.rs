@@ -11,19 +11,10 @@ use serde::Deserialize;
 
 use crate::Error;
 use crate::config::{ConfigError, Problem};
+use crate::http;
 
 /// How long an endpoint may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// An answer that is larger is no token.
-const LARGEST: usize = 1 << 20;
-/// Where distributions keep their authorities; the vendored OpenSSL looks elsewhere.
-const AUTHORITIES: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 const METHOD: &str = "sasl.oauthbearer.method";
 const URL: &str = "sasl.oauthbearer.token.endpoint.url";
@@ -51,11 +42,6 @@ pub(crate) struct Token {
     pub(crate) expires: i64,
     /// Names and values by turns.
     pub(crate) extensions: Vec<String>,
-}
-
-/// The authorities that this system trusts.
-pub(crate) fn authorities() -> Option<&'static str> {
-    AUTHORITIES.into_iter().find(|file| std::path::Path::new(file).is_file())
 }
 
 /// A client's configuration, and where its tokens come from if not from librdkafka.
@@ -108,7 +94,7 @@ impl Endpoint {
     /// # Errors
     /// Why there is none, without the secret.
     pub(crate) fn fetch(&self) -> Result<Token, String> {
-        let (status, body) = self.ask().map_err(|error| format!("{}: {error}", self.url))?;
+        let http::Answer { status, body, .. } = self.ask().map_err(|error| format!("{}: {error}", self.url))?;
         let answer: Answer = serde_json::from_slice(&body).unwrap_or_default();
         let Some(value) = answer.access_token.filter(|_| status == 200) else {
             let why: Vec<String> = [answer.error, answer.error_description].into_iter().flatten().collect();
@@ -125,7 +111,7 @@ impl Endpoint {
         Ok(Token { value, principal, expires, extensions: self.extensions.clone() })
     }
 
-    fn ask(&self) -> Result<(u32, Vec<u8>), curl::Error> {
+    fn ask(&self) -> Result<http::Answer, curl::Error> {
         let mut easy = Easy::new();
         let mut form = "grant_type=client_credentials".to_owned();
         if let Some(scope) = &self.scope {
@@ -137,23 +123,8 @@ impl Endpoint {
         easy.username(&self.id)?;
         easy.password(&self.secret)?;
         easy.post_fields_copy(form.as_bytes())?;
-        if let Some(ca) = self.ca.as_deref().or(authorities()) {
-            if std::path::Path::new(ca).is_dir() { easy.capath(ca)? } else { easy.cainfo(ca)? }
-        }
-        let mut body = Vec::new();
-        {
-            let mut transfer = easy.transfer();
-            transfer.write_function(|bytes| {
-                // Taking less than was offered ends the transfer with an error.
-                if body.len() + bytes.len() > LARGEST {
-                    return Ok(0);
-                }
-                body.extend_from_slice(bytes);
-                Ok(bytes.len())
-            })?;
-            transfer.perform()?;
-        }
-        Ok((easy.response_code()?, body))
+        http::trust(&mut easy, self.ca.as_deref())?;
+        http::perform(&mut easy)
     }
 }
 

@@ -61,6 +61,8 @@ struct ClaimBody {
 #[derive(Serialize, Deserialize)]
 struct LetterBody {
     key: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    holds: bool,
     letter: i64,
     reason: String,
     fingerprint: String,
@@ -92,6 +94,7 @@ pub fn encode(record: &Record, claim_id: &str) -> (Key, Vec<u8>) {
             let LetterRecord { offset, epoch, state, replays, .. } = *letter;
             let body = LetterBody {
                 key: letter.key.map(|key| format!("{:032x}", key.0)),
+                holds: letter.holds,
                 letter: letter.letter.0,
                 reason: reason_text(letter.reason).to_owned(),
                 fingerprint: letter.fingerprint.clone(),
@@ -132,6 +135,7 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<(Key, Record), Unreadable> {
                 state: *state,
                 replays: *replays,
                 key,
+                holds: body.holds,
                 letter: Offset(body.letter),
                 reason: reason(&body.reason)?,
                 fingerprint: body.fingerprint,
@@ -141,7 +145,7 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<(Key, Record), Unreadable> {
         Key::Command(id) => {
             let body: CommandBody = read(value)?;
             let letters = body.letters.into_iter().map(|(offset, replays)| (Offset(offset), replays)).collect();
-            let verb = [Verb::Replay, Verb::Discard].into_iter().find(|verb| verb_text(*verb) == body.verb);
+            let verb = [Verb::Replay, Verb::Discard, Verb::Stop].into_iter().find(|verb| verb_text(*verb) == body.verb);
             let verb = verb.ok_or_else(|| malformed(&format_args!("there is no verb {:?}", body.verb)))?;
             Record::Command(Command { id: id.clone(), verb, letters, force: body.force, rate: body.rate, who: body.who, time: body.time })
         }
@@ -157,6 +161,7 @@ fn verb_text(verb: Verb) -> &'static str {
     match verb {
         Verb::Replay => "replay",
         Verb::Discard => "discard",
+        Verb::Stop => "stop",
     }
 }
 

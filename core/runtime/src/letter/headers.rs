@@ -2,6 +2,7 @@
 
 use onceward_engine::Reason;
 
+use super::dialect::OURS;
 use super::request::HeaderBytes;
 use super::time::rfc3339;
 use crate::kafka::Record;
@@ -71,29 +72,19 @@ pub(crate) fn reason_text(reason: Reason) -> &'static str {
         Reason::Invalid => "invalid",
         Reason::Conflict => "conflict",
         Reason::Crashed => "crashed",
+        Reason::HeldBehind => "held-behind",
+        Reason::Expired => "expired",
     }
 }
 
 /// The reason of that text.
 pub(crate) fn reason_of(text: &str) -> Option<Reason> {
-    let all = [Reason::Exhausted, Reason::Rejected, Reason::Undecodable, Reason::Invalid, Reason::Conflict, Reason::Crashed];
-    all.into_iter().find(|reason| reason_text(*reason) == text)
+    let failed = [Reason::Exhausted, Reason::Rejected, Reason::Undecodable, Reason::Invalid, Reason::Conflict, Reason::Crashed];
+    failed.into_iter().chain([Reason::HeldBehind, Reason::Expired]).find(|reason| reason_text(*reason) == text)
 }
 
-/// Headers that a letter has once: those of an earlier hop are replaced. `onceward-id` is not among them, it belongs to the event.
-fn is_replaced(name: &[u8]) -> bool {
-    const OURS: [&str; 10] = [
-        letter::ID,
-        letter::REASON,
-        letter::EVENT_ID,
-        letter::CORRELATION_ID,
-        letter::ATTEMPTS,
-        letter::FIRST_FAILED_AT,
-        letter::LAST_FAILED_AT,
-        letter::FINGERPRINT,
-        letter::HELD_BEHIND,
-        letter::REPLAYS,
-    ];
+/// Headers that a letter adds, and has once: those of an earlier hop are replaced. `onceward-id` is not among them, it belongs to the event.
+pub(crate) fn is_ours(name: &[u8]) -> bool {
     name.starts_with(b"kafka_dlt-") || OURS.iter().any(|ours| ours.as_bytes() == name)
 }
 
@@ -102,7 +93,7 @@ pub(super) fn build(record: &Record<'_>, cause: &Cause<'_>) -> Vec<HeaderBytes> 
     let offset = record.meta.offset.0;
     let mut headers: Vec<HeaderBytes> = record
         .headers()
-        .filter(|header| !is_replaced(header.name))
+        .filter(|header| !is_ours(header.name))
         .map(|header| (header.name.to_vec(), header.value.map(<[u8]>::to_vec)))
         .collect();
     let mut add = |name: &str, value: &[u8]| headers.push((name.as_bytes().to_vec(), Some(value.to_vec())));

@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
-use onceward_engine::DeliveryId;
+use onceward_engine::{DeliveryId, Offset};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::DeliveryResult;
+use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, Statistics};
 
 use super::producer::{ProducerFact, ProducerSink};
-use super::request::{LetterRequest, PublishRequest};
+use super::request::{LedgerRequest, LetterRequest, PublishRequest};
 use crate::Error;
 use crate::kafka::tokens::Tokens;
 use crate::kafka::{context, fault, sys};
@@ -34,6 +34,7 @@ const PROBE: Duration = Duration::from_secs(1);
 /// One thing to write.
 pub(super) enum Item {
     Letter(LetterRequest),
+    Ledger(LedgerRequest),
     Publish(PublishRequest),
 }
 
@@ -115,7 +116,7 @@ impl ProducerContext for Host {
     fn delivery(&self, result: &DeliveryResult<'_>, token: usize) {
         let Some(outbox) = self.0.upgrade() else { return };
         match result {
-            Ok(_) => outbox.acknowledged(token),
+            Ok(record) => outbox.acknowledged(token, record.offset()),
             Err((error, _)) => outbox.failed(token, error.rdkafka_error_code().unwrap_or(Code::Unknown)),
         }
     }
@@ -176,9 +177,13 @@ impl Outbox {
     pub(super) fn abandon(&self, deliveries: &[DeliveryId]) {
         // Thousands may wait and thousands may go, while the producer's thread and handlers wait for this lock.
         let gone: HashSet<DeliveryId> = deliveries.iter().copied().collect();
+        self.abandon_where(|item| matches!(item, Item::Letter(letter) if gone.contains(&letter.delivery)));
+    }
+
+    pub(super) fn abandon_where(&self, gone: impl Fn(&Item) -> bool) {
         let up = {
             let mut state = self.lock();
-            state.pending.retain(|_, pending| !matches!(&pending.item, Item::Letter(letter) if gone.contains(&letter.delivery)));
+            state.pending.retain(|_, pending| !gone(&pending.item));
             if state.pending.is_empty() {
                 self.empty.notify_all();
             }
@@ -287,11 +292,18 @@ impl Outbox {
         }
     }
 
-    fn acknowledged(&self, token: usize) {
+    fn acknowledged(&self, token: usize, at: i64) {
         let (pending, up) = {
             let mut state = self.lock();
             // Acknowledgements of abandoned letters and of a client that was replaced concern nobody.
             let Some(pending) = state.pending.remove(&token) else { return };
+            // A broker that has a record already, after a retry, does not say where. A letter that can't be found is none: it is written once
+            // more, under the same letter id.
+            if at < 0 && matches!(pending.item, Item::Letter(_)) {
+                state.pending.insert(token, pending);
+                state.waiting.insert((Instant::now(), token));
+                return;
+            }
             if state.pending.is_empty() {
                 self.empty.notify_all();
             }
@@ -301,7 +313,8 @@ impl Outbox {
             (self.sink)(ProducerFact::Up);
         }
         (self.sink)(match pending.item {
-            Item::Letter(letter) => ProducerFact::Lettered { delivery: letter.delivery },
+            Item::Letter(letter) => ProducerFact::Lettered { delivery: letter.delivery, at: Offset(at) },
+            Item::Ledger(record) => ProducerFact::Recorded { token: record.token, at: (at >= 0).then_some(Offset(at)) },
             Item::Publish(record) => ProducerFact::Published { token: record.token, result: Ok(()) },
         });
     }
@@ -432,6 +445,10 @@ impl Pending {
                 let news = !std::mem::replace(&mut self.refused, true);
                 (Some(REFUSED), news.then_some(ProducerFact::Refused { delivery: letter.delivery, why }))
             }
+            Item::Ledger(_) => {
+                let news = !std::mem::replace(&mut self.refused, true);
+                (Some(REFUSED), news.then_some(ProducerFact::RecordRefused { why }))
+            }
         }
     }
 }
@@ -452,20 +469,22 @@ impl Item {
     fn topic(&self) -> &str {
         match self {
             Self::Letter(letter) => &letter.topic,
+            Self::Ledger(record) => &record.topic,
             Self::Publish(record) => &record.topic,
         }
     }
 
     fn produce(&self, client: &BaseProducer<Host>, token: usize) -> Result<(), Code> {
         let (partition, key, value, headers, timestamp) = match self {
-            Self::Letter(letter) => (Some(letter.partition), &letter.key, &letter.value, &letter.headers, None),
-            Self::Publish(record) => (None, &record.key, &record.value, &record.headers, record.timestamp),
+            Self::Letter(letter) => (Some(letter.partition), letter.key.as_deref(), &letter.value, &letter.headers[..], None),
+            Self::Ledger(record) => (Some(record.partition), Some(record.key.as_bytes()), &record.value, &[][..], None),
+            Self::Publish(record) => (None, record.key.as_deref(), &record.value, &record.headers[..], record.timestamp),
         };
         let topic = CString::new(self.topic()).map_err(|_| Code::InvalidTopic)?;
         let outgoing = sys::Outgoing {
             topic: &topic,
             partition,
-            key: key.as_deref(),
+            key,
             value: value.as_deref(),
             timestamp: timestamp.unwrap_or_else(rdkafka::util::current_time_millis),
         };

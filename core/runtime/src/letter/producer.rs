@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
-use onceward_engine::DeliveryId;
+use onceward_engine::{DeliveryId, Offset};
 
 use super::outbox::{Item, Outbox};
-use super::request::{LetterRequest, PublishRequest};
+use super::request::{LedgerRequest, LetterRequest, PublishRequest};
 use crate::Error;
 use crate::kafka::tokens::Tokens;
 use crate::kafka::{fault, token};
@@ -19,6 +19,20 @@ pub enum ProducerFact {
     Lettered {
         /// Whose letter.
         delivery: DeliveryId,
+        /// Where it stands in its partition.
+        at: Offset,
+    },
+    /// All in-sync replicas have the record of a ledger.
+    Recorded {
+        /// Which one.
+        token: u64,
+        /// Where it stands in the ledger; `None` where a retry hid it.
+        at: Option<Offset>,
+    },
+    /// The broker refuses a record of a ledger, for a reason that a person must remove. It is kept and tried again, slowly.
+    RecordRefused {
+        /// What the broker said, and the cure.
+        why: String,
     },
     /// The broker refuses the letter, for a reason that a person must remove. It is kept and tried again, slowly.
     Refused {
@@ -81,6 +95,16 @@ impl Producer {
     /// Writes a dead letter. Answered by [`ProducerFact::Lettered`], however long it takes.
     pub fn send_letter(&self, letter: LetterRequest) {
         self.outbox.submit(Item::Letter(letter));
+    }
+
+    /// Writes a record of a ledger. Answered by [`ProducerFact::Recorded`], however long it takes.
+    pub fn record(&self, record: LedgerRequest) {
+        self.outbox.submit(Item::Ledger(record));
+    }
+
+    /// Forgets records of a ledger whose epoch is over, as [`Producer::abandon`] does letters.
+    pub fn abandon_records(&self, gone: impl Fn(u64) -> bool) {
+        self.outbox.abandon_where(|item| matches!(item, Item::Ledger(record) if gone(record.token)));
     }
 
     /// Writes a record of a handler. Answered by [`ProducerFact::Published`].

@@ -53,6 +53,21 @@ impl LetterRequest {
     }
 }
 
+/// A record of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerRequest {
+    /// Comes back with the answer.
+    pub token: u64,
+    /// The ledger.
+    pub topic: String,
+    /// The source's partition number.
+    pub partition: i32,
+    /// The key, as text.
+    pub key: String,
+    /// What is said; `None` removes what was said under the key.
+    pub value: Option<Vec<u8>>,
+}
+
 /// A record that a handler publishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishRequest {

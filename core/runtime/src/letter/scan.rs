@@ -187,8 +187,17 @@ fn pass(record: &RawRecord<'_>, extent: Extent, visit: &mut impl FnMut(&Stored<'
 
 fn extents(consumer: &BaseConsumer<Context>, what: &Scan<'_>) -> Result<BTreeMap<i32, Span>, Error> {
     if let Some(parts) = what.parts {
-        let spans = parts.iter().map(|part| (part.partition, Span { next: part.from, end: part.end }));
-        return Ok(spans.filter(|(_, span)| span.next < span.end).collect());
+        let mut spans = BTreeMap::new();
+        for part in parts.iter().filter(|part| part.from < part.end) {
+            let (oldest, end) =
+                consumer.fetch_watermarks(what.topic, part.partition, what.timeout).map_err(|error| refused(what, &error))?;
+            // Retention may have taken the beginning, or all of it.
+            let span = Span { next: part.from.max(oldest), end: part.end.min(end) };
+            if span.next < span.end {
+                spans.insert(part.partition, span);
+            }
+        }
+        return Ok(spans);
     }
     let metadata = consumer.fetch_metadata(Some(what.topic), what.timeout).map_err(|error| refused(what, &error))?;
     let missing =

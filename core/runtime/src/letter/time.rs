@@ -5,7 +5,7 @@ const DAY: i64 = 86_400_000;
 const RANGE: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
 /// As `2026-11-23T06:07:08.009Z`; instants that four digits of a year can't say become the nearest that they can.
-pub(super) fn rfc3339(millis: i64) -> String {
+pub(crate) fn rfc3339(millis: i64) -> String {
     let millis = millis.clamp(*RANGE.start(), *RANGE.end());
     let (year, month, day) = civil(millis.div_euclid(DAY));
     let time = millis.rem_euclid(DAY);

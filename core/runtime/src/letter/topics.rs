@@ -67,6 +67,9 @@ pub struct Companion {
     pub exists: bool,
     /// What does not fit, each with its cure. Empty for a topic that is missing or right.
     pub problems: Vec<Problem>,
+    /// How long its records are kept, in milliseconds; negative: for ever. `None`: it is missing, or the broker does not tell.
+    #[serde(skip)]
+    pub retention: Option<i64>,
 }
 
 /// What does not fit.
@@ -236,6 +239,8 @@ struct Found {
     /// `max.message.bytes`, where the broker tells.
     size: Option<u64>,
     policy: Option<String>,
+    /// `retention.ms`, where the broker tells.
+    retention: Option<i64>,
 }
 
 struct Admin {
@@ -277,6 +282,7 @@ impl Admin {
             replication: i32::try_from(replicas).unwrap_or(1).max(1),
             size: config.get("max.message.bytes").and_then(|value| value.parse().ok()),
             policy: config.get("cleanup.policy").cloned(),
+            retention: config.get("retention.ms").and_then(|value| value.parse().ok()),
         }))
     }
 
@@ -334,8 +340,19 @@ impl Admin {
                 problems.push(Problem::WrongPolicy { found: found.clone(), needed: policy.to_owned() });
             }
         }
+        let retention = found.as_ref().and_then(|found| found.retention);
         let (partitions, replication) = (of.partitions, of.replication);
-        Ok(Companion { name, role, source: source.to_owned(), partitions, replication, config, exists: found.is_some(), problems })
+        Ok(Companion {
+            name,
+            role,
+            source: source.to_owned(),
+            partitions,
+            replication,
+            config,
+            exists: found.is_some(),
+            problems,
+            retention,
+        })
     }
 }
 

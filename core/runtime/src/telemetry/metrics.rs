@@ -13,6 +13,16 @@ use crate::driver::Summary;
 use crate::inbox::InboxStats;
 use crate::letter::reason_text;
 
+/// Letters of a topic that are not settled, in partitions that are ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unsettled {
+    pub(crate) open: u64,
+    pub(crate) held: u64,
+    pub(crate) held_keys: u64,
+    /// When the broker may delete the oldest of them, in milliseconds since 1970.
+    pub(crate) deleted_at: Option<i64>,
+}
+
 /// The numbers of one consumer. Written by the driver's thread alone, read by anyone.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -44,6 +54,7 @@ pub struct Metrics {
     pub(super) partitions: AtomicI64,
     pub(super) partitions_paused: AtomicI64,
     lag: Mutex<BTreeMap<Arc<str>, u64>>,
+    unsettled: Mutex<BTreeMap<Arc<str>, Unsettled>>,
     /// Since when the watermark that has stood for the longest time has stood, by topic.
     standing_since: Mutex<BTreeMap<Arc<str>, Instant>>,
     pub(super) halted: AtomicI64,
@@ -62,7 +73,8 @@ impl Metrics {
     pub(crate) fn resolved(&self, fate: Fate) {
         let counter = match fate {
             Fate::Handled => &self.handled,
-            Fate::Duplicate => &self.duplicates,
+            // What the ledger knows is read a second time, as a copy is.
+            Fate::Duplicate | Fate::Known => &self.duplicates,
             Fate::Lettered => &self.dead_letters,
             Fate::Ignored => &self.ignored,
             Fate::Abandoned => &self.abandoned,
@@ -194,6 +206,15 @@ impl Metrics {
     pub(crate) fn standing(&self, since: BTreeMap<Arc<str>, Instant>, consumed: BTreeMap<String, u64>) {
         *self.standing_since() = since;
         *self.consumed() = consumed;
+    }
+
+    /// How the letters of each topic stand.
+    pub(crate) fn letters_stand(&self, unsettled: BTreeMap<Arc<str>, Unsettled>) {
+        *locked(&self.unsettled) = unsettled;
+    }
+
+    pub(super) fn unsettled(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Unsettled>> {
+        locked(&self.unsettled)
     }
 
     pub(super) fn lag(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, u64>> {

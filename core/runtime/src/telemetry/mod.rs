@@ -16,5 +16,6 @@ mod readings;
 pub(crate) use health::{Health, Limits};
 pub(crate) use listener::Listener;
 pub use metrics::Metrics;
+pub(crate) use metrics::Unsettled;
 pub(crate) use otlp::{Attempt, Otlp, Tracer};
 pub(crate) use pulse::Pulse;

@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use onceward_engine::Dependency;
 
 use super::Metrics;
+use super::metrics::Unsettled;
 use super::names::{attribute, metric};
 
 /// One metric with its present values.
@@ -144,6 +145,18 @@ impl Metrics {
         let ages = self.lag().keys().map(|topic| of_topic(topic, since.get(topic).map_or(0.0, stand))).collect();
         let help = "How long the commit watermark has not moved although records before it are unresolved";
         add(Kind::Gauge, Unit::Seconds, ("watermark_age", "onceward.watermark_age"), help, ages);
+        let unsettled = self.unsettled();
+        let letters = |what: fn(&Unsettled) -> u64| unsettled.iter().map(|(topic, stand)| of_topic(topic, float(what(stand)))).collect();
+        let (letter, names) = (Unit::Of("{letter}"), ("open_letters", "onceward.open_letters"));
+        add(Kind::Gauge, letter, names, "Dead letters that wait for a person", letters(|stand| stand.open));
+        let names = ("held_letters", "onceward.held_letters");
+        add(Kind::Gauge, letter, names, "Dead letters that wait behind one of their key", letters(|stand| stand.held));
+        let names = ("held_keys", "onceward.held_keys");
+        add(Kind::Gauge, Unit::Of("{key}"), names, "Keys whose later events wait behind a dead letter", letters(|stand| stand.held_keys));
+        let left = |(topic, stand): (&Arc<str>, &Unsettled)| Some(of_topic(topic, seconds_until(stand.deleted_at?)));
+        let left = unsettled.iter().filter_map(left).collect();
+        let names = ("letter_deletion", "onceward.letter_deletion");
+        add(Kind::Gauge, Unit::Seconds, names, "Time until the broker may delete the oldest letter that is not settled", left);
         let gauges: [(_, _, _, &AtomicI64); 11] = [
             (EVENT, ("in_flight", "onceward.in_flight"), "Records in memory", &self.in_flight),
             (Unit::Bytes, ("in_flight", "onceward.in_flight_bytes"), "Bytes of records in memory", &self.in_flight_bytes),
@@ -205,9 +218,41 @@ fn float(value: u64) -> f64 {
     value as f64
 }
 
+/// How long it is until a moment in milliseconds since 1970; negative: it is past.
+#[allow(clippy::cast_precision_loss, reason = "a span in milliseconds needs no more than 53 bits")]
+fn seconds_until(moment: i64) -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+    moment.saturating_sub(now) as f64 / 1e3
+}
+
 /// How old something is that was written then; 0: there is nothing.
 #[allow(clippy::cast_precision_loss, reason = "an age in milliseconds needs no more than 53 bits")]
 fn age_seconds(written: i64) -> f64 {
     let age = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
     if written == 0 { 0.0 } else { age.saturating_sub(written).max(0) as f64 / 1e3 }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+    use super::*;
+
+    #[test]
+    fn letters_are_told_by_topic_and_their_end_only_where_there_is_one() {
+        let metrics = Metrics::default();
+        let some = Unsettled { open: 3, held: 20, held_keys: 2, deleted_at: Some(1_000) };
+        metrics.letters_stand([("orders".into(), some), ("kept".into(), Unsettled::default())].into());
+        let text = metrics.prometheus();
+        for line in [
+            "onceward_open_letters{topic=\"orders\"} 3",
+            "onceward_held_letters{topic=\"orders\"} 20",
+            "onceward_held_keys{topic=\"orders\"} 2",
+            "onceward_open_letters{topic=\"kept\"} 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in:\n{text}");
+        }
+        assert!(text.contains("onceward_letter_deletion_seconds{topic=\"orders\"} -"), "{text}");
+        assert!(!text.contains("onceward_letter_deletion_seconds{topic=\"kept\"}"), "{text}");
+    }
 }

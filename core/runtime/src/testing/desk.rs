@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use onceward_engine::DeliveryId;
+use onceward_engine::{DeliveryId, Offset};
 use tokio::sync::Notify;
 
 use super::found::Position;
 use super::world::World;
 use crate::Error;
 use crate::driver::Downstream;
-use crate::letter::{LetterRequest, ProducerFact, ProducerSink, PublishRequest};
+use crate::letter::{LedgerRequest, LetterRequest, ProducerFact, ProducerSink, PublishRequest};
 use crate::outbox::{Inlet, Row, published};
 
 /// As the producer's: the first wait after a passing error, and the longest.
@@ -57,6 +57,10 @@ impl Downstream for Desk {
     fn abandon(&self, deliveries: &[DeliveryId]) {
         self.lock().queue.retain(|item| !matches!(item, Item::Letter(letter) if deliveries.contains(&letter.delivery)));
     }
+
+    fn record(&self, _: LedgerRequest) {}
+
+    fn abandon_records(&self, _: &dyn Fn(u64) -> bool) {}
 
     fn close(&self, _: Duration) -> Result<(), Error> {
         Ok(())
@@ -155,7 +159,7 @@ impl State {
                     world.letters.push(position);
                     world.resolved += 1;
                 }
-                self.say(ProducerFact::Lettered { delivery });
+                self.say(ProducerFact::Lettered { delivery, at: Offset(0) });
             }
             Item::Publish(record) => {
                 let token = record.token;

@@ -14,6 +14,7 @@ use super::store::Store;
 use super::surroundings::Simulated;
 use super::world::World;
 use crate::Error;
+use crate::alerts::{Callback, Retention};
 use crate::config::Settings;
 use crate::consumer::{Consumer, Control, Plan, Registration, Routes};
 use crate::driver::{Driver, Fact};
@@ -31,6 +32,7 @@ pub(super) struct Stage {
     pub(super) topics: Vec<String>,
     routes: Routes,
     control: Control,
+    on_dead_letter: Option<Callback>,
     registrations: Vec<Registration>,
     metrics: Arc<Metrics>,
     route: watch::Sender<Route>,
@@ -55,10 +57,12 @@ pub(super) struct Life {
 
 impl Stage {
     pub(super) fn new(app: Consumer, options: &RigOptions, world: World) -> Result<Self, Error> {
-        let (Plan { settings, routes, metrics, route, control, .. }, registrations) = app.plan(false)?;
+        let (Plan { mut settings, routes, metrics, route, control, on_dead_letter, .. }, registrations) = app.plan(false)?;
         let folder = Folder::make().map_err(|why| {
             Error::Halted(format!("the rig has no place for its inbox: {why}. Set TMPDIR to a folder that can be written"))
         })?;
+        // The rig has no ledger yet.
+        settings.dead_letter.replay = false;
         let mut stage = Self {
             world,
             desk: Desk::default(),
@@ -68,6 +72,7 @@ impl Stage {
             topics: routes.topics.clone(),
             routes,
             control,
+            on_dead_letter,
             registrations,
             metrics,
             route,
@@ -103,6 +108,9 @@ impl Stage {
             metrics: Arc::clone(&self.metrics),
             progress: false,
             route: self.route.clone(),
+            on_dead_letter: self.on_dead_letter.clone(),
+            webhook: None,
+            retention: Retention::default(),
         };
         let health = Arc::new(Health::new(Arc::clone(&self.metrics), plan.limits()));
         let driver =

@@ -9,6 +9,7 @@ use super::store::{Kept, Store, ear};
 use super::watch::Watched;
 use super::world::World;
 use crate::Error;
+use crate::archive::{Archive, ArchiveSink, Nothing};
 use crate::config::{InboxPlace, Settings};
 use crate::consumer::{OUTBOX_BYTES, Surroundings, sqlite_settings};
 use crate::driver::{Clock, Downstream, Upstream};
@@ -52,6 +53,10 @@ impl Surroundings for Simulated {
         let store = Store::new(kept, answers, sink, self.world.clone(), Arc::clone(&self.store_failures));
         self.store = Some(store.clone());
         Ok(Box::new(store))
+    }
+
+    fn archive(&mut self, _: &Settings, _: ArchiveSink) -> Result<Box<dyn Archive>, Error> {
+        Ok(Box::new(Nothing))
     }
 
     fn source(&mut self, settings: &Settings, topics: Vec<TopicSettings>, sink: SourceSink) -> Result<Box<dyn Upstream>, Error> {

@@ -78,6 +78,7 @@ fn what_is_written_is_read() {
     let stored = record(None, None, &letter.headers);
     let read = Letter::read(&stored.record(0));
     let expected = Letter {
+        dialect: Some(onceward::letter::Dialect::Onceward),
         id: Some(letter_id("billing", "orders", 1, 258)),
         reason: Some("conflict".to_owned()),
         event_id: Some("orders/1/258".to_owned()),

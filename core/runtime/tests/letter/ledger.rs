@@ -12,6 +12,7 @@ fn letter() -> LetterRecord {
         state: LetterState::Open,
         replays: 1,
         key: Some(KeyDigest(0xabc)),
+        holds: true,
         letter: Offset(3),
         reason: Reason::Exhausted,
         fingerprint: "5f3a".to_owned(),
@@ -32,13 +33,13 @@ fn the_form_is_the_same_in_every_release() {
         time: 6,
     };
     let discard = Command { verb: Verb::Discard, force: false, rate: None, ..replay.clone() };
-    let unkeyed = LetterRecord { key: None, state: LetterState::Discarded, ..letter() };
+    let unkeyed = LetterRecord { key: None, holds: false, state: LetterState::Discarded, ..letter() };
     for (record, key, value) in [
         (Record::Claim(claim), "claim/t1", r#"{"v":1,"prev":2,"member":"m-1","generation":9,"store":"s","time":5}"#),
         (
             Record::Letter(letter()),
             "letter/17/4/open-1",
-            r#"{"v":1,"key":"00000000000000000000000000000abc","letter":3,"reason":"exhausted","fingerprint":"5f3a","time":1700000000000}"#,
+            r#"{"v":1,"key":"00000000000000000000000000000abc","holds":true,"letter":3,"reason":"exhausted","fingerprint":"5f3a","time":1700000000000}"#,
         ),
         (
             Record::Letter(unkeyed),

@@ -34,7 +34,7 @@ fn letters_arrive_byte_for_byte() {
     let letters = [letter(None, None, &own), letter(Some(b""), Some(b""), &[]), letter(Some(&[0xfe]), Some(&[0xff; 100_000]), &own)];
     for letter in &letters {
         producer.send_letter(letter.clone());
-        assert!(matches!(facts.recv_timeout(LONG).unwrap(), ProducerFact::Lettered { delivery: DELIVERY }));
+        assert!(matches!(facts.recv_timeout(LONG).unwrap(), ProducerFact::Lettered { delivery: DELIVERY, .. }));
     }
     assert_eq!(producer.in_flight(), 0);
     producer.close(LONG).unwrap();
@@ -102,7 +102,7 @@ fn an_outage_is_reported_and_everything_is_written_after_it() {
     while lettered.len() < 100 {
         match facts.recv_timeout(LONG).unwrap() {
             ProducerFact::Up => up += 1,
-            ProducerFact::Lettered { delivery } => lettered.push(delivery.slot),
+            ProducerFact::Lettered { delivery, .. } => lettered.push(delivery.slot),
             other => panic!("{other:?}"),
         }
     }

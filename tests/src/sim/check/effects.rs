@@ -13,7 +13,7 @@ impl Watch {
             return broken("I7", format!("a late fact had an effect: {effect:?}"));
         }
         match effect {
-            Effect::CatchUp { partition, epoch } => self.ours(*partition, *epoch, "caught up").map(drop),
+            Effect::CatchUp { partition, epoch, .. } => self.ours(*partition, *epoch, "caught up").map(drop),
             Effect::LookUp(ids) => ids.iter().try_for_each(|id| self.look_up(*id)),
             Effect::Dispatch(runs) => self.dispatch(runs, None),
             Effect::DispatchBatch(runs) => {
@@ -31,6 +31,9 @@ impl Watch {
             Effect::Forget(fates) => fates.iter().try_for_each(|(id, fate)| self.forget(*id, *fate)),
             Effect::Alert(alert) => self.alert(alert),
             Effect::Finished => self.finish(),
+            Effect::ReadLedger { .. } | Effect::Claim { .. } | Effect::Record(_) | Effect::FetchLetters(_) | Effect::Superseded { .. } => {
+                broken("I7", format!("there is no ledger: {effect:?}"))
+            }
         }
     }
 
@@ -191,7 +194,7 @@ impl Watch {
                     home.start = home.start.max(to.0);
                 }
             }
-            Alert::Conflict { .. } => {}
+            Alert::Conflict { .. } | Alert::ReplayRefused { .. } | Alert::LetterGone { .. } => {}
             Alert::Stuck { delivery, .. } => return self.stuck(delivery),
             Alert::BreakerOpened { policy, .. } => return self.breaker_alert(policy.0, true),
             Alert::BreakerClosed { policy, .. } => return self.breaker_alert(policy.0, false),

@@ -30,6 +30,8 @@ impl Watch {
             Fate::Handled => marked,
             Fate::Lettered => delivery.stage == Stage::Lettered,
             Fate::Ignored => delivery.ignored,
+            // Nobody told it of a letter.
+            Fate::Known => false,
             Fate::Duplicate => {
                 let same = self.known.get(&delivery.event).map(|&digest| digest == delivery.digest);
                 if same == Some(false) && !marked && self.policy(delivery.policy).on_conflict == OnConflict::DeadLetter {

@@ -27,7 +27,7 @@ impl Watch {
             Input::Handled { delivery, outcome } => self.handled(*delivery, *outcome),
             Input::NotStarted { delivery } => self.not_started(*delivery),
             Input::Marked { delivery, result } => self.marked(*delivery, *result),
-            Input::DeadLettered { delivery } => self.dead_lettered(*delivery),
+            Input::DeadLettered { delivery, .. } => self.dead_lettered(*delivery),
             Input::Committed { partition, epoch, next } => self.commit_answered(*partition, *epoch, Some(next.0)),
             Input::CommitFailed { partition, epoch } => self.commit_answered(*partition, *epoch, None),
             Input::ReachedEnd { partition, epoch, position } => self.reached_end(*partition, *epoch, position.0),
@@ -39,6 +39,13 @@ impl Watch {
             Input::Suspended { policy } => self.suspended(*policy, true),
             Input::Resumed { policy } => self.suspended(*policy, false),
             Input::Tick => true,
+            // The ledger has a simulation of its own.
+            Input::Ledger(_)
+            | Input::LedgerEnd { .. }
+            | Input::Claimed { .. }
+            | Input::ClaimFailed { .. }
+            | Input::LetterFetched(_)
+            | Input::LetterGone { .. } => false,
         }
     }
 

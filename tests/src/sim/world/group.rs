@@ -71,6 +71,7 @@ impl World {
             committed: log.committed.is_some(),
             oldest: Offset(log.oldest),
             policy: PolicyId(u16::try_from(partition % self.plan.settings.policies.len()).unwrap_or(0)),
+            ledger: false,
         };
         if log.committed.is_none() {
             log.told.push((i64::MIN, log.oldest));

@@ -102,7 +102,7 @@ impl World {
             4 => Input::Marked { delivery, result: MarkResult::Durable },
             5 => Input::Marked { delivery, result: MarkResult::EffectFailed { fatal: effects } },
             6 => Input::Marked { delivery, result: MarkResult::Dropped },
-            _ => Input::DeadLettered { delivery },
+            _ => Input::DeadLettered { delivery, letter: Offset(0) },
         })
     }
 }

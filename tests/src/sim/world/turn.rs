@@ -27,7 +27,7 @@ impl World {
                 | Input::Handled { delivery, .. }
                 | Input::NotStarted { delivery }
                 | Input::Marked { delivery, .. }
-                | Input::DeadLettered { delivery } => self.lives[life].watch.awaits(*delivery),
+                | Input::DeadLettered { delivery, .. } => self.lives[life].watch.awaits(*delivery),
                 Input::Committed { partition, epoch, .. } | Input::CommitFailed { partition, epoch } => {
                     self.lives[life].held.get(&(partition.0 as usize)).is_some_and(|held| held.epoch == *epoch)
                 }

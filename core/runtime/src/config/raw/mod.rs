@@ -2,6 +2,7 @@
 //!
 //! The doc comments below are the reference: they become the descriptions of the JSON Schema and the tables of `docs/reference/config.md`.
 
+mod alerts;
 mod breaker;
 mod kafka;
 mod telemetry;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use alerts::{Alerts, Webhook};
 pub use breaker::Breaker;
 pub use kafka::{Kafka, Scalar};
 pub use telemetry::{Telemetry, Traces};
@@ -103,6 +105,9 @@ pub struct Config {
     /// What can be seen from outside while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telemetry: Option<Telemetry>,
+    /// Whom to tell of dead letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<Alerts>,
     /// Any librdkafka property, except those that Onceward sets itself: text, whole numbers or true/false. In a text, `${env:NAME}` and
     /// `${file:PATH}` stand for an environment variable and for what a file holds: for secrets.
     #[serde(default, skip_serializing_if = "Kafka::is_empty")]
@@ -149,13 +154,17 @@ pub struct DeadLetter {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "{topic}.{group}.ledger"))]
     pub ledger: Option<String>,
+    /// Whether dead letters have a state, in the ledger, and can be replayed. Without it no ledger is needed, and no key can be held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = true))]
+    pub replay: Option<bool>,
 }
 
 impl Config {
     /// This configuration with every secret replaced, to be shown.
     #[must_use]
     pub fn masked(&self) -> Self {
-        Self { kafka: self.kafka.masked(), ..self.clone() }
+        Self { kafka: self.kafka.masked(), alerts: self.alerts.as_ref().map(Alerts::masked), ..self.clone() }
     }
 
     /// As TOML, secrets masked.

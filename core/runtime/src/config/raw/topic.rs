@@ -77,6 +77,10 @@ pub struct Topic {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "continue"))]
     pub after_dead_letter: Option<AfterDeadLetter>,
+    /// A dead letter that failed so many replays is replayed only by `--force`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = 5))]
+    pub max_replays: Option<u32>,
 }
 
 /// The retry policy. The wait after attempt `n` is `first * factor^(n-1)`, at most `max`, shortened by up to `jitter`.
@@ -191,6 +195,6 @@ pub enum UnroutedType {
 pub enum AfterDeadLetter {
     /// They are handled.
     Continue,
-    /// They wait behind it, until it is replayed or discarded. Comes with replay, in a later version.
+    /// They follow it into the dead-letter topic, in order and unhandled, until it is replayed or discarded. Other keys never notice.
     Hold,
 }

@@ -4,7 +4,6 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,10 +11,7 @@ use std::time::Duration;
 use curl::easy::{Easy, List};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 
-use crate::kafka::token::authorities;
-
-/// Collectors answer with a few bytes.
-const LARGEST: usize = 1 << 20;
+use crate::http;
 
 /// One connection, kept open between batches.
 pub(super) struct Client {
@@ -44,36 +40,13 @@ impl Client {
         // Waiting for a "100 Continue" would cost a second with servers that don't send one.
         headers.append("Expect:")?;
         easy.http_headers(headers)?;
-        if let Some(file) = self.authorities.as_deref().or(authorities()) {
-            if Path::new(file).is_dir() { easy.capath(file)? } else { easy.cainfo(file)? }
-        }
-        let (mut body, mut retry_after) = (Vec::new(), None);
-        {
-            let mut transfer = easy.transfer();
-            transfer.header_function(|line| {
-                let line = String::from_utf8_lossy(line);
-                if let Some((name, value)) = line.split_once(':')
-                    && name.eq_ignore_ascii_case("retry-after")
-                {
-                    retry_after = Some(value.trim().to_owned());
-                }
-                true
-            })?;
-            transfer.write_function(|bytes| {
-                // Taking less than was offered ends the transfer with an error.
-                if body.len() + bytes.len() > LARGEST {
-                    return Ok(0);
-                }
-                body.extend_from_slice(bytes);
-                Ok(bytes.len())
-            })?;
-            transfer.perform()?;
-        }
-        let mut response = Response::builder().status(u16::try_from(easy.response_code()?).unwrap_or(0));
-        if let Some(seconds) = retry_after {
+        http::trust(&mut easy, self.authorities.as_deref())?;
+        let answer = http::perform(&mut easy)?;
+        let mut response = Response::builder().status(u16::try_from(answer.status).unwrap_or(0));
+        if let Some(seconds) = answer.retry_after {
             response = response.header("retry-after", seconds);
         }
-        Ok(response.body(Bytes::from(body))?)
+        Ok(response.body(Bytes::from(answer.body))?)
     }
 }
 

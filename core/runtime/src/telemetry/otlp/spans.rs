@@ -198,6 +198,7 @@ impl Tracer {
             Fate::Duplicate => "duplicate",
             Fate::Lettered => "dead_letter",
             Fate::Ignored => "ignored",
+            Fate::Known => "known",
             Fate::Abandoned => "abandoned",
         };
         let mut attributes = meter::common(&spans.group, names::PROCESS);

@@ -1,0 +1,54 @@
+//! Telling people of dead letters while they happen: a callback for every letter, a webhook for every cause.
+//!
+//! Nothing here can slow the loop: it hands a summary over and goes on. The callback's queue is bounded and drops when it is full; the webhook
+//! keeps one summary and a count for each cause, however long it is down.
+//!
+//! | file | is |
+//! |---|---|
+//! | `summary` | what is told of a letter: never its payload |
+//! | `callback` | the user's function, called letter by letter on the user's runtime |
+//! | `gate` | at once for a new cause, then by rate; pure |
+//! | `webhook` | the thread that sends |
+//! | `post` | one signed request |
+//! | `retention` | how long the oldest open letter still has |
+
+mod callback;
+mod gate;
+mod post;
+mod retention;
+mod summary;
+mod webhook;
+
+pub(crate) use callback::{Callback, Calls, callback};
+pub(crate) use retention::Retention;
+pub use summary::DeadLetter;
+pub(crate) use summary::short;
+pub(crate) use webhook::Webhook;
+
+/// Who is told of letters.
+#[derive(Default)]
+pub(crate) struct Alerts {
+    pub(crate) callback: Option<Calls>,
+    pub(crate) webhook: Option<Webhook>,
+    pub(crate) retention: Retention,
+}
+
+impl Alerts {
+    /// Whether anybody is.
+    pub(crate) fn wanted(&self) -> bool {
+        self.callback.is_some() || self.webhook.is_some()
+    }
+
+    /// A letter is durable. Never waits.
+    pub(crate) fn lettered(&self, letter: DeadLetter) {
+        match (&self.webhook, &self.callback) {
+            (Some(webhook), Some(calls)) => {
+                webhook.lettered(letter.clone());
+                calls.push(letter);
+            }
+            (Some(webhook), None) => webhook.lettered(letter),
+            (None, Some(calls)) => calls.push(letter),
+            (None, None) => {}
+        }
+    }
+}

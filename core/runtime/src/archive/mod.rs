@@ -1,0 +1,104 @@
+//! What the owner of a partition reads beside its events: the ledger, from its beginning and on, and letters that are handled again.
+//!
+//! Two clients, each on a thread of its own, since a letter that is read must not hold up the ledger, and neither of them the events.
+//! Both read without the group: what they read is assigned by hand.
+
+mod letters;
+mod nothing;
+mod tail;
+
+use std::sync::Arc;
+
+use onceward_engine::ledger::Record;
+use onceward_engine::{Epoch, LetterPlace, Offset, PartitionId, PolicyId};
+
+use crate::Error;
+use crate::event::Place;
+use crate::kafka::Batch;
+
+pub(crate) use nothing::Nothing;
+
+/// What is read for the loop. All calls return at once.
+pub(crate) trait Archive: Send {
+    /// Reads a ledger from its beginning, and goes on until it is told to stop.
+    fn read_ledger(&self, partition: PartitionId, epoch: Epoch, topic: &Arc<str>, number: i32);
+
+    /// The epoch is over: its ledger is not read on.
+    fn stop(&self, partition: PartitionId, epoch: Epoch);
+
+    /// Reads letters, in the order in which they are asked for.
+    fn fetch(&self, letters: Vec<Wanted>);
+
+    /// Letters of so many bytes were handed in: others may be read.
+    fn taken(&self, bytes: u64);
+}
+
+/// A letter to read.
+pub(crate) struct Wanted {
+    pub(crate) place: LetterPlace,
+    /// The dead-letter topic.
+    pub(crate) topic: Arc<str>,
+    /// Whose letter: how its event is identified, and where it came from.
+    pub(crate) source: Arc<Place>,
+    pub(crate) policy: PolicyId,
+}
+
+/// A record of a ledger.
+#[derive(Debug)]
+pub(crate) struct LedgerItem {
+    pub(crate) partition: PartitionId,
+    pub(crate) epoch: Epoch,
+    pub(crate) at: Offset,
+    /// The id of a claim: by it a member knows its own.
+    pub(crate) claim: Option<String>,
+    pub(crate) record: Record,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(crate) enum ArchiveFact {
+    /// Records of ledgers, in the order of each.
+    Ledger(Vec<LedgerItem>),
+    /// A ledger is read to where it ends.
+    LedgerEnd { partition: PartitionId, epoch: Epoch },
+    /// Letters, in the order in which they were asked for.
+    Letters { batch: Batch, bytes: u64 },
+    /// A letter is not there any more. It comes in its turn.
+    Gone { partition: PartitionId, epoch: Epoch, offset: Offset },
+    /// It can't go on: wrong rights, a ledger of a later version. With the cure.
+    Fatal(Error),
+}
+
+/// Where facts go. Called on the archive's threads.
+pub(crate) type ArchiveSink = Arc<dyn Fn(ArchiveFact) + Send + Sync>;
+
+/// Both threads.
+pub(crate) struct Shelves {
+    tail: tail::Tail,
+    letters: letters::Letters,
+}
+
+impl Shelves {
+    /// Starts to read for a loop. `client`: a consumer's complete properties.
+    pub(crate) fn start(client: &[(String, String)], sink: &ArchiveSink) -> Result<Self, Error> {
+        Ok(Self { tail: tail::Tail::start(client, Arc::clone(sink))?, letters: letters::Letters::start(client, Arc::clone(sink))? })
+    }
+}
+
+impl Archive for Shelves {
+    fn read_ledger(&self, partition: PartitionId, epoch: Epoch, topic: &Arc<str>, number: i32) {
+        self.tail.read(partition, epoch, Arc::clone(topic), number);
+    }
+
+    fn stop(&self, partition: PartitionId, epoch: Epoch) {
+        self.tail.stop(partition, epoch);
+    }
+
+    fn fetch(&self, letters: Vec<Wanted>) {
+        self.letters.fetch(letters);
+    }
+
+    fn taken(&self, bytes: u64) {
+        self.letters.brim.taken(bytes);
+    }
+}

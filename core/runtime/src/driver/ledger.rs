@@ -1,0 +1,223 @@
+//! Claims, records and letters: the engine's orders about ledgers, and what was read of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use onceward_engine::ledger::{Claim, LetterRecord, Record};
+use onceward_engine::{Entry, Epoch, Input, LedgerRead, LetterPlace, Offset, PartitionId, PolicyId};
+
+use super::Driver;
+use crate::archive::{ArchiveFact, Wanted};
+use crate::event::one_line;
+use crate::kafka::Batch;
+use crate::ledger::encode;
+use crate::letter::{LedgerRequest, fingerprint};
+
+/// Letters as they were asked for.
+enum Answered {
+    Letter(Arc<Batch>, usize),
+    /// Everything before it was handed in: so many bytes may be read again.
+    Taken(u64),
+    Gone(PartitionId, Epoch, Offset),
+}
+
+/// What the loop keeps for ledgers.
+pub(crate) struct Ledgers {
+    /// Who writes.
+    member: String,
+    /// Where it marks.
+    store: String,
+    next: u64,
+    /// Records that are not acknowledged, by token.
+    written: BTreeMap<u64, (PartitionId, Epoch)>,
+    /// Claims that were not read back.
+    claims: BTreeMap<PartitionId, (Epoch, String)>,
+    arrived: VecDeque<Answered>,
+}
+
+impl Ledgers {
+    pub(crate) fn new(store: String) -> Self {
+        let id = uuid::Uuid::now_v7();
+        let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+        let member = format!("{}/{}/{id}", host.trim(), std::process::id());
+        Self { member, store, next: 1, written: BTreeMap::new(), claims: BTreeMap::new(), arrived: VecDeque::new() }
+    }
+
+    pub(super) fn recorded(&mut self, token: u64) {
+        self.written.remove(&token);
+    }
+
+    fn token(&mut self, partition: PartitionId, epoch: Epoch) -> u64 {
+        let token = self.next;
+        self.next += 1;
+        self.written.insert(token, (partition, epoch));
+        token
+    }
+}
+
+impl Driver {
+    /// The first step of an assignment. One without companions waits for them, and stays as it is until then: fetched within its share, and
+    /// not handled.
+    pub(crate) fn begin(&mut self, partition: PartitionId, epoch: Epoch) {
+        let Some(entry) = self.partitions.get(partition).filter(|entry| !entry.narrow && entry.epoch == epoch) else { return };
+        match self.letters.ledger(&entry.name.topic) {
+            Some(ledger) => self.archive.read_ledger(partition, epoch, ledger, entry.name.number),
+            None => self.catch_up(partition, epoch),
+        }
+    }
+
+    pub(crate) fn catch_up(&mut self, partition: PartitionId, epoch: Epoch) {
+        if let Some(entry) = self.partitions.get(partition) {
+            self.inbox.catch_up(partition, epoch, &entry.name);
+        }
+    }
+
+    /// Takes a partition over in its ledger. It is known to be ours there when it is read back.
+    pub(crate) fn claim(&mut self, partition: PartitionId, epoch: Epoch, prev: Option<Offset>) {
+        let id = uuid::Uuid::now_v7().to_string();
+        let claim = Claim {
+            prev,
+            member: self.ledgers.member.clone(),
+            generation: -1,
+            store: self.ledgers.store.clone(),
+            time: self.clock.wall_millis(self.clock.now()),
+        };
+        self.ledgers.claims.insert(partition, (epoch, id.clone()));
+        self.write(partition, epoch, &Record::Claim(claim), &id);
+    }
+
+    /// Writes a letter's state.
+    pub(crate) fn record(&mut self, entry: &Entry) {
+        let mut common = String::new();
+        if let Some(delivery) = entry.delivery {
+            let why = self.why(delivery, entry.reason, 1);
+            common = fingerprint(&why.kind, &why.message, "");
+            if self.payloads.get(delivery).is_some_and(|payload| payload.record().meta.replays.is_some()) {
+                tracing::error!(
+                    target: "onceward", partition = %self.partitions.display(entry.partition), offset = entry.offset.0, reason = ?entry.reason,
+                    replays = entry.replays, error_type = %why.kind, error = %one_line(&why.message), fingerprint = %common,
+                    "the replay of a dead letter failed: it is open again"
+                );
+            }
+        }
+        let record = LetterRecord {
+            offset: entry.offset,
+            epoch: entry.claim,
+            state: entry.state,
+            replays: entry.replays,
+            key: entry.key,
+            holds: entry.holds,
+            letter: entry.letter,
+            reason: entry.reason,
+            fingerprint: common,
+            time: self.clock.wall_millis(self.clock.now()),
+        };
+        self.write(entry.partition, entry.epoch, &Record::Letter(record), "");
+    }
+
+    fn write(&mut self, partition: PartitionId, epoch: Epoch, record: &Record, claim: &str) {
+        let Some(entry) = self.partitions.get(partition).filter(|entry| entry.epoch == epoch) else { return };
+        let Some(ledger) = self.letters.ledger(&entry.name.topic) else { return };
+        let (key, value) = encode(record, claim);
+        let request = LedgerRequest {
+            token: self.ledgers.token(partition, epoch),
+            topic: ledger.to_string(),
+            partition: entry.name.number,
+            key: key.to_string(),
+            value: Some(value),
+        };
+        self.producer.record(request);
+    }
+
+    pub(crate) fn fetch_letters(&mut self, letters: &[LetterPlace]) {
+        let wanted = letters.iter().filter_map(|place| {
+            let entry = self.partitions.get(place.partition)?;
+            let policy = self.routes.of_topic(&entry.name.topic).next().unwrap_or(PolicyId(0));
+            let topic = Arc::clone(self.letters.letters(&entry.name.topic)?);
+            Some(Wanted { place: *place, topic, source: Arc::clone(&entry.place), policy })
+        });
+        self.archive.fetch(wanted.collect());
+    }
+
+    /// Another member claimed it. The group gave it away, and will say so to us, too.
+    pub(crate) fn superseded(&mut self, partition: PartitionId, epoch: Epoch) {
+        tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0,
+            "another member has claimed this partition: nothing of it is handled here any more. The group will take it from us as well");
+        self.partitions.end(partition, epoch);
+        self.leave_ledger(partition, epoch);
+        self.inbox.release(partition, epoch);
+    }
+
+    /// The epoch is over.
+    pub(crate) fn leave_ledger(&mut self, partition: PartitionId, epoch: Epoch) {
+        self.archive.stop(partition, epoch);
+        if self.ledgers.claims.get(&partition).is_some_and(|claim| claim.0 == epoch) {
+            self.ledgers.claims.remove(&partition);
+        }
+        let before = self.ledgers.written.len();
+        let over = (partition, epoch);
+        let gone: Vec<u64> = self.ledgers.written.iter().filter(|(_, of)| **of == over).map(|(token, _)| *token).collect();
+        if !gone.is_empty() {
+            self.producer.abandon_records(&|token| gone.binary_search(&token).is_ok());
+            self.ledgers.written.retain(|_, of| *of != over);
+            tracing::debug!(before, gone = gone.len(), "records of a ledger are left to its next owner");
+        }
+    }
+
+    pub(crate) fn take_archive(&mut self, fact: ArchiveFact) {
+        let now = self.clock.now();
+        match fact {
+            ArchiveFact::Ledger(items) => {
+                for item in items {
+                    let (partition, epoch, at) = (item.partition, item.epoch, item.at);
+                    let ours =
+                        self.ledgers.claims.get(&partition).is_some_and(|claim| claim.0 == epoch && Some(&claim.1) == item.claim.as_ref());
+                    if ours {
+                        // To be read back says more than to be acknowledged: it stands on all replicas, and what came before it was read.
+                        self.ledgers.claims.remove(&partition);
+                        self.engine.handle(now, Input::Claimed { partition, epoch, at });
+                    }
+                    self.engine.handle(now, Input::Ledger(Box::new(LedgerRead { partition, epoch, at, record: item.record })));
+                }
+            }
+            ArchiveFact::LedgerEnd { partition, epoch } => self.engine.handle(now, Input::LedgerEnd { partition, epoch }),
+            ArchiveFact::Letters { batch, bytes } => {
+                let batch = Arc::new(batch);
+                for index in 0..batch.len() {
+                    self.ledgers.arrived.push_back(Answered::Letter(Arc::clone(&batch), index));
+                }
+                self.ledgers.arrived.push_back(Answered::Taken(bytes));
+            }
+            ArchiveFact::Gone { partition, epoch, offset } => self.ledgers.arrived.push_back(Answered::Gone(partition, epoch, offset)),
+            ArchiveFact::Fatal(error) => self.ending.fail(error),
+        }
+    }
+
+    /// Hands letters in, in the order in which they were asked for, as far as there is room. Whether there was anything.
+    pub(crate) fn feed_letters(&mut self) -> bool {
+        let now = self.clock.now();
+        let mut fed = false;
+        while let Some(next) = self.ledgers.arrived.front() {
+            match next {
+                Answered::Letter(batch, index) => {
+                    let bytes = batch.record(*index).size();
+                    if !self.engine.accepts_letter(bytes) {
+                        return fed;
+                    }
+                    // A buffer of its own: letters stay while their key waits, and the batch is not one of the source's.
+                    let letter = Arc::new(batch.detach(*index));
+                    let fetched = self.payloads.admit_letter(&letter, bytes);
+                    self.engine.handle(now, Input::LetterFetched(fetched));
+                }
+                Answered::Taken(bytes) => self.archive.taken(*bytes),
+                Answered::Gone(partition, epoch, offset) => {
+                    let (partition, epoch, offset) = (*partition, *epoch, *offset);
+                    self.engine.handle(now, Input::LetterGone { partition, epoch, offset });
+                }
+            }
+            self.ledgers.arrived.pop_front();
+            fed = true;
+        }
+        fed
+    }
+}

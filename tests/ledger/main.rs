@@ -1,0 +1,73 @@
+//! Ledgers, held keys and replays in simulated worlds.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use onceward_engine::Sabotage;
+use onceward_tests::ledger::{run_seed, simulate};
+
+/// As many as CI runs; `cargo xtask simulate --ledger --seeds N --from S` runs others.
+const SEEDS: u64 = 10_000;
+
+/// No bug may need more.
+const FOR_A_BUG: u64 = 3_000;
+
+/// Which promise each bug breaks.
+const EXPECTED: [(Sabotage, &str); 15] = [
+    (Sabotage::DispatchBeforeFolded, "I5"),
+    (Sabotage::ClaimUnconfirmed, "I7"),
+    (Sabotage::ClaimNotAwaited, "I5"),
+    (Sabotage::SupersededGoesOn, "I6"),
+    (Sabotage::RecordNotAwaited, "I1"),
+    (Sabotage::KnownForgotten, "I5"),
+    (Sabotage::FollowersHandled, "I2"),
+    (Sabotage::ReleasedAtFirst, "I2"),
+    (Sabotage::FrontIgnored, "I2"),
+    (Sabotage::DiscardNotAwaited, "I2"),
+    (Sabotage::ReplayBeforePosition, "I2"),
+    (Sabotage::LiveOvertakesReplay, "I2"),
+    (Sabotage::ReplaysUncounted, "I6"),
+    (Sabotage::MaxReplaysIgnored, "I6"),
+    (Sabotage::ReplayRateIgnored, "I4"),
+];
+
+#[test]
+fn worlds_with_ledgers_keep_the_promises() {
+    let start = Instant::now();
+    let report = simulate(0, SEEDS);
+    for (what, count) in report.met.rows() {
+        println!("{what:<22}{count:>12}");
+    }
+    println!("{SEEDS} seeds in {:.1} s", start.elapsed().as_secs_f64());
+    let first: Vec<String> = report.failures.iter().take(10).map(|(seed, violation)| format!("seed {seed}: {violation}")).collect();
+    assert!(first.is_empty(), "{} worlds fail, among them:\n{}", report.failures.len(), first.join("\n"));
+    let rare: Vec<_> = report.met.rows().into_iter().filter(|row| row.1 < 50).collect();
+    assert!(rare.is_empty(), "met less than 50 times: {rare:?}");
+}
+
+#[test]
+fn a_seed_is_a_whole_world() {
+    for seed in [2, 19, 4_711] {
+        assert_eq!(run_seed(seed, None, false), run_seed(seed, None, false), "seed {seed}");
+    }
+}
+
+#[test]
+fn each_rule_that_is_left_out_is_missed() {
+    let mut wrong = Vec::new();
+    assert_eq!(EXPECTED.map(|entry| entry.0), Sabotage::LEDGER);
+    for (bug, expected) in EXPECTED {
+        let mut others = BTreeSet::new();
+        let found = (0..FOR_A_BUG).find_map(|seed| {
+            let violation = run_seed(seed, Some(bug), false).0?;
+            others.insert(violation.invariant);
+            (violation.invariant == expected).then_some((seed, violation))
+        });
+        match found {
+            Some((seed, violation)) => println!("{:<22} {expected:<4} after {:>4} seeds: {}", format!("{bug:?}"), seed + 1, violation.what),
+            None => wrong.push(format!("{bug:?} does not break {expected} within {FOR_A_BUG} seeds, but {others:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,100 @@
+//! What is true outside of every member: logs, letters, ledgers, offsets, owners, marks.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use onceward_engine::Epoch;
+use onceward_engine::ledger::{Fold, Record as LedgerRecord};
+
+use super::plan::Plan;
+use crate::sim::Rng;
+
+/// A record of a source partition.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source {
+    pub(super) offset: i64,
+    pub(super) key: Option<u128>,
+    pub(super) event: u128,
+    /// Fails until the handler is mended.
+    pub(super) poison: bool,
+    /// Fails for ever.
+    pub(super) hopeless: bool,
+    pub(super) effects: bool,
+}
+
+/// One partition, its companions, and its place in the group.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    pub(super) records: Vec<Source>,
+    pub(super) produced: usize,
+    pub(super) committed: Option<i64>,
+    pub(super) owner: Option<(usize, Epoch)>,
+    /// Whose letters: indices of records, by position in the dead-letter topic.
+    pub(super) letters: Vec<usize>,
+    /// Letters before this position are deleted.
+    pub(super) oldest_letter: usize,
+    pub(super) ledger: Vec<LedgerRecord>,
+    /// The assignment that wrote the current claim.
+    pub(super) claimant: Option<Epoch>,
+    /// What the ledger comes to.
+    pub(super) truth: Fold,
+    /// Replay commands that name a letter.
+    pub(super) commands: BTreeMap<i64, u32>,
+    /// Letters whose replay somebody insisted on.
+    pub(super) forced: BTreeSet<i64>,
+    /// Up to here the commits are checked.
+    pub(super) checked: usize,
+    /// The last event that was handled, by lane.
+    pub(super) handled: HashMap<Option<u128>, i64>,
+    /// Starts under a command with a rate, by the command's place, for each epoch.
+    pub(super) paced: BTreeMap<(Epoch, i64), Vec<u64>>,
+}
+
+impl Log {
+    pub(super) fn end(&self) -> i64 {
+        self.produced.checked_sub(1).map_or(0, |last| self.records[last].offset + 1)
+    }
+
+    pub(super) fn index(&self, offset: i64) -> usize {
+        self.records.partition_point(|record| record.offset < offset)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.produced == self.records.len() && self.committed == Some(self.end())
+    }
+}
+
+/// Events that are marked, and by whom.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    pub(super) marks: BTreeSet<u128>,
+}
+
+pub(super) fn logs(seed: u64, plan: &Plan) -> Vec<Log> {
+    let mut rng = Rng::new(seed, 22);
+    let r = &mut rng;
+    let mut known: Vec<Source> = Vec::new();
+    let mut logs: Vec<Log> = (0..plan.partitions).map(|_| Log::default()).collect();
+    for (partition, log) in logs.iter_mut().enumerate() {
+        let mut offset = 0;
+        for number in 0..plan.records {
+            offset += 1 + i64::from(r.percent(10));
+            let poison = r.percent(plan.poison);
+            let mut record = Source {
+                offset,
+                key: (!r.percent(plan.no_key)).then(|| u128::from(r.within(1, plan.keys))),
+                event: 1_000 * (partition as u128 + 1) + number as u128,
+                poison,
+                hopeless: poison && r.percent(plan.hopeless),
+                effects: r.percent(plan.effects),
+            };
+            if r.percent(plan.copies) && !known.is_empty() {
+                let twin = r.pick(&known);
+                record = Source { offset, key: record.key, ..twin };
+            }
+            known.push(record);
+            log.records.push(record);
+        }
+        log.produced = log.records.len() / 2;
+    }
+    logs
+}

@@ -1,0 +1,426 @@
+//! The world: time, faults, the group, and what members hear.
+
+use onceward_engine::{
+    Assignment, DeliveryId, Digest, Entry, Epoch, EventHash, Fetched, Input, KeyHash, LedgerRead, Offset, Outcome, PartitionId, PolicyId,
+    Sabotage, Timestamp,
+};
+
+use super::Met;
+use super::broker::{Log, Store, logs};
+use super::judge::Verdict;
+use super::member::{Held, Member, Place};
+use super::plan::{Plan, Trouble};
+use crate::sim::{Queue, Rng, Violation};
+
+/// A write on its way to the broker.
+#[derive(Clone, Debug)]
+pub(super) enum Write {
+    Letter { delivery: DeliveryId, index: usize },
+    Record(Entry),
+    Claim { prev: Option<Offset> },
+}
+
+#[derive(Debug)]
+pub(super) enum Happening {
+    Answer { member: usize, input: Input },
+    Poll { member: usize },
+    ReadLedger { member: usize, partition: usize, epoch: Epoch },
+    Lands { member: usize, partition: usize, epoch: Epoch, write: Write, late: bool },
+    LooksUp { member: usize, ids: Vec<DeliveryId> },
+    CatchesUp { member: usize, partition: usize, epoch: Epoch },
+    RunGoesOn { member: usize, run: Vec<DeliveryId>, at: usize },
+    Marks { member: usize, ids: Vec<DeliveryId> },
+    Commit { member: usize, partition: usize, epoch: Epoch, next: i64 },
+    FetchesLetters { member: usize },
+    Tick { member: usize, at: u64 },
+    Balance { partition: usize },
+    Notice { member: usize, partition: usize, epoch: Epoch },
+    Produce { partition: usize },
+    Trouble(Trouble),
+    Operator { last: bool },
+    Restart,
+}
+
+pub(super) struct World {
+    pub(super) plan: Plan,
+    sabotage: Option<Sabotage>,
+    pub(super) told: bool,
+    pub(super) rng: Rng,
+    pub(super) now: u64,
+    pub(super) queue: Queue<Happening>,
+    pub(super) logs: Vec<Log>,
+    pub(super) store: Store,
+    pub(super) members: Vec<Member>,
+    next_epoch: u64,
+    pub(super) next_command: u64,
+    pub(super) said: Vec<(usize, onceward_engine::ledger::Command)>,
+    pub(super) met: Met,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, sabotage: Option<Sabotage>, told: bool) -> Self {
+        let plan = Plan::of(seed);
+        Self {
+            logs: logs(seed, &plan),
+            plan,
+            sabotage,
+            told,
+            rng: Rng::new(seed, 23),
+            now: 0,
+            queue: Queue::new(),
+            store: Store::default(),
+            members: Vec::new(),
+            next_epoch: 0,
+            next_command: 0,
+            said: Vec::new(),
+            met: Met::default(),
+        }
+    }
+
+    pub(super) fn run(mut self) -> (Option<Violation>, Met) {
+        let verdict = self.play();
+        (verdict.err(), self.met)
+    }
+
+    fn play(&mut self) -> Verdict {
+        for _ in 0..self.plan.members {
+            self.start();
+        }
+        for partition in 0..self.logs.len() {
+            self.queue.at(1 + partition as u64, Happening::Balance { partition });
+            self.queue.at(5, Happening::Produce { partition });
+        }
+        for (at, trouble) in self.plan.troubles.clone() {
+            self.queue.at(at, Happening::Trouble(trouble));
+        }
+        for at in self.plan.operators.clone() {
+            self.queue.at(at, Happening::Operator { last: false });
+        }
+        self.queue.at(self.plan.healed + 500, Happening::Operator { last: true });
+        let mut steps = 0_u32;
+        while let Some((at, what)) = self.queue.pop() {
+            self.now = self.now.max(at);
+            self.happens(what)?;
+            if self.queue.next_at().is_none_or(|next| next > self.now) {
+                for member in 0..self.members.len() {
+                    if self.members[member].undrained {
+                        self.drain(member)?;
+                    }
+                }
+            }
+            if self.is_over() {
+                return Ok(());
+            }
+            steps += 1;
+            if steps > 200_000 || self.now > 10_000_000 {
+                break;
+            }
+        }
+        self.stuck()
+    }
+
+    fn happens(&mut self, what: Happening) -> Verdict {
+        match what {
+            Happening::Answer { member, input } => self.deliver(member, input),
+            Happening::Poll { member } => self.poll(member),
+            Happening::ReadLedger { member, partition, epoch } => self.read_ledger(member, partition, epoch),
+            Happening::Lands { member, partition, epoch, write, late } => self.lands(member, partition, epoch, write, late),
+            Happening::LooksUp { member, ids } => self.looks_up(member, &ids),
+            Happening::CatchesUp { member, partition, epoch } => {
+                self.deliver(member, Input::CaughtUp { partition: named(partition), epoch, remembered: None })
+            }
+            Happening::RunGoesOn { member, run, at } => self.run_goes_on(member, run, at),
+            Happening::Marks { member, ids } => self.marks(member, &ids),
+            Happening::Commit { member, partition, epoch, next } => self.commits(member, partition, epoch, next),
+            Happening::FetchesLetters { member } => self.fetches_letters(member),
+            Happening::Tick { member, at } if self.members[member].tick_due == Some(at) => {
+                self.members[member].tick_due = None;
+                self.deliver(member, Input::Tick)
+            }
+            Happening::Tick { .. } => Ok(()),
+            Happening::Balance { partition } => self.balance(partition),
+            Happening::Notice { member, partition, epoch } => self.lose(member, partition, epoch),
+            Happening::Produce { partition } => {
+                let log = &mut self.logs[partition];
+                log.produced = (log.produced + 3).min(log.records.len());
+                if log.produced < log.records.len() {
+                    let at = self.now + self.rng.within(5, 200);
+                    self.queue.at(at, Happening::Produce { partition });
+                }
+                (0..self.members.len()).for_each(|member| self.poll_later(member));
+                Ok(())
+            }
+            Happening::Trouble(trouble) => self.trouble(trouble),
+            Happening::Operator { last } => {
+                self.operate(last);
+                Ok(())
+            }
+            Happening::Restart => {
+                self.start();
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn healed(&self) -> bool {
+        self.now > self.plan.healed
+    }
+
+    pub(super) fn soon(&mut self) -> u64 {
+        self.now + self.rng.within(0, self.plan.latency)
+    }
+
+    fn start(&mut self) {
+        let mut member = Member::new(&self.plan.settings);
+        if let Some(bug) = self.sabotage {
+            member.engine.sabotage(bug);
+        }
+        self.members.push(member);
+    }
+
+    pub(super) fn tell(&self, what: impl FnOnce() -> String) {
+        if self.told {
+            #[allow(clippy::print_stdout, reason = "asked for")]
+            {
+                println!("{:>6} {}", self.now, what());
+            }
+        }
+    }
+
+    /// Hands a fact to an engine, and carries out what it orders, at once or a little later.
+    pub(super) fn deliver(&mut self, member: usize, input: Input) -> Verdict {
+        if !self.members[member].alive {
+            return Ok(());
+        }
+        self.met.inputs += 1;
+        self.tell(|| format!("m{member} <- {input:?}"));
+        self.members[member].engine.handle(Timestamp(self.now), input);
+        self.members[member].undrained = true;
+        if self.rng.percent(self.plan.lag) { Ok(()) } else { self.drain(member) }
+    }
+
+    pub(super) fn drain(&mut self, member: usize) -> Verdict {
+        self.members[member].undrained = false;
+        while let Some(effect) = self.members[member].engine.next_effect() {
+            self.tell(|| format!("m{member} -> {effect:?}"));
+            self.carry(member, effect)?;
+        }
+        if let Some(Timestamp(at)) = self.members[member].engine.next_deadline()
+            && self.members[member].tick_due.is_none_or(|due| at < due)
+        {
+            let at = at.max(self.now);
+            self.members[member].tick_due = Some(at);
+            self.queue.at(at, Happening::Tick { member, at });
+        }
+        self.poll_later(member);
+        Ok(())
+    }
+
+    pub(super) fn held(&mut self, member: usize, partition: usize, epoch: Epoch) -> Option<&mut Held> {
+        let member = &mut self.members[member];
+        if !member.alive {
+            return None;
+        }
+        member.held.get_mut(&partition).filter(|held| held.epoch == epoch)
+    }
+
+    fn balance(&mut self, partition: usize) -> Verdict {
+        if self.logs[partition].owner.is_some() {
+            return Ok(());
+        }
+        let able: Vec<usize> = (0..self.members.len()).filter(|&member| self.members[member].alive).collect();
+        // A member that still believes to hold it gets it only after it has learnt better.
+        let able: Vec<usize> = able.into_iter().filter(|&member| !self.members[member].held.contains_key(&partition)).collect();
+        if able.is_empty() {
+            let at = self.now + 20;
+            self.queue.at(at, Happening::Balance { partition });
+            return Ok(());
+        }
+        let member = self.rng.pick(&able);
+        self.assign(member, partition)
+    }
+
+    pub(super) fn assign(&mut self, member: usize, partition: usize) -> Verdict {
+        self.next_epoch += 1;
+        let epoch = Epoch(self.next_epoch);
+        let log = &mut self.logs[partition];
+        log.owner = Some((member, epoch));
+        let from = log.committed.unwrap_or(0);
+        let committed = log.committed.is_some();
+        let held = Held { epoch, position: from, paused: false, said_end: None, ledger: None, said_ledger_end: false, claim: None };
+        self.members[member].held.insert(partition, held);
+        let assignment = Assignment {
+            partition: named(partition),
+            epoch,
+            from: Offset(from),
+            committed,
+            oldest: Offset(0),
+            policy: PolicyId(0),
+            ledger: true,
+        };
+        self.deliver(member, Input::Assigned(assignment))
+    }
+
+    fn lose(&mut self, member: usize, partition: usize, epoch: Epoch) -> Verdict {
+        if self.held(member, partition, epoch).is_none() {
+            return Ok(());
+        }
+        self.members[member].held.remove(&partition);
+        self.deliver(member, Input::Lost { partition: named(partition), epoch })
+    }
+
+    fn trouble(&mut self, trouble: Trouble) -> Verdict {
+        let partition = self.rng.below(self.logs.len());
+        let owner = self.logs[partition].owner;
+        match trouble {
+            Trouble::Crash => {
+                let able: Vec<usize> = (0..self.members.len()).filter(|&member| self.members[member].alive).collect();
+                let Some((member, _)) = owner.filter(|_| self.rng.percent(80)).or_else(|| Some((*able.first()?, Epoch(0)))) else {
+                    return Ok(());
+                };
+                self.crash(member);
+            }
+            Trouble::Move => {
+                let Some((member, epoch)) = owner else { return Ok(()) };
+                let deadline = Timestamp(self.now + self.rng.pick(&[10, 500, 5_000]));
+                return self.deliver(member, Input::Revoking { partition: named(partition), epoch, deadline });
+            }
+            Trouble::Lose => {
+                let Some((member, epoch)) = owner else { return Ok(()) };
+                self.logs[partition].owner = None;
+                let at = self.now + self.rng.pick(&[0, 5, 100, 1_000]);
+                self.queue.at(at, Happening::Notice { member, partition, epoch });
+                let at = self.now + self.rng.within(1, 50);
+                self.queue.at(at, Happening::Balance { partition });
+            }
+            Trouble::Delete => {
+                let log = &mut self.logs[partition];
+                log.oldest_letter = log.letters.len() / 2;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn crash(&mut self, member: usize) {
+        self.tell(|| format!("m{member} dies"));
+        self.met.crashes += 1;
+        self.members[member].alive = false;
+        for partition in 0..self.logs.len() {
+            if self.logs[partition].owner.is_some_and(|owner| owner.0 == member) {
+                self.logs[partition].owner = None;
+                let at = self.now + self.rng.within(5, 100);
+                self.queue.at(at, Happening::Balance { partition });
+            }
+        }
+        let at = self.now + self.rng.within(1, 300);
+        self.queue.at(at, Happening::Restart);
+    }
+
+    pub(super) fn poll_later(&mut self, member: usize) {
+        let one = &self.members[member];
+        if one.poll_due || !one.alive {
+            return;
+        }
+        let unread = |(partition, held): (&usize, &Held)| {
+            let log = &self.logs[*partition];
+            !held.paused && (held.position < log.end() || held.said_end != Some(log.end()))
+        };
+        if one.held.iter().any(unread) {
+            self.members[member].poll_due = true;
+            let at = self.now + self.rng.within(1, 20);
+            self.queue.at(at, Happening::Poll { member });
+        }
+    }
+
+    fn poll(&mut self, member: usize) -> Verdict {
+        self.members[member].poll_due = false;
+        if !self.members[member].alive {
+            return Ok(());
+        }
+        self.drain(member)?;
+        let partitions: Vec<(usize, Epoch)> = self.members[member].held.iter().map(|(partition, held)| (*partition, held.epoch)).collect();
+        for (partition, epoch) in partitions {
+            let most = self.rng.pick(&[1, 5, 20]);
+            for _ in 0..most {
+                let Some(held) = self.held(member, partition, epoch).filter(|held| !held.paused).cloned() else { break };
+                let log = &self.logs[partition];
+                let index = log.index(held.position);
+                if index >= log.produced || !self.members[member].engine.accepts(10) {
+                    break;
+                }
+                let position = log.records[index].offset + 1;
+                if let Some(held) = self.held(member, partition, epoch) {
+                    held.position = position;
+                }
+                let fetched = self.fetched(member, Place { partition, index, epoch, replay: false });
+                self.deliver(member, Input::Fetched(fetched))?;
+            }
+            let end = self.logs[partition].end();
+            let read = self.logs[partition].index(end);
+            let at_end = |held: &Held, log: &Log| log.index(held.position) >= read && held.said_end != Some(end);
+            let log = &self.logs[partition];
+            let says = self.members[member].held.get(&partition).is_some_and(|held| held.epoch == epoch && at_end(held, log));
+            if says {
+                if let Some(held) = self.held(member, partition, epoch) {
+                    held.position = held.position.max(end);
+                    held.said_end = Some(end);
+                }
+                self.deliver(member, Input::ReachedEnd { partition: named(partition), epoch, position: Offset(end) })?;
+            }
+        }
+        self.drain(member)
+    }
+
+    pub(super) fn fetched(&mut self, member: usize, place: Place) -> Fetched {
+        let delivery = self.members[member].accept(place);
+        let record = self.logs[place.partition].records[place.index];
+        Fetched {
+            delivery,
+            partition: named(place.partition),
+            epoch: place.epoch,
+            offset: Offset(record.offset),
+            key: record.key.map(KeyHash),
+            event: EventHash(record.event),
+            digest: Digest(1),
+            bytes: 10,
+            policy: PolicyId(0),
+            refused: None,
+            ignored: false,
+        }
+    }
+
+    fn read_ledger(&mut self, member: usize, partition: usize, epoch: Epoch) -> Verdict {
+        let end = self.logs[partition].ledger.len();
+        let most = self.rng.pick(&[1, 10, 1_000]);
+        for _ in 0..most {
+            let Some(held) = self.held(member, partition, epoch) else { return Ok(()) };
+            let at = held.ledger.unwrap_or(0);
+            if at >= end {
+                break;
+            }
+            held.ledger = Some(at + 1);
+            let record = self.logs[partition].ledger[at].clone();
+            let at = Offset(i64::try_from(at).unwrap_or(i64::MAX));
+            self.deliver(member, Input::Ledger(Box::new(LedgerRead { partition: named(partition), epoch, at, record })))?;
+        }
+        let Some(held) = self.held(member, partition, epoch) else { return Ok(()) };
+        if held.ledger.unwrap_or(0) >= end && !held.said_ledger_end {
+            held.said_ledger_end = true;
+            self.deliver(member, Input::LedgerEnd { partition: named(partition), epoch })?;
+        }
+        let at = self.now + 1 + self.rng.within(0, self.plan.latency);
+        self.queue.at(at, Happening::ReadLedger { member, partition, epoch });
+        Ok(())
+    }
+
+    pub(super) fn outcome(&self, place: Place) -> Outcome {
+        let record = self.logs[place.partition].records[place.index];
+        let fails = record.hopeless || (record.poison && self.now < self.plan.mended);
+        if fails { Outcome::Retry { after: None } } else { Outcome::Done { effects: record.effects } }
+    }
+}
+
+/// The name of a partition.
+pub(super) fn named(partition: usize) -> PartitionId {
+    PartitionId(u32::try_from(partition).unwrap_or(u32::MAX))
+}
