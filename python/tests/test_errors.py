@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -170,3 +171,38 @@ def test_a_forked_child_is_told(consumer: Make) -> None:
         said += part
     os.waitpid(child, 0)
     assert b"forked" in said
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_that_comes_back_from_a_handler_answers_for_nothing(
+    consumer: Make, onceward_rig: MakeRig, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = consumer()
+    children: list[int] = []
+
+    @app.on("orders")
+    def fork(event: onceward.Event) -> None:
+        if child := os.fork():
+            children.append(os.waitpid(child, 0)[1])
+
+    rig = onceward_rig(app)
+    rig.send("orders", id="e1")
+    rig.run()
+    assert rig.handled == ["e1"]
+    assert [os.waitstatus_to_exitcode(status) for status in children] == [70]
+    assert "leave it with os._exit" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("after", ["soon", float("nan"), float("inf"), None])
+def test_a_wait_that_is_none_is_an_ordinary_failure(consumer: Make, onceward_rig: MakeRig, after: Any) -> None:
+    app = consumer()
+
+    @app.on("orders", retry=onceward.Backoff(attempts=2, first="1s"))
+    def later(event: onceward.Event) -> None:
+        raise onceward.Retry(after=after)
+
+    rig = onceward_rig(app)
+    rig.send("orders", id="e1")
+    rig.run()
+    assert [letter.attempts for letter in rig.dead_letters] == [2]

@@ -273,7 +273,7 @@ def test_events_tell_where_they_come_from(consumer: Make, onceward_rig: MakeRig)
 
     @app.on("orders")
     def look(event: onceward.Event) -> None:
-        names = "topic partition offset key value headers timestamp id type correlation_id causation_id attempt idempotency_key"
+        names = "topic partition offset key value headers timestamp id type correlation_id causation_id attempt replayed idempotency_key"
         seen.update({name: getattr(event, name) for name in names.split()})
         seen["repr"] = repr(event)
 
@@ -284,5 +284,6 @@ def test_events_tell_where_they_come_from(consumer: Make, onceward_rig: MakeRig)
     assert (seen["topic"], seen["partition"], seen["offset"], seen["key"], seen["value"]) == ("orders", 2, 0, b"k", b"secret")
     assert seen["headers"][:3] == [("ce_type", b"placed"), ("n", None), ("n", b"\xff")]
     assert (seen["id"], seen["type"], seen["correlation_id"], seen["causation_id"]) == ("e1", "placed", "flow", "cause")
+    assert seen["replayed"] is False
     assert (seen["attempt"], seen["timestamp"], len(seen["idempotency_key"])) == (1, 1_700_000_000_000, 32)
     assert "secret" not in seen["repr"] and "orders/2/0" in seen["repr"]

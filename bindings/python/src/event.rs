@@ -101,6 +101,12 @@ impl Event {
         self.0.attempt()
     }
 
+    /// Whether this is the replay of a dead letter.
+    #[getter]
+    fn replayed(&self) -> bool {
+        self.0.replayed()
+    }
+
     /// A key for the other side of a call that is no effect: the same for every attempt and redelivery. 32 hex digits.
     #[getter]
     fn idempotency_key(&self) -> String {

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+
+LONGEST = 100 * 365 * 86400.0
+"""Seconds: clocks overflow."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _TEXT = re.compile(r"\s*(\d+)\s*(ms|s|m|h|d)\s*")
@@ -23,11 +27,14 @@ def seconds_of(duration: str | float | timedelta) -> float:
     if isinstance(duration, timedelta):
         return max(0.0, duration.total_seconds())
     if not isinstance(duration, str):
-        return max(0.0, float(duration))
+        seconds = float(duration)
+        if not math.isfinite(seconds):
+            raise ValueError(f"{seconds} is not a duration")
+        return min(max(0.0, seconds), LONGEST)
     found = _TEXT.fullmatch(duration)
     if found is None:
         raise ValueError(f"{duration!r} is not a duration; write a whole number and a unit: 200ms, 10s, 5m, 1h or 7d")
-    return int(found[1]) * _UNITS[found[2]]
+    return min(int(found[1]) * _UNITS[found[2]], LONGEST)
 
 
 @dataclass(frozen=True)

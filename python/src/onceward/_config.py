@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+class Alerts(TypedDict, total=False):
+    """Whom to tell of dead letters."""
+    webhook: Webhook
+    """A URL that is told of dead letters by cause."""
+
+
 class Breaker(TypedDict, total=False):
     """When failures are taken for an outage: then only single probes run, no attempt counts, and nothing is given up."""
     enabled: bool
@@ -118,8 +124,22 @@ class Topic(TypedDict, total=False):
     """What happens to an event for whose type there is no handler, when handlers are registered for types. Default: "dead_letter"."""
 
 
+class Webhook(TypedDict, total=False):
+    """A URL that is told of dead letters by cause."""
+    every: str
+    """A new cause is told at once; a known one at most so often, with the number of letters since, 1s to 7d. Default: "10m"."""
+    secret: str
+    """The key of the HMAC-SHA256 signature in the header `onceward-signature`: a reference, `${env:NAME}` or `${file:PATH}`. Not set:
+    no signature."""
+    url: str
+    """Where a JSON document is POSTed to, `https://…` or `http://…`. `${env:NAME}` and `${file:PATH}` stand for what an environment
+    variable or a file holds. Required."""
+
+
 class Settings(TypedDict, total=False):
     """The configuration of an Onceward consumer."""
+    alerts: Alerts
+    """Whom to tell of dead letters."""
     auto_offset_reset: Literal["earliest", "latest", "error"]
     """Where to start in a partition for which the group has no committed offset. Required, because each choice is wrong for somebody:
     `earliest` may handle years of history, `latest` skips what came before, `error` refuses the partition."""

@@ -55,6 +55,9 @@ class Event:
     def attempt(self) -> int:
         """The number of this call for this event, counted from 1."""
     @property
+    def replayed(self) -> bool:
+        """Whether this is the replay of a dead letter."""
+    @property
     def idempotency_key(self) -> str:
         """A key for the other side of a call that is no effect (a payment, an e-mail): the same for every attempt and redelivery of this
         event in this group. 32 hex digits."""

@@ -13,6 +13,7 @@ from typing import Any
 from ._batch import EventBatch
 from ._context import current
 from ._escape import Escape
+from ._fork import leave_child
 from ._handler import Handler
 from ._native import Batch, Queue, Run
 from ._outcome import told
@@ -68,7 +69,9 @@ class Threads:
             try:
                 # Each event has a context of its own: what a handler sets is gone with it.
                 base.copy().run(_enter, call, event)
+                leave_child()
             except BaseException as error:
+                leave_child()
                 self._escape.note(error)
                 run.fail(*told(error, handler.fatal, handler.is_fatal))
                 return
@@ -77,7 +80,9 @@ class Threads:
         try:
             events = EventBatch(batch, handler.fatal)
             self._base.copy().run(_enter_batch, handler.call, events)
+            leave_child()
         except BaseException as error:
+            leave_child()
             self._escape.note(error)
             batch.fail(None, *told(error, handler.fatal, handler.is_fatal))
         else:

@@ -11,25 +11,29 @@ use onceward::{AutoOffsetReset, Backoff, Consumer, Event, Failure};
 use onceward_flights::{CREATE, Flight, UPSERT, UPSERT_UNKNOWN, hash};
 use onceward_tests::consumer_child::Shift;
 
-/// A cancelled flight: the handler does not know what to do with it yet.
+/// A flight that the handler does not know what to do with yet: a cancelled one, and one in forty of the others, so that many keys are held.
 #[derive(Debug)]
-struct Cancelled;
+struct Odd;
 
-impl fmt::Display for Cancelled {
+impl fmt::Display for Odd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cancelled: it has no departure time")
+        f.write_str("not a flight as others are")
     }
 }
 
-impl std::error::Error for Cancelled {}
+impl std::error::Error for Odd {}
+
+fn is_odd(flight: &Flight) -> bool {
+    flight.is_cancelled() || hash(&flight.id) % 40 == 0
+}
 
 async fn handle(event: &Event, member: &str, mended: &PathBuf, pace: &PathBuf) -> Result<(), Failure> {
     if pace.exists() {
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
     let flight: Flight = event.json()?;
-    if flight.is_cancelled() && !mended.exists() {
-        return Err(Cancelled.into());
+    if is_odd(&flight) && !mended.exists() {
+        return Err(Odd.into());
     }
     let lane = flight.tailnum.clone().unwrap_or_default();
     event.effect(

@@ -212,7 +212,8 @@ impl Run {
         if !std::mem::take(&mut self.open) {
             return;
         }
-        let lines = self.shared.presence.as_ref().map(Presence::lines);
+        // Only a failure writes a line that a rig reads.
+        let lines = self.shared.presence.as_ref().filter(|_| result.is_err()).map(Presence::lines);
         let (index, traced) = (self.at - 1, self.traced.take());
         self.stopped |= result.is_err();
         let shared = &self.shared;
