@@ -46,12 +46,8 @@ impl Numbers {
 /// Creates a topic with its companions and fills it; one that is full already stays as it is.
 pub(crate) fn prepare(topic: &Topic) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    for (name, extra) in [
-        (topic.name.clone(), None),
-        (format!("{}.dlt", topic.name), Some(())),
-        (format!("{}.ledger", topic.name), Some(())),
-        (format!("{}.out", topic.name), Some(())),
-    ] {
+    for (name, extra) in [(topic.name.clone(), None), (format!("{}.dlt", topic.name), Some(())), (format!("{}.out", topic.name), Some(()))]
+    {
         runtime.block_on(create(&name, extra.is_some()))?;
     }
     if topic.count == 0 {

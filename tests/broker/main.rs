@@ -4,6 +4,8 @@
 mod handover;
 mod late_commit;
 mod offsets;
+mod patterns;
 mod service;
+mod sizes;
 mod topics;
 mod transactions;

@@ -67,7 +67,7 @@ impl Drop for Service {
 }
 
 /// With `ONCEWARD_TEST_LOG=debug` (or any filter) in the environment, what the consumer logs goes to stderr.
-fn logs() {
+pub(crate) fn logs() {
     if let Ok(filter) = std::env::var("ONCEWARD_TEST_LOG") {
         // The second test of a process finds it done.
         drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());

@@ -96,6 +96,8 @@ impl Service {
             .inbox(format!("sqlite:{}", self.folder.path().join("inbox.db").display()))
             .auto_offset_reset(AutoOffsetReset::Earliest)
             .retry(Backoff::new().attempts(1))
+            // Each right is asked for by itself here; those on ledgers have a test of their own.
+            .configure(|config| config.dead_letter.get_or_insert_default().replay = Some(false))
             .kafka("ssl.ca.location", self.cluster.file("ca.pem"))
     }
 

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod cluster;
+mod letters;
 mod logs;
+mod patterns;
 mod private;
 mod refused;
 mod renewal;

@@ -77,3 +77,31 @@ impl Link {
         serde_json::from_str(&text).expect("the link is written by tests/chain")
     }
 }
+
+/// One process of the service that `tests/replays` mends (`replay_child`).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shift {
+    pub brokers: String,
+    pub group: String,
+    pub topic: String,
+    pub inbox: PathBuf,
+    pub member: String,
+    /// Once this file exists, the handler is mended.
+    pub mended: PathBuf,
+    /// While this file exists, handlers take their time.
+    pub pace: PathBuf,
+}
+
+impl Shift {
+    pub const VARIABLE: &'static str = "ONCEWARD_TEST_SHIFT";
+    /// One row per durable effect, numbered in the order of commits.
+    pub const JOURNAL: &'static str = "CREATE TABLE IF NOT EXISTS journal(number INTEGER PRIMARY KEY, part INTEGER NOT NULL, \
+        record INTEGER NOT NULL, lane TEXT NOT NULL, member TEXT NOT NULL, replayed INTEGER NOT NULL)";
+
+    /// The shift that this process was started for.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let text = std::env::var(Self::VARIABLE).expect("this program is started by tests/replays");
+        serde_json::from_str(&text).expect("the shift is written by tests/replays")
+    }
+}

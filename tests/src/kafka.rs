@@ -4,9 +4,9 @@ mod admin;
 mod records;
 mod rights;
 
-pub use admin::{committed, create, delete, grow, members, set_committed};
+pub use admin::{alter, committed, create, delete, delete_all, grow, members, set_committed};
 pub use records::{Outgoing, Stored, produce, producer, read_all, transact};
-pub use rights::{May, On, grant};
+pub use rights::{May, On, grant, withdraw};
 
 use std::time::Duration;
 

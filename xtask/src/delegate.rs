@@ -8,6 +8,7 @@ use crate::failure::Outcome;
 use crate::kafka;
 use crate::place::Place;
 use crate::process;
+use crate::test;
 
 /// What follows the name.
 #[derive(Args)]
@@ -47,6 +48,10 @@ pub(crate) struct Faults {
 /// The benchmarks measure what people run, so they get the release profile, and a real broker on the same machine.
 pub(crate) fn bench(place: &Place, arguments: &Arguments) -> Outcome<ExitCode> {
     let environment = kafka::environment(place, &kafka::start(place, kafka::SHARED, false)?)?;
+    if arguments.rest.first().is_some_and(|first| first == "--python") {
+        let mut python = test::python::for_benchmarks(place)?;
+        return finish(python.envs(environment).arg(place.root.join("benches/python/rows.py")).args(&arguments.rest[1..]));
+    }
     let mut command = cargo(place, &["run", "--release", "--package", "onceward-benches", "--"]);
     // Without a word of its own it is the whole table.
     let table = arguments.rest.first().is_none_or(|first| first.starts_with('-'));

@@ -11,7 +11,7 @@ struct Prerequisite {
     packages: &'static [&'static str],
 }
 
-const ALL: [Prerequisite; 7] = [
+const ALL: [Prerequisite; 8] = [
     Prerequisite {
         name: "a C compiler (cc, c++)",
         present: || runs("cc", &["--version"]) && runs("c++", &["--version"]),
@@ -37,6 +37,7 @@ const ALL: [Prerequisite; 7] = [
         present: || runs("python3", &["-m", "pip", "--version"]),
         packages: &["python3", "python3-pip"],
     },
+    Prerequisite { name: "Python's venv", present: || runs("python3", &["-c", "import venv, ensurepip"]), packages: &["python3-venv"] },
 ];
 
 /// Makes sure that all of it is there. As root on a machine with apt it is installed; elsewhere the line that installs it is named.

@@ -95,12 +95,11 @@ fn consumer() -> Outcome<Consumer> {
         .credit(records, bytes)
         .retry(Backoff::new().attempts(3).first(Duration::from_millis(100)).factor(1.0).jitter(0.0))
         .configure(|config| {
-            // The group changes with every run, the companions do not.
-            config.dead_letter = Some(onceward::config::raw::DeadLetter {
-                topic: Some("{topic}.dlt".to_owned()),
-                ledger: Some("{topic}.ledger".to_owned()),
-            });
-        });
+            // The group changes with every run, the dead-letter topic does not.
+            config.dead_letter = Some(onceward::config::raw::DeadLetter { topic: Some("{topic}.dlt".to_owned()), ..Default::default() });
+        })
+        // A ledger belongs to one group.
+        .create_topics(true);
     for (name, value) in plan::FETCH.iter().filter(|(name, _)| !plan::OWNED.contains(name)) {
         builder = builder.kafka(*name, *value);
     }

@@ -6,10 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use onceward::config::Settings;
+use onceward::config::{Pattern, Settings};
+use onceward::kafka::producer_properties;
 use onceward::letter::topics::{self, Companion, Plan, Role};
 use serde::Serialize;
 
+use crate::doctor::cluster::topic_names;
 use crate::exit::{Failure, NO};
 use crate::output::{self, Report, Table, visible};
 use crate::source::{Needs, Source};
@@ -131,8 +133,15 @@ impl Report for Topics {
 }
 
 /// The source topics of a command: named by flags, else by the configuration.
-pub(crate) fn sources(flags: &[String], settings: &Settings) -> Result<Vec<String>, Failure> {
-    let sources: Vec<String> = if flags.is_empty() { settings.topics.keys().cloned().collect() } else { flags.to_vec() };
+pub(crate) fn sources(flags: &[String], settings: &Settings, timeout: Duration) -> Result<Vec<String>, Failure> {
+    let sources = match flags {
+        [] if settings.topics.keys().any(|name| Pattern::is_one(name)) => {
+            let there = topic_names(&producer_properties(&settings.brokers, &settings.kafka.resolved()?), timeout)?;
+            settings.named_among(&there)
+        }
+        [] => settings.topics.keys().cloned().collect(),
+        flags => flags.to_vec(),
+    };
     if sources.is_empty() {
         return Err(Failure::Usage("no source topic is named; add --topic NAME, or a table [topics.NAME] to the configuration".to_owned()));
     }
@@ -147,13 +156,13 @@ pub(crate) fn ask<T>(
     question: impl FnOnce(&topics::Needs<'_>) -> Result<T, onceward::Error>,
 ) -> Result<T, onceward::Error> {
     let user = settings.kafka.resolved()?;
-    let client = onceward::kafka::producer_properties(&settings.brokers, &user);
+    let client = producer_properties(&settings.brokers, &user);
     question(&topics::Needs {
         client: &client,
         group: &settings.group,
         sources,
         template: &settings.dead_letter.topic,
-        ledger: Some(&settings.dead_letter.ledger),
+        ledger: settings.dead_letter.replay.then_some(settings.dead_letter.ledger.as_str()),
         timeout,
     })
 }
@@ -161,7 +170,7 @@ pub(crate) fn ask<T>(
 pub(crate) fn run(command: &TopicsCommand, json: bool) -> Result<ExitCode, Failure> {
     let (TopicsCommand::Plan(args) | TopicsCommand::Apply(args)) = command;
     let settings = args.source.load(Needs::Kafka)?;
-    let sources = sources(&args.topics, &settings)?;
+    let sources = sources(&args.topics, &settings, Duration::from_secs(args.timeout))?;
     let (plan, created) = ask(&settings, &sources, Duration::from_secs(args.timeout), |needs| {
         let plan = topics::plan(needs)?;
         let created = if matches!(command, TopicsCommand::Apply(_)) { topics::apply(needs, &plan)? } else { Vec::new() };

@@ -63,11 +63,9 @@ impl Letters {
         let named = what.dead_letters.iter().map(|topic| Shelf { source: None, letters: topic.clone(), ledger: None });
         let mut shelves: Vec<Shelf> = what.topics.iter().map(&shelf).chain(named).collect();
         if shelves.is_empty() {
-            let mut sources: Vec<&String> = settings.topics.keys().collect();
-            if sources.is_empty() {
-                sources = there.iter().collect();
-            }
-            shelves = sources.into_iter().map(&shelf).filter(|shelf| there.binary_search(&shelf.letters).is_ok()).collect();
+            let named = settings.named_among(there);
+            let sources = if settings.topics.is_empty() { there } else { &named };
+            shelves = sources.iter().map(&shelf).filter(|shelf| there.binary_search(&shelf.letters).is_ok()).collect();
             shelves.sort_by(|one, other| one.letters.cmp(&other.letters));
             shelves.dedup_by(|one, other| one.letters == other.letters);
         }

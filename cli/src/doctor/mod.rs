@@ -51,7 +51,6 @@ pub(crate) struct DoctorArgs {
 pub(crate) fn run(args: &DoctorArgs, json: bool) -> Result<ExitCode, Failure> {
     let settings = args.source.load(Needs::Everything)?;
     let timeout = Duration::from_secs(args.timeout);
-    let sources: Vec<String> = if args.topics.is_empty() { settings.topics.keys().cloned().collect() } else { args.topics.clone() };
     let client = client(&settings)?;
     let mut diagnosis = Diagnosis::default();
     let file = args.source.file().map_or_else(|| "flags and environment".to_owned(), |file| file.display().to_string());
@@ -67,6 +66,8 @@ pub(crate) fn run(args: &DoctorArgs, json: bool) -> Result<ExitCode, Failure> {
             address::advertised(&cluster.advertised(&settings.brokers), timeout.min(CONNECT), &mut diagnosis);
             security::examine(&settings.brokers, &client, timeout.min(CONNECT), &mut diagnosis);
             version::examine(&settings.brokers, &client, timeout, &mut diagnosis);
+            let there: Vec<String> = cluster.metadata().topics().iter().map(|topic| topic.name().to_owned()).collect();
+            let sources = if args.topics.is_empty() { settings.named_among(&there) } else { args.topics.clone() };
             topics::examine(&cluster, &settings, &sources, &mut diagnosis);
             companions::examine(&settings, &sources, timeout, &mut diagnosis);
             group::examine(&cluster, &settings, &mut diagnosis);

@@ -1,4 +1,8 @@
-//! How much may be in memory: a hard budget over all partitions, and a soft share for each, so that one of them can't use it all.
+//! How much may be in memory: a budget over all partitions, and a share of it for each, so that one of them can't use it all.
+//!
+//! Shares shrink when partitions come. What one of them took in before, under a larger share, may stay for hours: its topic is paused, or
+//! its events wait. So a newcomer gets its share beside that, and the budget is exceeded until it is resolved, but never by more than
+//! itself.
 
 use crate::Effect;
 use crate::engine::Engine;
@@ -9,6 +13,8 @@ use crate::sabotage::Sabotage;
 /// Delivered offsets that one partition may keep behind its watermark, in multiples of the credit in records. They cost memory even
 /// when they are resolved, and a crash reads them again.
 const WINDOW: usize = 8;
+/// How often the credit all partitions together may hold, old and new ones.
+const MOST: u32 = 2;
 /// A pressed partition goes on when one part in so many of its share is free.
 const SLACK: u32 = 8;
 
@@ -22,7 +28,13 @@ impl Engine {
         if self.down != 0 {
             return (0, 0);
         }
-        let (mut records, mut bytes) = (credit.records, credit.bytes);
+        self.left_of(1)
+    }
+
+    /// What is left of so many times the credit. Letters that are replayed have a part of it for themselves.
+    fn left_of(&self, times: u32) -> (u32, u64) {
+        let credit = self.settings.credit;
+        let (mut records, mut bytes) = (credit.records.saturating_mul(times), credit.bytes.saturating_mul(u64::from(times)));
         if self.partitions.ledgers > 0 {
             let (letters, letter_bytes) = self.letter_credit();
             records = records.saturating_sub(letters).max(1).saturating_add(self.totals.letters_here);
@@ -31,13 +43,29 @@ impl Engine {
         (records.saturating_sub(self.totals.records), bytes.saturating_sub(self.totals.bytes))
     }
 
-    /// Whether a record of so many bytes may be handed in now. One that is larger than the whole budget passes alone: it would wait for ever
-    /// otherwise.
+    /// Whether a record of so many bytes of this partition may be handed in now: there is room, or the partition is below its own share of
+    /// it. One that is larger than the whole budget passes alone: it would wait for ever otherwise. What comes of a partition that is not
+    /// ours, or that is being given back, always may: it is forgotten at once.
     #[must_use]
-    pub fn accepts(&self, bytes: u32) -> bool {
+    pub fn accepts(&self, partition: PartitionId, bytes: u32) -> bool {
+        let Some(partition) = self.partitions.get(partition.0).filter(|partition| !partition.is_stopping()) else { return true };
         let (records, room) = self.room();
         // Without bytes it takes its place in the budget all the same.
-        records > 0 && (u64::from(bytes).max(1) <= room || self.totals.records == 0)
+        let bytes = u64::from(bytes).max(1);
+        (records > 0 && (bytes <= room || self.totals.records == 0)) || (self.down == 0 && self.is_owed(partition, bytes))
+    }
+
+    /// Whether a partition is below its share, and what all of them hold leaves room for that. The record with which it passes its share may be
+    /// large: refused, it would stand before those of other partitions until something else is resolved. One that is alone waits for itself.
+    fn is_owed(&self, partition: &Partition, bytes: u64) -> bool {
+        let ((share_records, share_bytes), (records, room)) = (self.share(), self.left_of(MOST));
+        self.partitions.assigned > 1 && partition.records < share_records && partition.bytes < share_bytes && records > 0 && bytes <= room
+    }
+
+    /// What each of the assigned partitions may hold.
+    fn share(&self) -> (u32, u64) {
+        let partitions = self.partitions.assigned.max(1);
+        ((self.settings.credit.records / partitions).max(1), (self.settings.credit.bytes / u64::from(partitions)).max(1))
     }
 
     /// Whether the engine wants no more of a partition for now. One that is not ours, or that is being given back, is not paused: what comes
@@ -82,9 +110,7 @@ impl Engine {
         if self.bugs.has(Sabotage::CreditIgnored) {
             return false;
         }
-        let partitions = self.partitions.assigned.max(1);
-        let records = (self.settings.credit.records / partitions).max(1);
-        let bytes = (self.settings.credit.bytes / u64::from(partitions)).max(1);
+        let (records, bytes) = self.share();
         let window = (self.settings.credit.records as usize).max(1).saturating_mul(WINDOW);
         // What is in flight may all wait behind a few retries, so fetching goes on as soon as a little is free again.
         let (records, bytes, window) = if partition.pressed {

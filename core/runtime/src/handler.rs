@@ -69,6 +69,13 @@ where
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Backoff(pub(crate) raw::Retry);
 
+/// As it stands in a configuration.
+impl From<raw::Retry> for Backoff {
+    fn from(written: raw::Retry) -> Self {
+        Self(written)
+    }
+}
+
 impl Backoff {
     /// The configuration's policy, to be changed with the methods below.
     #[must_use]
@@ -138,7 +145,7 @@ type Predicate = Arc<dyn Fn(&Report) -> bool + Send + Sync>;
 #[derive(Clone, Default)]
 pub(crate) struct Fatal {
     pub(crate) names: Vec<String>,
-    /// What the configuration says, by topic: one handler may serve several.
+    /// What the configuration says, by topic or pattern: one handler may serve several.
     pub(crate) configured: HashMap<String, Vec<String>>,
     predicate: Option<Predicate>,
 }
@@ -203,6 +210,14 @@ impl HandlerOptions {
         self
     }
 
+    /// Errors whose type has this name are given up at once, as those in the configuration's `fatal`. A name without a path matches the last
+    /// part of the type's name.
+    #[must_use]
+    pub fn fatal_name(mut self, name: impl Into<String>) -> Self {
+        self.fatal.names.push(name.into());
+        self
+    }
+
     /// Errors for which this is true are given up at once.
     #[must_use]
     pub fn is_fatal(mut self, predicate: impl Fn(&Report) -> bool + Send + Sync + 'static) -> Self {
@@ -212,13 +227,19 @@ impl HandlerOptions {
 }
 
 impl Fatal {
-    /// Whether a failure is declared fatal for events of this topic. A name without a path matches the last part of the error's type.
-    pub(crate) fn covers(&self, topic: &str, report: &Report) -> bool {
-        let bare = report.kind.rsplit("::").next().unwrap_or(&report.kind);
+    /// Whether a failure is declared fatal for events of this topic or pattern. A name without a path matches the last part of the error's type.
+    pub(crate) fn covers(&self, topic: &str, failure: &Failure) -> bool {
+        let report = &failure.report;
         let configured = self.configured.get(topic).into_iter().flatten();
-        self.names.iter().chain(configured).any(|name| *name == report.kind || name == bare)
+        let is_named = |kind: &String| self.names.iter().chain(configured.clone()).any(|name| name == kind || name == bare(kind));
+        std::iter::once(&report.kind).chain(&failure.names).any(is_named)
             || self.predicate.as_ref().is_some_and(|is_fatal| asked(&**is_fatal, report))
     }
+}
+
+/// The last part of a type's path, in Rust's and in others' writing.
+fn bare(kind: &str) -> &str {
+    kind.rsplit([':', '.']).next().unwrap_or(kind)
 }
 
 /// A predicate that panics has not said that the failure is fatal: the event keeps its attempts.

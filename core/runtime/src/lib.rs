@@ -15,6 +15,7 @@ mod driver;
 mod error;
 mod event;
 mod executor;
+pub mod foreign;
 mod handler;
 mod http;
 pub mod inbox;

@@ -65,6 +65,11 @@ impl Publisher {
         Self { producer, waiting, correlation_header: correlation_header.into(), outbox, tracer }
     }
 
+    /// Whether what is published commits with the mark; else the broker has to have it first.
+    pub(crate) fn has_outbox(&self) -> bool {
+        self.outbox
+    }
+
     pub(crate) fn tracer(&self) -> &Tracer {
         &self.tracer
     }

@@ -58,6 +58,8 @@ fn member() {
         .setup_sql(["CREATE TABLE IF NOT EXISTS done(n INTEGER NOT NULL)"])
         .kafka("session.timeout.ms", "4000")
         .kafka("heartbeat.interval.ms", "300")
+        // This broker answers an empty fetch only when its time is over.
+        .kafka("fetch.wait.max.ms", "20")
         .build()
         .unwrap()
         .on("orders", handler);

@@ -21,6 +21,8 @@ fn builder(broker: &Broker, inbox: &str) -> Builder {
         .retry(Backoff::new().attempts(3).first(Duration::from_millis(5)))
         .kafka("session.timeout.ms", "4000")
         .kafka("heartbeat.interval.ms", "300")
+        // This broker answers an empty fetch only when its time is over.
+        .kafka("fetch.wait.max.ms", "20")
 }
 
 fn orders(count: usize) -> Vec<Sent<'static>> {

@@ -188,6 +188,7 @@ async fn publishes_and_metrics_are_the_same_in_every_release() {
         "running_handlers",
         "stranded_letters",
         "stuck_handlers",
+        "topics_left_out",
         "waiting",
         "watermark_age_seconds",
     ];

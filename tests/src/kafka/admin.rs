@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{PATIENCE, client, until};
@@ -25,6 +26,29 @@ pub fn delete(brokers: &str, topic: &str) {
     results.into_iter().for_each(|result| drop(result.unwrap()));
     let seer = reader(brokers, "onceward-tests");
     until("a deleted topic is gone", || partitions_of(&seer, topic).is_none().then_some(()));
+}
+
+/// Deletes every topic whose name begins so. Brokers are kept between runs, and companions are made by consumers.
+pub fn delete_all(brokers: &str, prefix: &str) {
+    let metadata = reader(brokers, "onceward-tests").fetch_metadata(None, PATIENCE).unwrap();
+    let names: Vec<&str> = metadata.topics().iter().map(MetadataTopic::name).filter(|name| name.starts_with(prefix)).collect();
+    // A topic may be gone by itself, and a list of none is an error.
+    if !names.is_empty() {
+        drop(wait(admin(brokers).delete_topics(&names, &options())).unwrap());
+    }
+}
+
+/// Gives a topic these settings; all that are not named are the broker's again.
+pub fn alter(brokers: &str, topic: &str, settings: &[(&str, &str)]) {
+    let resource = ResourceSpecifier::Topic(topic);
+    let change = settings.iter().fold(AlterConfig::new(resource), |change, (name, value)| change.set(name, value));
+    let results = wait(admin(brokers).alter_configs([&change], &options())).unwrap();
+    results.into_iter().for_each(|result| drop(result.unwrap()));
+    let seen = || {
+        let answer = wait(admin(brokers).describe_configs([&resource], &options())).unwrap().remove(0).unwrap();
+        settings.iter().all(|(name, value)| answer.get(name).and_then(|entry| entry.value.as_deref()) == Some(value)).then_some(())
+    };
+    until("new settings of a topic are seen", seen);
 }
 
 /// Gives a topic more partitions and waits until clients see them.

@@ -39,7 +39,7 @@ pub(crate) fn replay_part(scenario: &Scenario, mattered: &[bool], sabotage: Opti
                 seen.mattered.push(false);
                 continue;
             }
-            seen.unreal |= watch.occupied(record.delivery.slot) || !engine.accepts(record.bytes);
+            seen.unreal |= watch.occupied(record.delivery.slot) || !engine.accepts(record.partition, record.bytes);
         }
         if let Input::Handled { delivery, .. } | Input::NotStarted { delivery } = &entry.input {
             seen.unreal |= watch.overtakes(*delivery);

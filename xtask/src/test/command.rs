@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use clap::Args;
 
 use super::report::Report;
-use super::suite;
+use super::{python, suite};
 use crate::failure::Outcome;
 use crate::place::Place;
 use crate::{flights, kafka, prerequisites, process, tidy, tools};
@@ -50,6 +50,7 @@ fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
     if !report.step("build", || cargo(place, &["test", "--no-run", "--quiet", "--profile", "ci", "--workspace", "--locked"])) {
         return Ok(());
     }
+    let wheel = report.step("the Python package", || python::wheel(place, "ci"));
     let mut environment = Vec::new();
     let started = report.step("a real Kafka", || {
         if options.fresh {
@@ -62,6 +63,12 @@ fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
     });
     if started {
         report.suite("tests", || suite::run(place, &environment, &options.filters));
+        if wheel {
+            if options.filters.is_empty() {
+                report.step("types of the Python package", || python::types(place));
+            }
+            report.suite("tests of the Python package", || python::tests(place, &environment, &options.filters));
+        }
         // On a machine of one's own the broker is kept for the next run; a CI machine is left as it was found.
         if std::env::var_os("CI").is_some_and(|value| !value.is_empty()) {
             kafka::stop(place, kafka::SHARED, false)?;

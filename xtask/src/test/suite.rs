@@ -95,6 +95,20 @@ impl Tally {
         }
     }
 
+    /// What pytest said: its last line has the counts, and the short summary names what failed.
+    pub(crate) fn read_pytest(&mut self, version: &str, said: &str, success: bool) {
+        let counts = said.lines().rev().find(|line| line.contains(" in ")).unwrap_or_default().replace(',', ";");
+        let failed = count(&counts, "failed") + count(&counts, "error") + count(&counts, "errors");
+        self.passed += count(&counts, "passed");
+        self.left_out += count(&counts, "skipped");
+        self.failed += if success { failed } else { failed.max(1) };
+        let named = said.lines().filter(|line| line.starts_with("FAILED ") || line.starts_with("ERROR "));
+        self.failures.extend(named.map(|line| format!("Python {version}: {line}")));
+        if !success && failed == 0 {
+            self.failures.push(format!("Python {version}: pytest ended without a result"));
+        }
+    }
+
     /// A binary that was killed, or a crate that did not compile, says nothing that could be added up; it must not pass in silence.
     fn finish(&mut self, success: bool, messages: &Messages) {
         if success {
@@ -157,6 +171,18 @@ mod tests {
         let tally =
             read("failures:\n\n---- a::b stdout ----\nassertion failed\n\nfailures:\n    a::b\n\ntest result: FAILED. 0 passed; 1 failed;");
         assert_eq!(tally.failures, ["a::b stdout\n   assertion failed\n   "]);
+    }
+
+    #[test]
+    fn pytest_adds_up_and_its_death_is_a_failure() {
+        let mut tally = Tally::default();
+        tally.read_pytest("3.11", "..F\nFAILED tests/test_a.py::b - no\n1 failed, 30 passed, 2 skipped in 3.26s", false);
+        assert_eq!((tally.passed, tally.failed, tally.left_out), (30, 1, 2));
+        assert_eq!(tally.failures, ["Python 3.11: FAILED tests/test_a.py::b - no"]);
+        tally.read_pytest("3.12", "Fatal Python error: Segmentation fault", false);
+        assert_eq!(tally.failed, 2);
+        tally.read_pytest("3.13", "7 passed in 0.10s", true);
+        assert_eq!((tally.passed, tally.failed), (37, 2));
     }
 
     #[test]

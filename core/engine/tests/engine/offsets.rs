@@ -55,18 +55,18 @@ fn a_failed_commit_is_repeated_at_the_next_interval() {
 fn a_record_larger_than_the_whole_budget_passes_alone() {
     let credit = Credit { records: 3, bytes: 1_000 };
     let mut script = Script::running(EngineSettings { credit, ..EngineSettings::default() });
-    assert!(script.engine.accepts(5_000), "it would wait for ever otherwise");
+    assert!(script.engine.accepts(P, 5_000), "it would wait for ever otherwise");
     let (ids, _) = script.fetch_new(&[record(0, 1)]);
-    assert!(script.engine.accepts(900) && !script.engine.accepts(901));
+    assert!(script.engine.accepts(P, 900) && !script.engine.accepts(P, 901));
     script.done(ids[0]);
     script.durable(ids[0]);
     let (large, orders) = script.fetch(record(1, 1).bytes(5_000));
     assert_eq!(orders, [Effect::LookUp(vec![large]), pause()]);
-    assert!(!script.engine.accepts(1) && !script.engine.accepts(0));
+    assert!(!script.engine.accepts(P, 1) && !script.engine.accepts(P, 0));
     script.seen(large, Some(0));
-    assert!(script.engine.accepts(5_000));
+    assert!(script.engine.accepts(P, 5_000));
     script.tell(Input::Down { dependency: Dependency::Inbox });
-    assert!(!script.engine.accepts(1));
+    assert!(!script.engine.accepts(P, 1));
 }
 
 #[test]
@@ -99,6 +99,37 @@ fn a_partition_is_paused_at_its_share_and_resumed_when_an_eighth_of_it_is_free()
     script.durable(ids[0]);
     assert!(!script.durable(ids[1]).contains(&resume()), "14 are not below 14");
     assert!(script.durable(ids[2]).contains(&resume()));
+}
+
+#[test]
+fn a_partition_that_comes_late_gets_its_share_beside_what_others_hold() {
+    let credit = Credit { records: 8, bytes: 1_000 };
+    let mut script = Script::running(EngineSettings { credit, ..EngineSettings::default() });
+    script.tell(Input::Suspended { policy: PolicyId(0) });
+    (0..8).for_each(|offset| drop(script.fetch(record(offset, 1).bytes(100))));
+    assert!(!script.engine.accepts(P, 1), "the whole budget is its own, and used");
+    script.assign(1, 2);
+    let other = PartitionId(1);
+    for offset in 0..4 {
+        assert!(script.engine.accepts(other, 100), "{offset}: nobody knows when the first one goes on");
+        script.fetch(record(offset, 2).at(1, 2).bytes(100));
+    }
+    assert!(!script.engine.accepts(other, 1) && script.engine.is_paused(other), "its share is used");
+
+    // However many come, and whatever stands still: never more than twice.
+    for partition in 2..9 {
+        script.assign(partition, 2);
+        for offset in 0.. {
+            if !script.engine.accepts(PartitionId(partition), 100) {
+                break;
+            }
+            script.fetch(record(offset, 3).at(partition, 2).bytes(100));
+        }
+    }
+    assert_eq!((script.engine.snapshot().records, script.engine.snapshot().bytes), (16, 1_600));
+    assert!(script.engine.accepts(PartitionId(99), u32::MAX), "what is not ours is forgotten, and keeps nobody waiting");
+    script.tell(Input::Down { dependency: Dependency::Inbox });
+    assert!(!script.engine.accepts(PartitionId(8), 1));
 }
 
 #[test]

@@ -17,3 +17,8 @@ pub(super) fn index(parent: &str, index: usize) -> String {
 pub(super) fn within(path: &str, ancestor: &str) -> bool {
     path.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
+
+/// The path of a topic's table, or of a pattern's.
+pub(crate) fn topic(name: &str) -> String {
+    join("topics", name)
+}

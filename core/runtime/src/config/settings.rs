@@ -10,7 +10,7 @@ use onceward_engine::{Credit, EngineSettings, Policy, PolicyId};
 use super::duration::millis;
 use super::path::join;
 use super::raw::Config;
-use super::{ConfigError, Problem, nearest, secret};
+use super::{ConfigError, Pattern, Problem, nearest, secret};
 use crate::kafka::{DedupScope, IdentitySource, KeySource, OffsetReset, TopicSettings, TypeSource, Unrouted};
 
 /// A validated configuration.
@@ -237,7 +237,8 @@ impl Settings {
         }
     }
 
-    /// What the poll thread needs to know about the subscribed topics. The policy of `topics[i]` is `PolicyId(i)`.
+    /// What the poll thread needs to know about the subscribed topics. The policy of `topics[i]` is `PolicyId(i)`. Of a pattern it is what
+    /// its topics will have, under its own name.
     #[must_use]
     pub fn topic_settings<T: AsRef<str>>(&self, topics: &[T]) -> Vec<TopicSettings> {
         let ids = (0..=u16::MAX).map(PolicyId);
@@ -254,6 +255,7 @@ impl Settings {
                     order_key: rules.order_key.clone(),
                     event_type: rules.event_type.clone(),
                     routing: None,
+                    pattern: Pattern::is_one(topic.as_ref()).then(|| topic.as_ref().into()),
                 }
             })
             .collect()
@@ -270,8 +272,18 @@ impl Settings {
             .keys()
             .filter(|name| !known().any(|topic| topic == name.as_str()))
             .map(|name| {
-                let hint = nearest(name, known())
-                    .map_or_else(|| "remove the table or add a handler".to_owned(), |near| format!("did you mean {near:?}?"));
+                let pattern =
+                    known().find(|known| Pattern::is_one(known) && Pattern::new(known).is_ok_and(|pattern| pattern.matches(name)));
+                let hint = match (pattern, nearest(name, known())) {
+                    (Some(pattern), _) => {
+                        format!(
+                            "{pattern:?} matches it, and treats all its topics alike: write {}, or add a handler for this topic",
+                            join("topics", pattern)
+                        )
+                    }
+                    (None, Some(near)) => format!("did you mean {near:?}?"),
+                    (None, None) => "remove the table or add a handler".to_owned(),
+                };
                 Problem::new(join("topics", name), format!("no handler subscribes to this topic; {hint}"))
             })
             .collect();

@@ -10,7 +10,7 @@ use super::duration::millis;
 use super::path::{index, join};
 use super::raw::{self, Config};
 use super::settings::{CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TelemetrySettings, TopicRules};
-use super::{ConfigError, Problem, alerts, companions, format_duration, nearest, secret, source, topic};
+use super::{ConfigError, Pattern, Problem, alerts, companions, format_duration, nearest, secret, source, topic};
 use crate::kafka::{OffsetReset, owned};
 use crate::letter::{DEFAULT_LEDGER, DEFAULT_TEMPLATE};
 
@@ -222,9 +222,18 @@ fn reset(check: &mut Check, written: Option<raw::OffsetReset>) -> OffsetReset {
 
 fn named_topic(check: &mut Check, name: &str, table: &raw::Topic, defaults: &TopicRules) -> TopicRules {
     let path = join("topics", name);
+    if Pattern::is_one(name) {
+        if let Err(message) = Pattern::new(name) {
+            check.refuse(path.as_str(), message);
+        }
+        return topic::rules(check, &path, table, defaults);
+    }
     let legal = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
     if name.is_empty() || name.len() > 249 || !legal || name == "." || name == ".." {
-        check.refuse(path.as_str(), "is not the name of a topic: 1 to 249 letters, digits, '.', '_' and '-'");
+        check.refuse(
+            path.as_str(),
+            "is not the name of a topic: 1 to 249 letters, digits, '.', '_' and '-'; a regular expression begins with '^'",
+        );
     }
     topic::rules(check, &path, table, defaults)
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crossbeam_channel::Sender;
 
 use crate::Error;
-use crate::config::{ConfigError, Problem};
+use crate::config::{ConfigError, Problem, path_of};
 use crate::driver::Fact;
 
 /// Pauses and resumes topics of a consumer. Cheap to clone; may be used before the consumer runs, and from any thread.
@@ -79,7 +79,7 @@ impl Control {
         if !state.known.contains(topic) {
             let known: Vec<&str> = state.known.iter().map(String::as_str).collect();
             let message = format!("no handler subscribes to this topic, so it can't be paused; there are: {}", known.join(", "));
-            return Err(ConfigError::new(vec![Problem { path: format!("topics.{topic}"), message }]).into());
+            return Err(ConfigError::new(vec![Problem { path: path_of(topic), message }]).into());
         }
         let changed = if paused { state.paused.insert(topic.to_owned()) } else { state.paused.remove(topic) };
         if let Some(facts) = state.facts.as_ref().filter(|_| changed) {

@@ -2,15 +2,18 @@
 
 mod builder;
 mod control;
+mod patterns;
 mod routes;
 mod run;
 mod start;
 mod surroundings;
 mod topics;
+mod watcher;
 
 pub use builder::{AutoOffsetReset, Builder};
 pub(crate) use control::Connected;
 pub use control::Control;
+pub(crate) use patterns::{Patterns, contest};
 pub(crate) use routes::{Route, Routes};
 pub(crate) use start::{OUTBOX_BYTES, Plan, sqlite_settings};
 pub(crate) use surroundings::Surroundings;
@@ -22,6 +25,7 @@ use tokio::sync::watch;
 use crate::Error;
 use crate::alerts::{Callback, DeadLetter, callback};
 use crate::config::{Loader, Settings, raw};
+use crate::foreign::Taker;
 use crate::handler::{BatchHandler, Handler, HandlerOptions};
 use crate::publisher::{OutsidePublisher as Publisher, Route as PublishRoute};
 use crate::telemetry::Metrics;
@@ -71,6 +75,8 @@ pub(crate) struct Registration {
     options: HandlerOptions,
     /// Whether it takes several events at once.
     batch: bool,
+    /// Whether another language handles them.
+    foreign: bool,
     /// May be called again: a test's consumer starts anew after a crash.
     make: Box<dyn Fn(start::Parts) -> Arc<dyn crate::executor::Runner> + Send>,
 }
@@ -156,7 +162,7 @@ impl Consumer {
     pub fn on_batch_with(mut self, topic: impl Into<String>, options: HandlerOptions, handler: impl BatchHandler) -> Self {
         let handler = Arc::new(handler);
         let make = Box::new(move |parts: start::Parts| parts.batch_runner(Arc::clone(&handler)));
-        self.add(Registration { topics: vec![topic.into()], options, batch: true, make });
+        self.add(Registration { topics: vec![topic.into()], options, batch: true, foreign: false, make });
         self
     }
 
@@ -184,7 +190,17 @@ impl Consumer {
     fn register(mut self, topics: Vec<String>, options: HandlerOptions, handler: impl Handler) -> Self {
         let handler = Arc::new(handler);
         let make = Box::new(move |parts: start::Parts| parts.runner(Arc::clone(&handler)));
-        self.add(Registration { topics, options, batch: false, make });
+        self.add(Registration { topics, options, batch: false, foreign: false, make });
+        self
+    }
+
+    /// Handles the events of several topics in another language; see [`foreign`](crate::foreign).
+    #[must_use]
+    pub fn on_foreign<T: Into<String>>(mut self, topics: impl IntoIterator<Item = T>, options: HandlerOptions, taker: impl Taker) -> Self {
+        let taker: Arc<Box<dyn Taker>> = Arc::new(Box::new(taker));
+        let make = Box::new(move |parts: start::Parts| parts.foreign_runner(Arc::clone(&taker)));
+        let topics = topics.into_iter().map(Into::into).collect();
+        self.add(Registration { topics, options, batch: false, foreign: true, make });
         self
     }
 

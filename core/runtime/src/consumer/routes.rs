@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use onceward_engine::{Batching, Policy, PolicyId};
 
 use super::Registration;
-use crate::config::{ConfigError, Problem, Settings, raw};
+use super::patterns::Patterns;
+use crate::config::{ConfigError, InboxPlace, Pattern, Problem, Settings, path_of, raw};
 use crate::handler::HandlerOptions;
 use crate::kafka::{Routing, TopicSettings};
 
@@ -42,8 +43,9 @@ impl Routes {
         let mut problems = Vec::new();
         for (handler, registration) in handlers.iter().enumerate() {
             for topic in &registration.topics {
-                if let Some(message) = routes.clash(topic, &registration.options) {
-                    problems.push(Problem { path: format!("topics.{topic}"), message });
+                let wrong = Some(topic).filter(|topic| Pattern::is_one(topic)).and_then(|topic| Pattern::new(topic).err());
+                if let Some(message) = wrong.or_else(|| routes.clash(topic, &registration.options)) {
+                    problems.push(Problem { path: path_of(topic), message });
                     continue;
                 }
                 match policy(config, &settings, topic, registration) {
@@ -122,7 +124,19 @@ impl Routes {
         (0..=u16::MAX).map(PolicyId).zip(&self.routes)
     }
 
-    /// What the poll thread needs to know about the subscribed topics.
+    /// The topics that are named.
+    pub(crate) fn named(&self) -> Vec<String> {
+        self.topics.iter().filter(|topic| !Pattern::is_one(topic)).cloned().collect()
+    }
+
+    /// The patterns, with what their topics will have.
+    pub(crate) fn patterns(&self, settings: &Settings) -> Patterns {
+        let topics = self.topic_settings(settings).into_iter().filter(|topic| topic.pattern.is_some());
+        let patterns = topics.filter_map(|topic| Some((Pattern::new(&topic.name).ok()?, topic))).collect();
+        Patterns { named: self.named(), patterns }
+    }
+
+    /// What the poll thread needs to know about the subscribed topics, and about the topics of each pattern.
     pub(crate) fn topic_settings(&self, settings: &Settings) -> Vec<TopicSettings> {
         let mut topics = settings.topic_settings(&self.topics);
         for topic in &mut topics {
@@ -146,6 +160,8 @@ impl Routes {
 /// The topic's policy with this handler's options, validated as if they stood in the file.
 fn policy(config: &raw::Config, settings: &Settings, topic: &str, registration: &Registration) -> Result<Policy, ConfigError> {
     let HandlerOptions { backoff, max_rate, .. } = &registration.options;
+    // Nobody waits for the broker's word in the middle of a run, and behind an event that was not published nothing may be handled.
+    let one_by_one = registration.foreign && matches!(settings.inbox, InboxPlace::Memory);
     let mut policy = if backoff.is_none() && max_rate.is_none() {
         settings.policy(topic)
     } else {
@@ -159,6 +175,9 @@ fn policy(config: &raw::Config, settings: &Settings, topic: &str, registration: 
         }
         Settings::from_raw(&config)?.policy(topic)
     };
+    if one_by_one {
+        policy.run_length = 1;
+    }
     if registration.batch {
         let Batching { most, parallel } = Batching::default();
         let most = registration.options.batch_size.unwrap_or(most).clamp(1, 10_000);

@@ -37,6 +37,7 @@ impl Consumer {
             Plan {
                 settings,
                 routes,
+                found: Vec::new(),
                 until_end,
                 metrics,
                 progress,

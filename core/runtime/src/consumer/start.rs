@@ -8,6 +8,7 @@ use onceward_engine::Engine;
 use tokio::sync::watch;
 
 use super::surroundings::{Cluster, Surroundings};
+use super::watcher::Watcher;
 use super::{Control, Registration, Routes};
 use crate::Error;
 use crate::alerts::{Alerts, Callback, Calls, Retention, Webhook};
@@ -15,11 +16,11 @@ use crate::archive::ArchiveSink;
 use crate::config::{ConfigError, InboxPlace, Problem, Settings};
 use crate::driver::{Driver, Ending, Fact, InFlight, Intake, Ledgers, LetterWatch, Letters, Partitions, Payloads, Progress, Summary};
 use crate::event::Chunk;
-use crate::executor::{Batches, Done, Executor, Runner};
+use crate::executor::{Batches, Done, Executor, Foreign, Runner, Taker};
 use crate::handler::{BatchHandler, Fatal, Handler};
 use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox, SqliteSettings};
 use crate::journal::{Journal, Running};
-use crate::kafka::{self, SourceFact};
+use crate::kafka::{self, SourceFact, TopicSettings};
 use crate::letter::ProducerFact;
 use crate::outbox::{Outlet, Relay, outlet};
 use crate::publisher::{Publisher, Route, Waiting};
@@ -48,6 +49,10 @@ impl Parts {
         Arc::new(Batches(self.executor(handler)))
     }
 
+    pub(super) fn foreign_runner(self, taker: Arc<Box<dyn Taker>>) -> Arc<dyn Runner> {
+        Foreign::new(self.executor(taker))
+    }
+
     fn executor<H>(self, handler: Arc<H>) -> Executor<H> {
         let Self { fatal, runtime, publisher, done, keeps_effects, running } = self;
         Executor { handler, fatal, runtime, publisher, done, keeps_effects, running }
@@ -59,6 +64,8 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     /// Handlers of subscribed topics; the index is the policy.
     pub(crate) routes: Routes,
+    /// Topics that its patterns match, as of now.
+    pub(crate) found: Vec<TopicSettings>,
     pub(crate) until_end: bool,
     pub(crate) metrics: Arc<Metrics>,
     /// Whether somebody watches.
@@ -94,11 +101,24 @@ impl Plan {
         let user = settings.client_properties()?;
         let client = kafka::producer_properties(&settings.brokers, &user);
         // Before the producer: without rights it would fail again and again, and say less.
-        let retention = super::topics::check(settings, &self.routes.topics, &client)?;
-        self.retention = retention;
+        let named = self.routes.named();
+        if !named.is_empty() {
+            self.retention = super::topics::check(settings, &named, &client)?;
+        }
+        let patterns = self.routes.patterns(settings);
+        let mut watcher = (!patterns.is_empty()).then(|| Watcher::new(settings, patterns, &client, &self.metrics));
+        if let Some(watcher) = &mut watcher {
+            self.found = watcher.begin(self.until_end)?;
+        }
+        if self.until_end && named.is_empty() && self.found.is_empty() {
+            tracing::info!(target: "onceward", "no topic matches, so there is nothing to read");
+            return Ok(Summary::default());
+        }
+        let watcher = watcher.filter(|_| !self.until_end);
         // Those who publish from outside are refused as soon as nobody holds this end.
         let _route = self.route.clone();
-        let driver = self.assemble(registrations, runtime, facts, (&health, tracer), &mut Cluster { health: &health, user, client })?;
+        let driver =
+            self.assemble(registrations, runtime, facts, (&health, tracer), &mut Cluster { health: &health, user, client, watcher })?;
         health.running();
         driver.run()
     }
@@ -145,7 +165,9 @@ impl Plan {
             }
         }
         let runners: Vec<Arc<dyn Runner>> = runners.into_iter().flatten().collect();
-        let topics = self.routes.topic_settings(settings);
+        let mut topics = self.routes.topic_settings(settings);
+        topics.retain(|topic| topic.pattern.is_none());
+        topics.extend(self.found);
         say_guarantee(settings, &self.routes.topics, keeps_effects);
         let connected = self.control.connect(&sender);
         let archive = surroundings.archive(settings, archive_sink(&sender))?;
@@ -163,7 +185,7 @@ impl Plan {
             webhook: self.webhook,
             retention: self.retention,
         };
-        let mut letters = Letters::new(settings, topics);
+        let mut letters = Letters::new(settings, &topics);
         let engine = settings.engine_settings(self.routes.policies(), surroundings.seed(), self.until_end);
         if let Some(queries) = inbox.queries() {
             reading.iter().for_each(|topic| letters.reads(topic, &queries));

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::start::{open_inbox, open_journal, seed};
 use super::topics::widened;
+use super::watcher::Watcher;
 use crate::Error;
 use crate::archive::{Archive, ArchiveSink, Nothing, Shelves};
 use crate::config::Settings;
@@ -58,6 +59,8 @@ pub(super) struct Cluster<'a> {
     pub(super) user: Vec<(String, String)>,
     /// A producer's complete ones.
     pub(super) client: Vec<(String, String)>,
+    /// Looks for topics that patterns match.
+    pub(super) watcher: Option<Watcher>,
 }
 
 impl Surroundings for Cluster<'_> {
@@ -94,7 +97,17 @@ impl Surroundings for Cluster<'_> {
         };
         let sink = watch_sizes(settings, &self.client, sink);
         let pulse = settings.telemetry.listen.map(|_| Arc::clone(&self.health.poll));
-        Ok(Box::new(Source::start_watched(source, sink, pulse)?))
+        // Goes with the sink, and so with the poll thread.
+        let (lives, over) = crossbeam_channel::bounded::<()>(0);
+        let sink: SourceSink = Box::new(move |fact| {
+            let _lives = &lives;
+            sink(fact);
+        });
+        let source = Source::start_watched(source, sink, pulse)?;
+        if let Some(watcher) = self.watcher.take() {
+            watcher.spawn(source.subscriber(), over)?;
+        }
+        Ok(Box::new(source))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The check before the start: are the companion topics there, and large enough?
+//! Are the companion topics there, and large enough? Asked before the start, when a topic has grown, and when a pattern finds one.
 
 use std::time::Duration;
 
@@ -28,6 +28,43 @@ pub(super) fn check(settings: &Settings, topics: &[String], client: &[(String, S
     rights::check(&needs)?;
     let letters = found.companions.iter().filter(|companion| companion.role == Role::DeadLetters);
     Ok(Retention::new(letters.filter_map(|companion| Some((companion.source.as_str().into(), companion.retention?)))))
+}
+
+/// Topics, each with what it lacks or how many partitions it has.
+type Answers = Vec<(String, Result<i32, Error>)>;
+
+/// What topics that a pattern found lack before they can be consumed; for those that lack nothing, how many partitions they have. Companions
+/// are created if that is ours to do.
+pub(super) fn prepare(settings: &Settings, topics: &[String], client: &[(String, String)]) -> Answers {
+    match (prepare_together(settings, topics, client), topics) {
+        (Ok(answers), _) => answers,
+        (Err(error), [topic]) => vec![(topic.clone(), Err(error))],
+        // One of them keeps the brokers from an answer about all: a right that is missing, a topic that has just gone.
+        (Err(_), _) => topics.iter().flat_map(|topic| prepare(settings, std::slice::from_ref(topic), client)).collect(),
+    }
+}
+
+fn prepare_together(settings: &Settings, topics: &[String], client: &[(String, String)]) -> Result<Answers, Error> {
+    if topics.is_empty() {
+        return Ok(Vec::new());
+    }
+    let needs = needs(settings, topics, client);
+    let mut found = plan(&needs)?;
+    if settings.create_topics {
+        for name in apply(&needs, &found)? {
+            tracing::info!(target: "onceward", topic = %name, "created");
+        }
+        found = plan(&needs)?;
+    }
+    let lacking = rights::missing(&needs)?;
+    let answer = |topic: &String| {
+        let of_topic = found.of(topic);
+        let partitions = of_topic.companions.first().map_or(0, |companion| companion.partitions);
+        let answer =
+            of_topic.check().and_then(|()| rights::refuse(lacking.iter().filter(|missing| rights::concerns(missing, &needs, topic))));
+        (topic.clone(), answer.map(|()| partitions))
+    };
+    Ok(topics.iter().map(answer).collect())
 }
 
 /// A source has more partitions than before: so must its companions have.

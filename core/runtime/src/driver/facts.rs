@@ -32,7 +32,7 @@ impl Driver {
     fn suspend(&mut self, topic: String, suspended: bool) {
         let now = self.clock.now();
         for (partition, _) in self.partitions.live() {
-            if let Some(entry) = self.partitions.get(partition).filter(|entry| *entry.name.topic == *topic) {
+            if let Some(entry) = self.partitions.get(partition).filter(|entry| *entry.place.called == *topic) {
                 entry.place.pause(suspended);
             }
         }
@@ -82,7 +82,7 @@ impl Driver {
                 if let Some(before) = self.partitions.get(partition) {
                     before.place.end();
                 }
-                place.pause(self.suspended.contains(&*name.topic));
+                place.pause(self.suspended.contains(&*place.called));
                 let ledger = self.letters.ledger(&name.topic).is_some();
                 self.health.assigned(partition, epoch);
                 self.tell_suspects(partition, &place);
@@ -131,6 +131,11 @@ impl Driver {
             }
             SourceFact::Wide { topic } => {
                 self.widened(&topic);
+                return;
+            }
+            SourceFact::Joined { topic } => {
+                tracing::info!(target: "onceward", topic = %topic.name, pattern = topic.called(), "a topic that a pattern matches is consumed from now on");
+                self.letters.add(&topic);
                 return;
             }
             SourceFact::Widened { topic } => {

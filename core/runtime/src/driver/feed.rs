@@ -113,12 +113,18 @@ impl Driver {
 
     /// Hands a record in, if there is room.
     fn hand_in(&mut self, now: Timestamp, batch: &Arc<Batch>, index: usize) -> bool {
-        let bytes = batch.record(index).size();
-        if !self.engine.accepts(bytes) {
+        let record = batch.record(index);
+        let bytes = record.size();
+        if !self.engine.accepts(record.meta.partition, bytes) {
             return false;
         }
         let fetched = self.payloads.admit(batch, index, bytes);
-        self.progress.consumed(fetched.policy);
+        self.progress.consumed(fetched.partition);
+        if fetched.ignored
+            && let Some(name) = self.partitions.name(fetched.partition)
+        {
+            self.letters.passed_over(&batch.record(index), &name.topic);
+        }
         self.engine.handle(now, Input::Fetched(fetched));
         true
     }

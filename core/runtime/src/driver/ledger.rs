@@ -132,7 +132,7 @@ impl Driver {
     pub(crate) fn fetch_letters(&mut self, letters: &[LetterPlace]) {
         let wanted = letters.iter().filter_map(|place| {
             let entry = self.partitions.get(place.partition)?;
-            let policy = self.routes.of_topic(&entry.name.topic).next().unwrap_or(PolicyId(0));
+            let policy = self.routes.of_topic(&entry.place.called).next().unwrap_or(PolicyId(0));
             let topic = Arc::clone(self.letters.letters(&entry.name.topic)?);
             Some(Wanted { place: *place, topic, source: Arc::clone(&entry.place), policy })
         });

@@ -18,38 +18,54 @@ use crate::wire;
 /// Names that letters need.
 pub(crate) struct Letters {
     group: Arc<str>,
+    template: String,
+    /// How ledgers are named, if letters have a state.
+    ledger: Option<String>,
     topics: HashMap<String, Topic>,
+    /// For whom handlers read: topics and patterns.
+    reading: HashMap<String, Queries>,
 }
 
 struct Topic {
     name: Arc<str>,
+    called: Arc<str>,
     identifier: Arc<Identifier>,
     letters: Arc<str>,
     /// Where letters have a state, if they do.
     ledger: Option<Arc<str>>,
-    queries: Option<Queries>,
+    /// Whether it was said that letters in it are passed over.
+    told: bool,
 }
 
 impl Letters {
-    pub(crate) fn new(settings: &Settings, topics: Vec<TopicSettings>) -> Self {
-        let group: Arc<str> = settings.group.as_str().into();
-        let topics = topics
-            .into_iter()
-            .map(|topic| {
-                let letters = dead_letter_topic(&settings.dead_letter.topic, &topic.name, &settings.group);
-                let ledger =
-                    settings.dead_letter.replay.then(|| ledger_topic(&settings.dead_letter.ledger, &topic.name, &settings.group).into());
-                let identifier = Arc::new(Identifier::new(&settings.group, &topic));
-                (topic.name.clone(), Topic { name: topic.name.into(), identifier, letters: letters.into(), ledger, queries: None })
-            })
-            .collect();
-        Self { group, topics }
+    pub(crate) fn new(settings: &Settings, topics: &[TopicSettings]) -> Self {
+        let (group, template) = (settings.group.as_str().into(), settings.dead_letter.topic.clone());
+        let ledger = settings.dead_letter.replay.then(|| settings.dead_letter.ledger.clone());
+        let mut letters = Self { group, template, ledger, topics: HashMap::new(), reading: HashMap::new() };
+        topics.iter().for_each(|topic| letters.add(topic));
+        letters
     }
 
-    /// Lets handlers of this topic read.
-    pub(crate) fn reads(&mut self, topic: &str, queries: &Queries) {
-        if let Some(topic) = self.topics.get_mut(topic) {
-            topic.queries = Some(queries.clone());
+    /// A topic that is subscribed.
+    pub(crate) fn add(&mut self, topic: &TopicSettings) {
+        let letters = dead_letter_topic(&self.template, &topic.name, &self.group).into();
+        let identifier = Arc::new(Identifier::new(&self.group, topic));
+        let ledger = self.ledger.as_ref().map(|template| ledger_topic(template, &topic.name, &self.group).into());
+        let entry = Topic { name: topic.name.as_str().into(), called: topic.called().into(), identifier, letters, ledger, told: false };
+        self.topics.insert(topic.name.clone(), entry);
+    }
+
+    /// Lets handlers of this topic or pattern read.
+    pub(crate) fn reads(&mut self, called: &str, queries: &Queries) {
+        self.reading.insert(called.to_owned(), queries.clone());
+    }
+
+    /// A letter in a topic that a pattern found is passed over: said once per topic.
+    pub(crate) fn passed_over(&mut self, record: &Record<'_>, topic: &str) {
+        if let Some(entry) = self.topics.get_mut(topic).filter(|entry| !entry.told && entry.identifier.is_strayed_letter(record)) {
+            entry.told = true;
+            tracing::warn!(target: "onceward", %topic, pattern = %entry.called, offset = record.meta.offset.0,
+                "a pattern matches this topic, and there are dead letters in it: they are passed over, unhandled. Name the topic in a handler to have them, or narrow the pattern");
         }
     }
 
@@ -69,10 +85,11 @@ impl Letters {
         Some(Arc::new(Place {
             group: Arc::clone(&self.group),
             topic: Arc::clone(&topic.name),
+            called: Arc::clone(&topic.called),
             partition: name.number,
             topic_hash: crate::journal::topic_hash(name),
             identifier: Arc::clone(&topic.identifier),
-            queries: topic.queries.clone(),
+            queries: self.reading.get(&*topic.called).cloned(),
             ours: true.into(),
             paused: false.into(),
             over: false.into(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use onceward_engine::{Offset, PartitionId, PolicyId, Standing, Timestamp};
+use onceward_engine::{Offset, PartitionId, Standing, Timestamp};
 
 use super::Driver;
 use crate::telemetry::Metrics;
@@ -24,7 +24,7 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     /// Commit watermarks that have unresolved records behind them, and since when they stand.
     standing: HashMap<PartitionId, (Offset, Instant)>,
-    /// Records taken in, by policy.
+    /// Records taken in, by partition.
     consumed: Vec<u64>,
 }
 
@@ -71,8 +71,8 @@ impl Progress {
     }
 
     /// One record was taken in.
-    pub(crate) fn consumed(&mut self, policy: PolicyId) {
-        let index = usize::from(policy.0);
+    pub(crate) fn consumed(&mut self, partition: PartitionId) {
+        let index = partition.0 as usize;
         if self.consumed.len() <= index {
             self.consumed.resize(index + 1, 0);
         }
@@ -148,8 +148,10 @@ impl Driver {
         }
         self.metrics.progress(&sums.lag, sums.paused);
         let mut consumed: BTreeMap<String, u64> = BTreeMap::new();
-        for (records, route) in self.progress.consumed.iter().zip(&self.routes.routes) {
-            *consumed.entry(route.topic.clone()).or_default() += records;
+        for (records, partition) in self.progress.consumed.iter().zip((0..=u32::MAX).map(PartitionId)) {
+            if let Some(name) = self.partitions.name(partition) {
+                *consumed.entry(name.topic.to_string()).or_default() += records;
+            }
         }
         self.metrics.standing(oldest, consumed);
         if ends || !ending {

@@ -44,6 +44,8 @@ fn without_values(error: &serde_json::Error) -> String {
 pub struct Failure {
     pub(crate) verdict: Verdict,
     pub(crate) report: Report,
+    /// Names of the error's type and of the types above it, in languages that have them.
+    pub(crate) names: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +75,7 @@ impl Failure {
         Self {
             verdict: Verdict::Reject(Rejection::Rejected),
             report: Report { kind: "Reject".to_owned(), message: why.to_string(), chain: String::new() },
+            names: Vec::new(),
         }
     }
 
@@ -81,7 +84,40 @@ impl Failure {
         Self {
             verdict: Verdict::Retry { after: Some(wait) },
             report: Report { kind: "Retry".to_owned(), message: why.to_string(), chain: String::new() },
+            names: Vec::new(),
         }
+    }
+
+    /// An error of another language: worth another attempt. `names` are those of its type and of all types above it: a fatal error is
+    /// declared by any of them.
+    #[must_use]
+    pub fn foreign(report: Report, names: Vec<String>) -> Self {
+        Self { verdict: Verdict::Retry { after: None }, report, names }
+    }
+
+    /// The same error, with another attempt after this long instead of the policy's wait.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        Self { verdict: Verdict::Retry { after: Some(wait) }, ..self }
+    }
+
+    /// The same error, given up at once with the reason `rejected`.
+    #[must_use]
+    pub fn fatal(self) -> Self {
+        Self { verdict: Verdict::Reject(Rejection::Rejected), ..self }
+    }
+
+    /// The same error, given up at once with the reason `undecodable`.
+    #[must_use]
+    pub fn undecodable(self) -> Self {
+        Self { verdict: Verdict::Reject(Rejection::Undecodable), ..self }
+    }
+
+    /// The program can't go on: the event is nobody's failure, and the run ends with [`Error::Halted`](crate::Error::Halted) and this text.
+    /// The event is handled after the next start.
+    #[must_use]
+    pub fn stop(why: &str) -> Self {
+        Self::misuse(why)
     }
 
     /// The error as it will be written into logs and letters.
@@ -91,11 +127,13 @@ impl Failure {
     }
 
     pub(crate) fn misuse(why: &str) -> Self {
-        Self { verdict: Verdict::Misuse, report: Report { kind: "Misuse".to_owned(), message: why.to_owned(), chain: String::new() } }
+        let report = Report { kind: "Misuse".to_owned(), message: why.to_owned(), chain: String::new() };
+        Self { verdict: Verdict::Misuse, report, names: Vec::new() }
     }
 
     pub(crate) fn retry(kind: &str, message: String) -> Self {
-        Self { verdict: Verdict::Retry { after: None }, report: Report { kind: kind.to_owned(), message, chain: String::new() } }
+        let report = Report { kind: kind.to_owned(), message, chain: String::new() };
+        Self { verdict: Verdict::Retry { after: None }, report, names: Vec::new() }
     }
 }
 
@@ -116,7 +154,8 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
             chain.push_str(&next.to_string());
             cause = next.source();
         }
-        Self { verdict, report: Report { kind: std::any::type_name::<E>().to_owned(), message: error.to_string(), chain } }
+        let report = Report { kind: std::any::type_name::<E>().to_owned(), message: error.to_string(), chain };
+        Self { verdict, report, names: Vec::new() }
     }
 }
 

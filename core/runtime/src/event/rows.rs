@@ -66,6 +66,13 @@ impl<T: FromValue> FromValue for Option<T> {
     }
 }
 
+/// The row as it lies in the file, for those who convert it themselves.
+impl FromRow for Vec<Value> {
+    fn from_row(row: Vec<Value>) -> Result<Self, QueryError> {
+        Ok(row)
+    }
+}
+
 macro_rules! rows {
     ($($count:literal: $($name:ident)+),*) => {$(
         impl<$($name: FromValue),+> FromRow for ($($name,)+) {

@@ -62,6 +62,8 @@ pub(crate) struct Item {
 pub(crate) struct Place {
     pub(crate) group: Arc<str>,
     pub(crate) topic: Arc<str>,
+    /// As handlers and configuration call the topic: by its name, or by the pattern that found it.
+    pub(crate) called: Arc<str>,
     pub(crate) partition: i32,
     /// Of topic and topic id, for the journal.
     pub(crate) topic_hash: u64,

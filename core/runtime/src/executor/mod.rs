@@ -5,8 +5,11 @@
 //! other workers take part. No future is boxed, and none is moved after its first poll.
 
 mod batch;
+mod foreign;
 
 pub(crate) use batch::Batches;
+pub(crate) use foreign::Foreign;
+pub use foreign::{Run, Runs, Taker};
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -238,7 +241,7 @@ impl<H> Executor<H> {
                 let outcome = match failure.verdict {
                     Verdict::Reject(rejection) => Outcome::Reject(rejection),
                     Verdict::Misuse => Outcome::Cancelled,
-                    Verdict::Retry { .. } if self.fatal.covers(&chunk.place(item).topic, &failure.report) => {
+                    Verdict::Retry { .. } if self.fatal.covers(&chunk.place(item).called, &failure) => {
                         Outcome::Reject(onceward_engine::Rejection::Rejected)
                     }
                     Verdict::Retry { after } => {

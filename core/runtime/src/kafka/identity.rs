@@ -18,6 +18,8 @@ pub struct Identifier {
     order: OrderSource,
     kind: TypeReader,
     routing: Option<Routing>,
+    /// Whether the topic was found by a pattern: then a letter in it is none of ours, whatever it is called.
+    found: bool,
     /// A BLAKE3 key derived from the group and, unless the scope is the group, the topic: ids of different scopes never meet.
     scope: [u8; 32],
 }
@@ -95,7 +97,7 @@ impl Identifier {
             }
         }
         let (kind, routing) = (TypeReader::new(&topic.event_type), topic.routing.clone());
-        Self { source, order, kind, routing, scope: *scope.finalize().as_bytes() }
+        Self { source, order, kind, routing, found: topic.pattern.is_some(), scope: *scope.finalize().as_bytes() }
     }
 
     /// Identity, digest and order key of a record at its place.
@@ -129,6 +131,11 @@ impl Identifier {
     /// The event's type.
     pub(crate) fn event_type<'a>(&self, record: &impl Fields<'a>) -> Result<Option<Cow<'a, str>>, NotJson> {
         self.kind.read(record)
+    }
+
+    /// Whether a record is a dead letter that only a pattern led to. Nobody subscribed to letters by saying `^orders`.
+    pub(crate) fn is_strayed_letter<'a>(&self, record: &impl Fields<'a>) -> bool {
+        self.found && record.header(wire::letter::ID).is_some()
     }
 
     /// Where an event goes when handlers of its topic are chosen by type.

@@ -23,6 +23,7 @@ mod routing;
 mod source;
 mod start;
 mod stash;
+mod subscribe;
 pub(crate) mod sys;
 mod table;
 pub(crate) mod token;
@@ -38,8 +39,10 @@ pub use property::{Client, Property, defaults, owned};
 pub(crate) use rebalance::begin;
 pub use routing::{Routing, TypeSource, Unrouted};
 pub use source::Source;
+pub(crate) use source::Subscriber;
 pub(crate) use start::Start;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use onceward_engine::{Epoch, Offset, PartitionId, PolicyId};
@@ -107,6 +110,31 @@ pub struct TopicSettings {
     pub event_type: TypeSource,
     /// Which handler is for which type, when there are several.
     pub routing: Option<Routing>,
+    /// The pattern that it was found by; `None`: a handler names it.
+    pub pattern: Option<Arc<str>>,
+}
+
+impl TopicSettings {
+    /// As handlers and configuration call it: by its name, or by the pattern.
+    pub(crate) fn called(&self) -> &str {
+        self.pattern.as_deref().unwrap_or(&self.name)
+    }
+
+    /// What a topic has that a pattern's settings were found to match.
+    pub(crate) fn found(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+}
+
+/// A topic that is subscribed while the consumer runs.
+#[derive(Clone, Debug)]
+pub struct NewTopic {
+    /// As its pattern says.
+    pub settings: TopicSettings,
+    /// How many partitions its companions were checked for.
+    pub partitions: i32,
+    /// It was made while this process ran: it has no past that anybody could want to skip.
+    pub fresh: bool,
 }
 
 /// What the poll thread needs to know.
@@ -210,15 +238,20 @@ pub enum SourceFact {
         /// Why it failed, if it did.
         error: Option<String>,
     },
+    /// A topic that a pattern matches is subscribed from now on: partitions of it may follow.
+    Joined {
+        /// Which topic.
+        topic: Box<TopicSettings>,
+    },
     /// The topic has more partitions than when this process started, and the new ones were never read.
     Widened {
         /// Which topic.
-        topic: std::sync::Arc<str>,
+        topic: Arc<str>,
     },
     /// The companions of a topic that has grown have as many partitions as it has.
     Wide {
         /// Which topic.
-        topic: std::sync::Arc<str>,
+        topic: Arc<str>,
     },
     /// No broker answers.
     BrokersDown {
@@ -280,6 +313,8 @@ pub enum SourceOrder {
         /// Of which assignment.
         epoch: Epoch,
     },
+    /// Subscribe to these, too. Answered by [`SourceFact::Joined`], one for each.
+    Subscribe(Vec<NewTopic>),
     /// Leave the group and end; the answer is [`SourceFact::Closed`]. Everything assigned was drained before.
     Close {
         /// How long it may take; then the client is left behind.

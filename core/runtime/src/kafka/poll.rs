@@ -31,7 +31,7 @@ const PROBE: Duration = Duration::from_secs(1);
 
 pub(super) struct Poll {
     pub(super) settings: SourceSettings,
-    identifiers: Vec<Identifier>,
+    pub(super) identifiers: Vec<Identifier>,
     pub(super) consumer: Arc<BaseConsumer<Context>>,
     pub(super) queue: Queue,
     orders: Receiver<SourceOrder>,
@@ -68,8 +68,7 @@ impl Poll {
         sink: SourceSink,
     ) -> Result<Self, Error> {
         let consumer = Arc::new(consumer);
-        let topics = settings.topics.iter().map(|topic| topic.name.clone()).collect();
-        let asker = Asker::start(Arc::clone(&consumer), settings.group.clone(), topics, Arc::clone(&waker))?;
+        let asker = Asker::start(Arc::clone(&consumer), settings.group.clone(), &settings.topics, Arc::clone(&waker))?;
         Ok(Self {
             identifiers: settings.topics.iter().map(|topic| Identifier::new(&settings.group, topic)).collect(),
             table: Table::new(&settings.topics),
@@ -259,6 +258,10 @@ impl Poll {
             Fault::Fatal(_) if code == RDKafkaErrorCode::Authentication && self.queue.token_expired() => {
                 tracing::warn!(target: "onceward", why = %reason, "the token has expired and the endpoint gives no other; waiting for one, nothing is lost");
             }
+            // Deleted by somebody who need not know of the pattern.
+            Fault::Fatal(_) if is_unknown(code) && self.is_about_found(&name, &reason) => {
+                tracing::warn!(target: "onceward", why = %reason, "a topic that a pattern found is gone; the others go on");
+            }
             Fault::Fatal(error) => self.fail(error),
             Fault::Passing => tracing::warn!(target: "librdkafka", error = %code, "{reason}"),
         }
@@ -288,6 +291,7 @@ impl Poll {
                 }
                 SourceOrder::Commit { partition, epoch, next } => self.want_commit(partition, epoch, next),
                 SourceOrder::Release { partition, epoch } => self.release(partition, epoch),
+                SourceOrder::Subscribe(topics) => self.subscribe(topics),
                 SourceOrder::Close { deadline } => {
                     self.send_commits();
                     return Some(deadline);
@@ -353,4 +357,9 @@ impl Poll {
             self.probe_at = Some(Instant::now() + PROBE);
         }
     }
+}
+
+/// Nobody knows the topic: it is gone, or not there yet.
+pub(super) fn is_unknown(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition)
 }

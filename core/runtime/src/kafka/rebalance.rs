@@ -251,7 +251,7 @@ pub(crate) fn begin(start: &Start, reset: OffsetReset) -> Result<Begin, crate::E
         return Ok(Begin { from, committed: true, native: from.max(start.oldest) });
     }
     let from = match reset {
-        _ if start.grown => start.oldest,
+        _ if start.grown || start.fresh => start.oldest,
         OffsetReset::Earliest => start.oldest,
         OffsetReset::Latest => start.end,
         OffsetReset::Error => {

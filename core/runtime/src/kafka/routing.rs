@@ -113,6 +113,10 @@ impl Identifier {
         let mut meta = RecordMeta::new(partition, epoch, offset, known.identity, known.event, known.digest, policy);
         meta.order_key = known.order_key;
         meta.refused = known.refused;
+        if self.is_strayed_letter(record) {
+            meta.ignored = true;
+            return Ok(meta);
+        }
         match self.route(record) {
             None => {}
             Some(Routed::To(chosen)) => meta.policy = chosen,

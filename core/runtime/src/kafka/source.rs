@@ -1,6 +1,6 @@
 //! The driver's end of the poll thread.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::flow::Waker;
 use super::poll::Poll;
 use super::token;
 use super::tokens::Tokens;
-use super::{SourceFact, SourceOrder, SourceSettings, SourceSink, fault, sys};
+use super::{NewTopic, SourceFact, SourceOrder, SourceSettings, SourceSink, fault, sys};
 use crate::Error;
 use crate::telemetry::Pulse;
 
@@ -46,12 +46,18 @@ impl Source {
                 .ok_or_else(|| fault::broker("starting the consumer", "it has no queue", "Set `group`"))
         };
         let (mut events, bell) = (queue()?, queue()?);
+        if settings.topics.is_empty() {
+            // Patterns that match nothing yet. There is no group to wait for: this member stands by.
+            pulse.iter().for_each(|pulse| pulse.rebalanced(false));
+        }
         events.watched_by(pulse);
         events.signed_in_by(consumer.client().native_ptr(), tokens);
         let topics: Vec<&str> = settings.topics.iter().map(|topic| topic.name.as_str()).collect();
-        consumer.subscribe(&topics).map_err(|error| {
-            fault::broker(format!("subscribing to {}", topics.join(", ")), error.to_string(), "Correct the topic names")
-        })?;
+        if !topics.is_empty() {
+            consumer.subscribe(&topics).map_err(|error| {
+                fault::broker(format!("subscribing to {}", topics.join(", ")), error.to_string(), "Correct the topic names")
+            })?;
+        }
         let (orders, inbox) = crossbeam_channel::unbounded();
         let waker = Arc::new(Waker::new(Some(bell)));
         let alarm = Alarm(sink);
@@ -62,6 +68,11 @@ impl Source {
             .spawn(move || poll.run())
             .map_err(|error| fault::broker("starting the poll thread", error.to_string(), "Raise the limit of threads"))?;
         Ok(Self { orders, waker, thread: Some(thread) })
+    }
+
+    /// A way to subscribe to more topics, from any thread.
+    pub(crate) fn subscriber(&self) -> Subscriber {
+        Subscriber { orders: self.orders.clone(), waker: Arc::downgrade(&self.waker) }
     }
 
     /// Orders something; orders are carried out in the order in which they are given.
@@ -97,6 +108,22 @@ impl Drop for Source {
             self.order(SourceOrder::Close { deadline: Duration::from_secs(5) });
             self.wait();
         }
+    }
+}
+
+/// Subscribes to more topics, as long as the source lives; keeps nothing of it alive.
+pub(crate) struct Subscriber {
+    orders: Sender<SourceOrder>,
+    waker: Weak<Waker>,
+}
+
+impl Subscriber {
+    /// `None`: the source is gone.
+    pub(crate) fn subscribe(&self, topics: Vec<NewTopic>) -> Option<()> {
+        let waker = self.waker.upgrade()?;
+        self.orders.send(SourceOrder::Subscribe(topics)).ok()?;
+        waker.wake();
+        Some(())
     }
 }
 

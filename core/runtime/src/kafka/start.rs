@@ -1,7 +1,8 @@
 //! Where to start in newly assigned partitions: committed offsets and the log's ends, asked on a thread of its own, since a broker may be
 //! slow and polling must go on.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,13 +14,16 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::Context;
 use super::flow::Waker;
-use super::{fault, pause, sys};
+use super::poll::is_unknown;
+use super::{TopicSettings, fault, pause, sys};
 use crate::Error;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer about topic ids holds: a topic may be deleted and made again between two assignments.
 const FRESH: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often a topic that a pattern found may be unknown before it is taken for gone.
+const TRIES: u32 = 20;
 
 /// A topic and a partition number.
 pub(crate) type Place = (Arc<str>, i32);
@@ -28,6 +32,8 @@ pub(crate) type Place = (Arc<str>, i32);
 pub(super) enum Question {
     /// Where newly assigned partitions begin; asked again until it is answered. The number comes back with the answer.
     Start { number: u64, places: Vec<Place> },
+    /// Nothing: a topic is subscribed from now on.
+    Know { topic: String, partitions: i32, fresh: bool },
     /// The log's ends of one partition.
     Ends { place: Place },
     /// Whether a broker answers.
@@ -46,6 +52,8 @@ pub(crate) struct Start {
     pub(crate) end: i64,
     /// The topic did not have it when this process started.
     pub(crate) grown: bool,
+    /// The topic itself was made while this process ran.
+    pub(crate) fresh: bool,
 }
 
 /// An answer.
@@ -78,13 +86,27 @@ impl Asker {
     pub(super) fn start(
         consumer: Arc<BaseConsumer<Context>>,
         group: String,
-        topics: Vec<String>,
+        topics: &[TopicSettings],
         waker: Arc<Waker>,
     ) -> Result<Self, Error> {
+        let name = |topic: &TopicSettings| topic.name.clone();
+        let found = topics.iter().filter(|topic| topic.pattern.is_some()).map(name).collect();
+        let topics = topics.iter().map(name).collect();
         let (questions, inbox) = crossbeam_channel::unbounded();
         let (outbox, answers) = crossbeam_channel::unbounded();
         let stop = Arc::new(AtomicBool::new(false));
-        let mut asking = Asking { consumer, group, topics, ids: None, sizes: HashMap::new(), outbox, waker, stop: Arc::clone(&stop) };
+        let mut asking = Asking {
+            consumer,
+            group,
+            topics,
+            ids: None,
+            sizes: HashMap::new(),
+            fresh: HashSet::new(),
+            found,
+            outbox,
+            waker,
+            stop: Arc::clone(&stop),
+        };
         let thread = std::thread::Builder::new()
             .name("onceward-offsets".to_owned())
             .spawn(move || {
@@ -124,6 +146,10 @@ struct Asking {
     ids: Option<(Instant, HashMap<String, [u8; 16]>)>,
     /// How many partitions each topic had at first.
     sizes: HashMap<String, i32>,
+    /// Topics that were made while this process ran.
+    fresh: HashSet<String>,
+    /// Topics that patterns found.
+    found: HashSet<String>,
     outbox: Sender<Answer>,
     waker: Arc<Waker>,
     stop: Arc<AtomicBool>,
@@ -134,6 +160,17 @@ impl Asking {
     fn answer(&mut self, question: Question) -> Option<()> {
         match question {
             Question::Start { number, places } => self.starts(number, &places),
+            Question::Know { topic, partitions, fresh } => {
+                self.sizes.insert(topic.clone(), partitions);
+                if fresh {
+                    self.fresh.insert(topic.clone());
+                }
+                self.found.insert(topic.clone());
+                self.topics.push(topic);
+                // Nobody has asked for its id yet.
+                self.ids = None;
+                Some(())
+            }
             Question::Ends { place } => {
                 let (oldest, end) = self.insist(&place.0, || self.ends(&place))?;
                 self.say(Answer::Ends { place, oldest, end })
@@ -164,12 +201,13 @@ impl Asking {
             self.refresh_ids();
         }
         let mut starts = Vec::with_capacity(places.len());
+        let tries = Cell::new(0);
         for place in places {
             let (oldest, end) = match committed.get(place) {
                 // Where to start is known; the ends only tell of a gap, and the first fetch tells of that, too. A partition without a
                 // leader must not keep the others waiting.
                 Some(&from) => self.ends(place).unwrap_or((from, from)),
-                None => self.insist(&place.0, || self.ends(place))?,
+                None => self.insist(&place.0, || self.ends_or_gone(place, &tries))?,
             };
             starts.push(Start {
                 place: place.clone(),
@@ -178,6 +216,7 @@ impl Asking {
                 oldest,
                 end,
                 grown: self.sizes.get(&*place.0).is_some_and(|&size| place.1 >= size),
+                fresh: self.fresh.contains(&*place.0),
             });
         }
         self.say(Answer::Start { number, starts })
@@ -203,9 +242,26 @@ impl Asking {
         self.consumer.fetch_watermarks(topic, *partition, TIMEOUT)
     }
 
+    /// A topic that a pattern found may be gone again before it is begun with, and the others of the assignment must not wait for it.
+    fn ends_or_gone(&self, place: &Place, tries: &Cell<u32>) -> Result<(i64, i64), KafkaError> {
+        let answer = self.ends(place);
+        let unknown = answer.as_ref().is_err_and(|error| error.rdkafka_error_code().is_some_and(is_unknown));
+        if unknown && self.found.contains(&*place.0) {
+            tries.set(tries.get() + 1);
+            if tries.get() > TRIES {
+                return Ok((0, 0));
+            }
+        }
+        answer
+    }
+
     /// Ids are a help, not a need: where the broker has none, or is too old to tell, names must do.
     fn refresh_ids(&mut self) {
-        let ids = sys::topic_ids(self.consumer.client().native_ptr(), &self.topics, Duration::from_secs(3));
+        let ids = if self.topics.is_empty() {
+            Vec::new()
+        } else {
+            sys::topic_ids(self.consumer.client().native_ptr(), &self.topics, Duration::from_secs(3))
+        };
         self.ids = Some((Instant::now(), ids.into_iter().collect()));
     }
 
@@ -231,11 +287,7 @@ impl Asking {
             };
             let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
             // A topic that was just assigned exists; brokers that are starting up deny it for a moment.
-            let passing = matches!(
-                code,
-                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition
-            );
-            if let (false, Some(cure)) = (passing, fault::cure(code)) {
+            if let (false, Some(cure)) = (is_unknown(code), fault::cure(code)) {
                 self.say(Answer::Fatal(fault::broker(format!("asking where to start in {place}"), error.to_string(), cure)))?;
                 return None;
             }

@@ -69,8 +69,14 @@ struct Topic {
 
 impl Table {
     pub(super) fn new(topics: &[TopicSettings]) -> Self {
-        let topics = topics.iter().map(|topic| Topic { name: Arc::from(topic.name.as_str()), slots: Vec::new() }).collect();
-        Self { slots: Vec::new(), topics, last: 0 }
+        let mut table = Self { slots: Vec::new(), topics: Vec::new(), last: 0 };
+        topics.iter().for_each(|topic| table.add(&topic.name));
+        table
+    }
+
+    /// One topic more, behind those that are there: their indexes stay.
+    pub(super) fn add(&mut self, topic: &str) {
+        self.topics.push(Topic { name: topic.into(), slots: Vec::new() });
     }
 
     /// The index of a partition that was seen before.

@@ -1,7 +1,9 @@
 //! What is on its way to the broker, and what happens when it does not get there.
 
+mod item;
+mod single;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
@@ -14,11 +16,13 @@ use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, Statistics};
 
+pub(super) use item::Item;
+use single::{Single, is_size};
+
 use super::producer::{ProducerFact, ProducerSink};
-use super::request::{LedgerRequest, LetterRequest, PublishRequest};
 use crate::Error;
 use crate::kafka::tokens::Tokens;
-use crate::kafka::{context, fault, sys};
+use crate::kafka::{context, fault};
 
 /// How long one poll for acknowledgements may take: also how late a retry may be.
 const TURN: Duration = Duration::from_millis(100);
@@ -31,18 +35,13 @@ const REFUSED: Duration = Duration::from_secs(15);
 /// How often a broker is asked whether it is back.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// One thing to write.
-pub(super) enum Item {
-    Letter(LetterRequest),
-    Ledger(LedgerRequest),
-    Publish(PublishRequest),
-}
-
 struct Pending {
     item: Item,
     failures: u32,
     /// A refusal is reported once.
     refused: bool,
+    /// It was refused for its size, or for that of its batch: from now on it is sent alone.
+    alone: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,6 +57,7 @@ struct State {
     next: usize,
     pending: HashMap<usize, Pending>,
     waiting: BTreeSet<(Instant, usize)>,
+    single: Single,
     down: Option<Down>,
     /// A topic to ask for when probing, since asking for all of them is dear.
     topic: Option<String>,
@@ -168,7 +168,7 @@ impl Outbox {
             if state.topic.is_none() {
                 state.topic = Some(item.topic().to_owned());
             }
-            state.pending.insert(token, Pending { item, failures: 0, refused: false });
+            state.pending.insert(token, Pending { item, failures: 0, refused: false, alone: false });
             token
         };
         self.attempt(token);
@@ -230,6 +230,7 @@ impl Outbox {
                 if let Some(tokens) = &self.tokens {
                     tokens.serve(client.client().native_ptr());
                 }
+                self.send_one();
                 client.poll(TURN);
                 if self.lock().down == Some(Down::Brokers) && probed.elapsed() >= PROBE {
                     self.probe(&client);
@@ -247,10 +248,13 @@ impl Outbox {
 
     fn attempt(&self, token: usize) {
         let result = {
-            let state = self.lock();
+            let mut state = self.lock();
             // The guard, not a clone: the last hold on a client destroys it, which must not happen here, under the lock.
             let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
             let (Some(pending), Some(client)) = (state.pending.get(&token), client.as_deref()) else { return };
+            if pending.alone || state.single.is_on() {
+                return state.single.add(token);
+            }
             pending.item.produce(client, token)
         };
         if let Err(code) = result {
@@ -295,6 +299,7 @@ impl Outbox {
     fn acknowledged(&self, token: usize, at: i64) {
         let (pending, up) = {
             let mut state = self.lock();
+            state.single.answered(token);
             // Acknowledgements of abandoned letters and of a client that was replaced concern nobody.
             let Some(pending) = state.pending.remove(&token) else { return };
             // A broker that has a record already, after a retry, does not say where. A letter that can't be found is none: it is written once
@@ -322,6 +327,14 @@ impl Outbox {
     fn failed(&self, token: usize, code: Code) {
         let (fact, up) = {
             let mut state = self.lock();
+            let alone = state.single.answered(token);
+            if is_size(code)
+                && !alone
+                && let Some(pending) = state.pending.get_mut(&token)
+            {
+                pending.alone = true;
+                return state.single.add(token);
+            }
             let Some(mut pending) = state.pending.remove(&token) else { return };
             let (wait, fact) = pending.after(code, &mut state);
             if let Some(wait) = wait {
@@ -382,6 +395,7 @@ impl Outbox {
             let mut state = self.lock();
             state.rebuild = false;
             state.waiting.clear();
+            state.single = Single::default();
             let mut pending: Vec<(usize, Pending)> = state.pending.drain().collect();
             pending.sort_unstable_by_key(|(token, _)| *token);
             // New tokens, so that late answers to the old client are not mistaken for answers to the new one.
@@ -410,7 +424,7 @@ impl Pending {
     fn after(&mut self, code: Code, state: &mut State) -> (Option<Duration>, Option<ProducerFact>) {
         self.failures = self.failures.saturating_add(1);
         match code {
-            Code::MessageSizeTooLarge | Code::InvalidMessageSize => {
+            code if is_size(code) => {
                 if let Item::Letter(letter) = &mut self.item
                     && letter.trim()
                 {
@@ -463,32 +477,4 @@ fn unwelcome(code: Code) -> Option<&'static str> {
         Code::PolicyViolation => "The broker's policy forbids it: exempt the topic",
         _ => return None,
     })
-}
-
-impl Item {
-    fn topic(&self) -> &str {
-        match self {
-            Self::Letter(letter) => &letter.topic,
-            Self::Ledger(record) => &record.topic,
-            Self::Publish(record) => &record.topic,
-        }
-    }
-
-    fn produce(&self, client: &BaseProducer<Host>, token: usize) -> Result<(), Code> {
-        let (partition, key, value, headers, timestamp) = match self {
-            Self::Letter(letter) => (Some(letter.partition), letter.key.as_deref(), &letter.value, &letter.headers[..], None),
-            Self::Ledger(record) => (Some(record.partition), Some(record.key.as_bytes()), &record.value, &[][..], None),
-            Self::Publish(record) => (None, record.key.as_deref(), &record.value, &record.headers[..], record.timestamp),
-        };
-        let topic = CString::new(self.topic()).map_err(|_| Code::InvalidTopic)?;
-        let outgoing = sys::Outgoing {
-            topic: &topic,
-            partition,
-            key,
-            value: value.as_deref(),
-            timestamp: timestamp.unwrap_or_else(rdkafka::util::current_time_millis),
-        };
-        let headers = headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()));
-        sys::produce(client.client().native_ptr(), &outgoing, headers, token)
-    }
 }

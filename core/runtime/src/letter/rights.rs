@@ -1,11 +1,12 @@
 //! The rights that a consumer needs on its topics, asked for before it starts: otherwise the first dead letter would be the one to find out.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::dead_letter_topic;
 use super::topics::Needs;
+use super::{dead_letter_topic, ledger_topic};
 use crate::Error;
 use crate::kafka::sys::{self, Operation};
 use crate::kafka::{admin, fault};
@@ -29,11 +30,24 @@ pub struct Missing {
 /// # Errors
 /// [`Error::Broker`] with everything that is missing.
 pub(crate) fn check(needs: &Needs<'_>) -> Result<(), Error> {
-    let missing = missing(needs)?;
+    refuse(missing(needs)?.iter())
+}
+
+/// Whether a missing right concerns this source or its dead-letter topic.
+pub(crate) fn concerns(missing: &Missing, needs: &Needs<'_>, source: &str) -> bool {
+    missing.topic == source || missing.topic == dead_letter_topic(needs.template, source, needs.group)
+}
+
+/// Refuses what is missing.
+///
+/// # Errors
+/// [`Error::Broker`] if anything is.
+pub(crate) fn refuse<'a>(missing: impl Iterator<Item = &'a Missing>) -> Result<(), Error> {
+    let missing: Vec<&Missing> = missing.collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let list = |text: fn(&Missing) -> String, between: &str| missing.iter().map(text).collect::<Vec<_>>().join(between);
+    let list = |text: fn(&Missing) -> String, between: &str| missing.iter().map(|missing| text(missing)).collect::<Vec<_>>().join(between);
     let causes = list(|missing| format!("this user may not {} {}", missing.what, missing.topic), "; ");
     Err(fault::broker("checking rights", causes, list(|missing| missing.cure.clone(), ". ")))
 }
@@ -43,7 +57,7 @@ pub(super) fn has_user(client: &[(String, String)]) -> bool {
     client.iter().any(|(name, value)| name == "security.protocol" && !value.eq_ignore_ascii_case("plaintext"))
 }
 
-/// What this user lacks on the sources and their dead-letter topics. Brokers that do not tell, and connections without a user, lack nothing:
+/// What this user lacks on the sources and their companions. Brokers that do not tell, and connections without a user, lack nothing:
 /// then the first refusal tells.
 ///
 /// # Errors
@@ -53,17 +67,33 @@ pub fn missing(needs: &Needs<'_>) -> Result<Vec<Missing>, Error> {
         return Ok(Vec::new());
     }
     let client = admin(needs.client)?;
-    let letters: Vec<String> = needs.sources.iter().map(|source| dead_letter_topic(needs.template, source, needs.group)).collect();
-    let topics: Vec<String> = needs.sources.iter().chain(&letters).cloned().collect();
+    let wanted = wanted(needs);
+    let topics: Vec<String> = wanted.keys().cloned().collect();
     let mut lacking = Vec::new();
     for described in sys::describe_topics(client.inner().native_ptr(), &topics, needs.timeout.min(PATIENCE), true) {
-        let reads = needs.sources.contains(&described.name);
-        let (what, operation) = if reads { ("read", Operation::Read) } else { ("write to", Operation::Write) };
         let hidden = described.error == Some(RDKafkaErrorCode::TopicAuthorizationFailed);
-        if hidden || described.may.as_ref().is_some_and(|may| !may.contains(&operation)) {
-            let cure = if reads { fault::may_read(&described.name) } else { fault::may_write(&described.name) };
-            lacking.push(Missing { topic: described.name, what, cure });
+        for &operation in wanted.get(&described.name).copied().unwrap_or_default() {
+            if hidden || described.may.as_ref().is_some_and(|may| !may.contains(&operation)) {
+                let reads = operation == Operation::Read;
+                let cure = if reads { fault::may_read(&described.name) } else { fault::may_write(&described.name) };
+                lacking.push(Missing { topic: described.name.clone(), what: if reads { "read" } else { "write to" }, cure });
+            }
         }
     }
     Ok(lacking)
+}
+
+/// What a consumer does with each topic. Letters are read when they are replayed; what is not replayed is only written.
+fn wanted(needs: &Needs<'_>) -> BTreeMap<String, &'static [Operation]> {
+    const BOTH: &[Operation] = &[Operation::Write, Operation::Read];
+    let mut wanted = BTreeMap::new();
+    for source in needs.sources {
+        let letters = dead_letter_topic(needs.template, source, needs.group);
+        wanted.insert(letters, if needs.ledger.is_some() { BOTH } else { &[Operation::Write][..] });
+        if let Some(template) = needs.ledger {
+            wanted.insert(ledger_topic(template, source, needs.group), BOTH);
+        }
+        wanted.insert(source.clone(), &[Operation::Read][..]);
+    }
+    wanted
 }

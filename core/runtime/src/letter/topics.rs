@@ -134,6 +134,11 @@ impl Plan {
         self.companions.iter().filter(|companion| !companion.exists && companion.problems.is_empty())
     }
 
+    /// The part that concerns one source.
+    pub(crate) fn of(&self, source: &str) -> Self {
+        Self { companions: self.companions.iter().filter(|companion| companion.source == source).cloned().collect() }
+    }
+
     /// Refuses what does not fit, and what is missing: for the start of a consumer.
     ///
     /// # Errors

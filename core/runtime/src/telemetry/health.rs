@@ -218,7 +218,13 @@ impl Health {
         if halted > 0 {
             no("halted", &format!("{halted} partitions are halted; the log says why and what to do"));
         }
-        self.answer(reasons)
+        let mut notes = Vec::new();
+        let left_out = self.metrics.left_out();
+        if left_out > 0 {
+            let text = format!("{left_out} topics that a pattern matches are left out; the log says why, and they join by themselves");
+            notes.push(Reason { code: "left_out", text });
+        }
+        Answer { notes, ..self.answer(reasons) }
     }
 
     /// Whether the first assignment has caught up with the inbox. It stays yes: a later rebalance is no new start.
@@ -262,6 +268,19 @@ mod tests {
         metrics.brokers_down(true);
         assert_eq!(codes(&health.live()), Vec::<&str>::new());
         assert_eq!(codes(&health.ready()), ["unassigned", "brokers", "inbox"]);
+    }
+
+    #[test]
+    fn a_topic_that_is_left_out_is_told_and_keeps_nobody_from_being_ready() {
+        let metrics = Arc::new(Metrics::default());
+        let health = Health::new(Arc::clone(&metrics), LIMITS);
+        health.running();
+        health.poll.rebalanced(false);
+        metrics.topics_left_out(2);
+        let answer = health.ready();
+        assert!(answer.ok() && answer.notes[0].code == "left_out" && answer.notes[0].text.starts_with("2 topics"), "{answer:?}");
+        metrics.topics_left_out(0);
+        assert!(health.ready().notes.is_empty());
     }
 
     #[test]

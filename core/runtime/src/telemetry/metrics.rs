@@ -51,6 +51,7 @@ pub struct Metrics {
     pub(super) running: AtomicI64,
     pub(super) stuck: AtomicI64,
     pub(super) stranded: AtomicI64,
+    pub(super) topics_left_out: AtomicI64,
     pub(super) partitions: AtomicI64,
     pub(super) partitions_paused: AtomicI64,
     lag: Mutex<BTreeMap<Arc<str>, u64>>,
@@ -85,6 +86,15 @@ impl Metrics {
     /// One letter more. Beside [`Metrics::resolved`], which counts them all.
     pub(crate) fn lettered(&self, topic: &Arc<str>, reason: Reason) {
         *locked(&self.letters).entry((Arc::clone(topic), reason_text(reason))).or_default() += 1;
+    }
+
+    /// Topics that a pattern matches and that can't be consumed.
+    pub(crate) fn topics_left_out(&self, topics: usize) {
+        self.topics_left_out.store(i64::try_from(topics).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    pub(crate) fn left_out(&self) -> i64 {
+        self.topics_left_out.load(Ordering::Relaxed)
     }
 
     /// A dependency went away, or is back.

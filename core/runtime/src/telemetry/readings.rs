@@ -157,7 +157,7 @@ impl Metrics {
         let left = unsettled.iter().filter_map(left).collect();
         let names = ("letter_deletion", "onceward.letter_deletion");
         add(Kind::Gauge, Unit::Seconds, names, "Time until the broker may delete the oldest letter that is not settled", left);
-        let gauges: [(_, _, _, &AtomicI64); 11] = [
+        let gauges: [(_, _, _, &AtomicI64); 12] = [
             (EVENT, ("in_flight", "onceward.in_flight"), "Records in memory", &self.in_flight),
             (Unit::Bytes, ("in_flight", "onceward.in_flight_bytes"), "Bytes of records in memory", &self.in_flight_bytes),
             (EVENT, ("waiting", "onceward.waiting"), "Events waiting for another attempt", &self.waiting),
@@ -167,6 +167,12 @@ impl Metrics {
                 ("stuck_handlers", "onceward.stuck_handlers"),
                 "Handlers past their timeout that can't be stopped",
                 &self.stuck,
+            ),
+            (
+                Unit::Of("{topic}"),
+                ("topics_left_out", "onceward.topics_left_out"),
+                "Topics that a pattern matches and that can't be consumed",
+                &self.topics_left_out,
             ),
             (
                 Unit::Of("{letter}"),

@@ -75,21 +75,20 @@ impl Feed {
             ahead: 0,
             turn: 0,
         };
-        for topic in 0..state.topics.len() {
-            let name: Arc<str> = state.topics[topic].0.name.as_str().into();
-            let count = world.lock().log.partitions(&name);
-            for number in 0..count {
-                let name = (Arc::clone(&name), number);
-                let (epoch, whose) = (Epoch::default(), Whose::Away);
-                state.slots.push(Slot { name, topic, epoch, whose, position: 0, held: false, told_end: -1 });
-            }
-        }
-        for index in 0..state.slots.len() {
-            if !world.lock().elsewhere.contains(&state.slots[index].name) {
-                state.assign(index, world);
-            }
-        }
+        (0..state.topics.len()).for_each(|topic| state.lay_out(topic, world));
+        (0..state.slots.len()).for_each(|index| state.assign_if_free(index, world));
         Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// A topic that a pattern matches is there, and is subscribed.
+    pub(super) fn find(&self, topic: TopicSettings, group: &str, world: &World) {
+        let mut state = self.lock();
+        (state.sink)(SourceFact::Joined { topic: Box::new(topic.clone()) });
+        let identifier = Identifier::new(group, &topic);
+        state.topics.push((topic, identifier));
+        let (new, before) = (state.topics.len() - 1, state.slots.len());
+        state.lay_out(new, world);
+        (before..state.slots.len()).for_each(|index| state.assign_if_free(index, world));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -156,6 +155,23 @@ impl Feed {
 }
 
 impl State {
+    /// A place for each partition of a topic.
+    fn lay_out(&mut self, topic: usize, world: &World) {
+        let name: Arc<str> = self.topics[topic].0.name.as_str().into();
+        let count = world.lock().log.partitions(&name);
+        for number in 0..count {
+            let name = (Arc::clone(&name), number);
+            let (epoch, whose) = (Epoch::default(), Whose::Away);
+            self.slots.push(Slot { name, topic, epoch, whose, position: 0, held: false, told_end: -1 });
+        }
+    }
+
+    fn assign_if_free(&mut self, index: usize, world: &World) {
+        if !world.lock().elsewhere.contains(&self.slots[index].name) {
+            self.assign(index, world);
+        }
+    }
+
     fn assign(&mut self, index: usize, world: &World) {
         let name = self.slots[index].name.clone();
         let (committed, end) = {
@@ -164,7 +180,7 @@ impl State {
         };
         let mut topic_id = [0; 16];
         topic_id.copy_from_slice(&blake3::hash(name.0.as_bytes()).as_bytes()[..16]);
-        let start = Start { place: name.clone(), topic_id, committed, oldest: 0, end, grown: false };
+        let start = Start { place: name.clone(), topic_id, committed, oldest: 0, end, grown: false, fresh: false };
         let begun = match begin(&start, self.reset) {
             Ok(begun) => begun,
             Err(error) => return (self.sink)(SourceFact::Fatal(error)),
@@ -226,6 +242,8 @@ impl State {
                     world.note(format!("{}/{} given back", slot.name.0, slot.name.1));
                 }
             }
+            // Nobody looks for topics here: a record that is sent finds them.
+            SourceOrder::Subscribe(_) => {}
             SourceOrder::Close { .. } => (self.sink)(SourceFact::Closed),
         }
     }

@@ -65,5 +65,6 @@ mod world;
 
 pub use found::{DeadLetter, Happened, HeaderList, LogLine, Position, Published, Table};
 pub use options::{RigOptions, SendOptions};
+pub(crate) use outside::Presence;
 pub use outside::in_real_time;
 pub use rig::Rig;

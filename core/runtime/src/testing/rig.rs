@@ -297,17 +297,17 @@ impl Rig {
 impl Stage {
     fn send(&mut self, topic: &str, record: SendOptions) -> Result<Position, Error> {
         let refuse = |why: String| Err(Error::Topics(format!("a record for topic {topic}: {why}")));
-        if !self.topics.iter().any(|known| known == topic) {
+        let Some(called) = self.called(topic)? else {
             let hint =
                 nearest(topic, self.topics.iter().map(String::as_str)).map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
             return refuse(format!("no handler subscribes to this topic{hint}"));
-        }
+        };
         let SendOptions { key, value, mut headers, id, timestamp, partition, refused } = record;
         if let Some(why) = refused {
             return refuse(why);
         }
         if let Some(id) = id {
-            let header = match &self.settings.rules(topic).identity {
+            let header = match &self.settings.rules(&called).identity {
                 IdentitySource::Automatic => wire::ID,
                 IdentitySource::Header(name) => name,
                 IdentitySource::Json(pointer) => return refuse(format!("its id is read from the value at {pointer}: write it there")),

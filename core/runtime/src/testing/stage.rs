@@ -15,10 +15,12 @@ use super::surroundings::Simulated;
 use super::world::World;
 use crate::Error;
 use crate::alerts::{Callback, Retention};
-use crate::config::Settings;
-use crate::consumer::{Consumer, Control, Plan, Registration, Routes};
+use crate::config::{Pattern, Settings};
+use crate::consumer::{Consumer, Control, Plan, Registration, Routes, contest};
 use crate::driver::{Driver, Fact};
 use crate::inbox::Queries;
+use crate::kafka::TopicSettings;
+use crate::letter::dead_letter_topic;
 use crate::publisher::Route;
 use crate::telemetry::{Health, Metrics, Tracer};
 
@@ -30,7 +32,9 @@ pub(super) struct Stage {
     pub(super) life: Option<Life>,
     pub(super) settings: Settings,
     pub(super) topics: Vec<String>,
-    routes: Routes,
+    /// Topics that a pattern matched when a record was sent to them.
+    found: Vec<TopicSettings>,
+    pub(super) routes: Routes,
     control: Control,
     on_dead_letter: Option<Callback>,
     registrations: Vec<Registration>,
@@ -70,6 +74,7 @@ impl Stage {
             life: None,
             settings,
             topics: routes.topics.clone(),
+            found: Vec::new(),
             routes,
             control,
             on_dead_letter,
@@ -104,6 +109,7 @@ impl Stage {
             settings: self.settings.clone(),
             routes: self.routes.clone(),
             control: self.control.clone(),
+            found: self.found.clone(),
             until_end: false,
             metrics: Arc::clone(&self.metrics),
             progress: false,
@@ -121,6 +127,29 @@ impl Stage {
         let (queries, began) = (store.queries(), self.world.now());
         self.life = Some(Life { driver, facts, feed, store, queries, runtime, began, clock });
         Ok(())
+    }
+
+    /// As handlers and configuration call a topic: by its name, or by the pattern that matches it, which then has found it. `None`: there
+    /// is no handler for it.
+    pub(super) fn called(&mut self, topic: &str) -> Result<Option<String>, Error> {
+        if let Some(known) = self.topics.iter().find(|known| *known == topic && !Pattern::is_one(known)) {
+            return Ok(Some(known.clone()));
+        }
+        if let Some(known) = self.found.iter().find(|known| known.name == topic) {
+            return Ok(Some(known.called().to_owned()));
+        }
+        let matched = self.routes.patterns(&self.settings).sort(&self.settings, &[topic]);
+        if let Some((_, by)) = matched.contested.first() {
+            return Err(Error::Topics(format!("topic {topic} {}", contest(by))));
+        }
+        let Some(settings) = matched.topics.into_iter().next() else { return Ok(None) };
+        let called = settings.called().to_owned();
+        self.found.push(settings.clone());
+        let (template, group) = (self.settings.dead_letter.topic.clone(), self.settings.group.clone());
+        self.world.lock().log.like(&dead_letter_topic(&template, topic, &group), topic);
+        let world = self.world.clone();
+        self.life()?.feed.find(settings, &group, &world);
+        Ok(Some(called))
     }
 
     /// The process is gone, without a word: handlers that ran are cut off where they waited.

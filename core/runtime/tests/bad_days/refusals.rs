@@ -46,6 +46,8 @@ async fn handlers_are_checked_before_anything_is_opened() {
     refused(builder(nobody, "memory").build().unwrap(), ErrorCode::Config, &["topics: no handler", "call on(topic, handler)"]).await;
     let twice = builder(nobody, "memory").build().unwrap().on("orders", never).on_topics(["invoices", "orders"], never);
     refused(twice, ErrorCode::Config, &["topics.orders: two handlers for one topic", "branch inside it"]).await;
+    let pattern = builder(nobody, "memory").build().unwrap().on("^orders[", never);
+    refused(pattern, ErrorCode::Config, &["topics.\"^orders[\": is not a regular expression: unclosed character class"]).await;
     let misspelt = builder(nobody, "memory").configure(|config| {
         config.topics.entry("order".to_owned()).or_default();
     });

@@ -104,4 +104,6 @@ fn a_table_for_a_topic_that_nobody_subscribes_is_refused() {
     assert_eq!(error.problems.len(), 1);
     assert!(error.to_string().contains("topics.ordres: no handler subscribes to this topic; did you mean \"orders\"?"), "{error}");
     settings.check_subscribed(&["ordres", "payments"]).unwrap();
+    let error = settings.check_subscribed(&["^ord.*", "payments"]).unwrap_err();
+    assert!(error.to_string().contains("\"^ord.*\" matches it") && error.to_string().contains("write topics.\"^ord.*\""), "{error}");
 }

@@ -71,6 +71,9 @@ fn a_field_in_the_wrong_table_is_told_where_it_belongs() {
         ("[credit]\ngroup = \"x\"", "credit.group", "top of the file"),
         ("retry = {}", "retry", "[defaults] or [topics.NAME]"),
         ("[defaults]\njitter = 0.1", "defaults.jitter", "[defaults.retry]"),
+        ("[topics.\"^orders[\"]", "topics.\"^orders[\"", "is not a regular expression: unclosed character class"),
+        ("[topics.\"orders.*\"]", "topics.\"orders.*\"", "a regular expression begins with '^'"),
+        ("[topics.\"^orders\"]\nordr = \"key\"", "topics.\"^orders\".ordr", "did you mean \"order\"?"),
         ("[topics.orders]\nordr = \"key\"", "topics.orders.ordr", "did you mean \"order\"?"),
     ] {
         let error = load(toml).unwrap_err();

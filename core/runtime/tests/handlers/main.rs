@@ -3,6 +3,7 @@
 
 mod batches;
 mod control;
+mod foreign;
 mod query;
 mod routing;
 #[path = "../support/mod.rs"]
@@ -22,6 +23,8 @@ fn builder(broker: &Broker, inbox: &str) -> Builder {
         .retry(Backoff::new().attempts(2).first(Duration::from_millis(5)))
         .kafka("session.timeout.ms", "4000")
         .kafka("heartbeat.interval.ms", "300")
+        // This broker answers an empty fetch only when its time is over.
+        .kafka("fetch.wait.max.ms", "20")
 }
 
 /// Events numbered by their values and ids, over so many keys.

@@ -15,6 +15,7 @@ fn topic(name: &str, identity: IdentitySource, scope: DedupScope, order_key: Key
         order_key,
         event_type: onceward::kafka::TypeSource::Automatic,
         routing: None,
+        pattern: None,
     }
 }
 

@@ -60,6 +60,7 @@ pub(crate) fn settings(cluster: &Cluster, group: &str, topic: &str) -> SourceSet
             order_key: KeySource::Key,
             event_type: onceward::kafka::TypeSource::Automatic,
             routing: None,
+            pattern: None,
         }],
         reset: OffsetReset::Earliest,
         drain: Duration::from_secs(20),

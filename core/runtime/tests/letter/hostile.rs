@@ -52,6 +52,7 @@ fn identifiers() -> Vec<Identifier> {
                 order_key,
                 event_type: onceward::kafka::TypeSource::Automatic,
                 routing: None,
+                pattern: None,
             };
             all.push(Identifier::new("g", &topic));
         }

@@ -52,7 +52,8 @@ fn a_letter_that_is_too_large_loses_our_texts_and_never_its_payload() {
     let cluster = cluster(TOPIC);
     let (producer, facts) = start(&cluster);
     let too_large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
-    cluster.request_errors(RDKafkaApiKey::Produce, &[too_large, too_large]);
+    // The first answer may be one about its company; then the stack is cut, then the message.
+    cluster.request_errors(RDKafkaApiKey::Produce, &[too_large, too_large, too_large]);
     producer.send_letter(letter(Some(b"k"), Some(b"v"), &[]));
     assert!(matches!(facts.recv_timeout(LONG).unwrap(), ProducerFact::Lettered { .. }));
     let batches = read(&cluster, TOPIC, 1);
@@ -60,13 +61,24 @@ fn a_letter_that_is_too_large_loses_our_texts_and_never_its_payload() {
     assert!(!names.iter().any(|name| name.ends_with("stacktrace") || name.ends_with("message")), "{names:?}");
     assert!(names.contains(&"onceward-letter-id".to_owned()));
     assert_eq!(batches[0].record(0).value(), Some(&b"v"[..]));
-    cluster.request_errors(RDKafkaApiKey::Produce, &[too_large, too_large, too_large]);
+    cluster.request_errors(RDKafkaApiKey::Produce, &[too_large, too_large, too_large, too_large]);
     producer.send_letter(letter(Some(b"k"), Some(b"v"), &[]));
     let ProducerFact::Refused { delivery: DELIVERY, why } = facts.recv_timeout(LONG).unwrap() else { panic!("not refused") };
     assert!(why.contains(TOPIC) && why.contains("max.message.bytes"), "{why}");
     // It is kept, and goes when it can.
     assert_eq!(producer.in_flight(), 1);
     assert!(matches!(facts.recv_timeout(LONG).unwrap(), ProducerFact::Lettered { .. }));
+}
+
+#[test]
+fn letters_that_are_too_large_together_are_not_cut() {
+    let cluster = cluster(TOPIC);
+    let (producer, facts) = start(&cluster);
+    cluster.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE]);
+    (0..10).for_each(|_| producer.send_letter(letter(Some(b"k"), Some(b"v"), &[])));
+    (0..10).for_each(|_| assert!(matches!(facts.recv_timeout(LONG).unwrap(), ProducerFact::Lettered { .. })));
+    let names = names(&read(&cluster, TOPIC, 10));
+    assert_eq!(names.iter().filter(|name| name.ends_with("stacktrace")).count(), 10, "one answer about all of them says nothing of one");
 }
 
 #[test]

@@ -83,6 +83,7 @@ pub(crate) fn read(cluster: &Cluster, topic: &str, count: usize) -> Vec<Batch> {
             order_key: KeySource::Key,
             event_type: onceward::kafka::TypeSource::Automatic,
             routing: None,
+            pattern: None,
         }],
         reset: OffsetReset::Earliest,
         drain: Duration::ZERO,

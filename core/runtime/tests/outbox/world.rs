@@ -22,6 +22,8 @@ pub fn builder(brokers: &str, inbox: &Path) -> Builder {
         .setup_sql(["CREATE TABLE IF NOT EXISTS done(n INTEGER NOT NULL)"])
         .kafka("session.timeout.ms", "4000")
         .kafka("heartbeat.interval.ms", "300")
+        // This broker answers an empty fetch only when its time is over.
+        .kafka("fetch.wait.max.ms", "20")
 }
 
 /// One effect and two publishes for each order.

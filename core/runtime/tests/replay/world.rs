@@ -71,6 +71,10 @@ pub fn builder(broker: &Broker, inbox: &str) -> Builder {
         .inbox(inbox)
         .auto_offset_reset(AutoOffsetReset::Earliest)
         .retry(Backoff::new().attempts(2).first(Duration::from_millis(5)))
+        .kafka("session.timeout.ms", "4000")
+        .kafka("heartbeat.interval.ms", "300")
+        // This broker answers an empty fetch only when its time is over.
+        .kafka("fetch.wait.max.ms", "20")
         .configure(|config| {
             config.topics.entry(TOPIC.to_owned()).or_default().after_dead_letter = Some(onceward::config::raw::AfterDeadLetter::Hold);
         })

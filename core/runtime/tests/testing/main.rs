@@ -10,5 +10,6 @@ mod failures;
 mod mirror;
 mod outages;
 mod partitions;
+mod patterns;
 mod support;
 mod time;

@@ -75,3 +75,22 @@ fn where_to_begin_is_the_configurations_affair() {
     let error = rig.run().unwrap_err().to_string();
     assert!(error.contains("auto_offset_reset"), "{error}");
 }
+
+#[test]
+fn a_partition_that_comes_late_is_handled_though_a_paused_topic_holds_the_whole_budget() {
+    let app = builder().concurrency(4).credit(64, 1 << 20).build().unwrap().on("paused", seeing).on("late", seeing);
+    let control = app.control();
+    let rig = rig(app);
+    rig.revoke("late", 0).unwrap();
+    rig.run().unwrap();
+    control.pause("paused").unwrap();
+    (0..100).for_each(|number| drop(rig.send("paused", event("k", &format!("p{number}"))).unwrap()));
+    rig.run().unwrap();
+    rig.assign("late", 0).unwrap();
+    (0..100).for_each(|number| drop(rig.send("late", event("k", &format!("e{number}"))).unwrap()));
+    rig.run().unwrap();
+    assert_eq!(seen(&rig).len(), 100, "of the late one, all");
+    control.resume("paused").unwrap();
+    rig.run().unwrap();
+    assert_eq!(seen(&rig).len(), 200);
+}

@@ -10,7 +10,7 @@ impl World {
     /// Plans a poll if it would bring something.
     pub(super) fn poll_later(&mut self, life: usize) {
         let member = &self.lives[life];
-        if member.poll_due || !member.alive || member.engine.snapshot().room_records == 0 {
+        if member.poll_due || !member.alive {
             return;
         }
         // Whether a poll would bring something of a partition, and whether there is room for that.
@@ -18,12 +18,15 @@ impl World {
             let log = &self.logs[*partition];
             let unread = held.position < log.end_now() || held.said_end != Some(log.end_now());
             let next = log.records[..log.produced].get(log.index(held.position));
-            let fits = next.is_none_or(|record| member.engine.accepts(record.bytes));
+            let fits = next.is_none_or(|record| member.engine.accepts(named(*partition), record.bytes));
             (unread && !held.paused && !(held.in_gap && held.position < log.oldest)).then_some(fits)
         });
         if let Some(first) = brings.next() {
             // Where the next records do not fit, there is no hurry.
             let hurry = first || brings.any(|fits| fits);
+            if !hurry && member.engine.snapshot().room_records == 0 {
+                return;
+            }
             self.lives[life].poll_due = true;
             let at = self.now + if hurry { self.rng.within(1, 10) } else { self.rng.within(50, 200) };
             self.queue.at(at, Happening::Poll { life });
@@ -86,7 +89,7 @@ impl World {
         let position = self.lives[life].held[&partition].position;
         let index = log.index(position);
         let Some(record) = log.records[..log.produced].get(index).copied() else { return Ok(false) };
-        if !self.lives[life].engine.accepts(record.bytes) {
+        if !self.lives[life].engine.accepts(named(partition), record.bytes) {
             return Ok(false);
         }
         if let Some(held) = self.lives[life].held.get_mut(&partition) {

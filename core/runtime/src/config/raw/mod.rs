@@ -55,7 +55,8 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = 3))]
     pub crash_limit: Option<u32>,
-    /// How much may be in memory, over all partitions. Past it, partitions are paused.
+    /// How much may be in memory, over all partitions. Each has an equal share, and is paused when that is used. Partitions that come while
+    /// others hold more than their share by now get theirs beside it: until it is resolved, there may be up to twice as much.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit: Option<Credit>,
     /// How marks and effects are grouped into transactions.
@@ -99,7 +100,8 @@ pub struct Config {
     /// How events are treated, for every topic that does not say otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub defaults: Option<Topic>,
-    /// How the events of one topic are treated: `[topics.orders]`. What is left out comes from `defaults`.
+    /// How the events of one topic are treated: `[topics.orders]`. What is left out comes from `defaults`. A name that begins with `^` is
+    /// the pattern of a handler, exactly as the handler has it, and holds for every topic that it matches.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub topics: BTreeMap<String, Topic>,
     /// What can be seen from outside while it runs.
@@ -150,7 +152,7 @@ pub struct DeadLetter {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "{topic}.{group}.dlt"))]
     pub topic: Option<String>,
-    /// The ledger of a source topic. Must contain `{topic}`.
+    /// The ledger of a source topic. Must contain `{topic}`. Two groups must not share one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "{topic}.{group}.ledger"))]
     pub ledger: Option<String>,

@@ -1,0 +1,85 @@
+//! Wakes an event loop that watches a file descriptor: nobody has to call into it.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsRawFd as _, RawFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A pair of sockets. The far end becomes readable when the bell rings.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    near: UnixStream,
+    far: UnixStream,
+    rung: AtomicBool,
+}
+
+impl Bell {
+    pub(crate) fn new() -> io::Result<Self> {
+        let (near, far) = UnixStream::pair()?;
+        near.set_nonblocking(true)?;
+        far.set_nonblocking(true)?;
+        Ok(Self { near, far, rung: AtomicBool::new(false) })
+    }
+
+    /// What the event loop watches.
+    pub(crate) fn descriptor(&self) -> RawFd {
+        self.far.as_raw_fd()
+    }
+
+    /// Once is enough until somebody comes.
+    pub(crate) fn ring(&self) {
+        if !self.rung.swap(true, Ordering::SeqCst) {
+            // A full socket has rung, too.
+            (&self.near).write(&[1]).unwrap_or_default();
+        }
+    }
+
+    /// Somebody has come: from now on it rings anew. To be called before the queue is looked at.
+    ///
+    /// The byte goes first. The other way round, a ring in between would be read away and still count as rung: nobody would come any more.
+    pub(crate) fn silence(&self) {
+        let mut bytes = [0; 64];
+        while (&self.far).read(&mut bytes).is_ok_and(|read| read == bytes.len()) {}
+        self.rung.store(false, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_ring_while_the_bell_is_silenced_is_not_lost() {
+        let (bell, rings, heard) = (Arc::new(Bell::new().unwrap()), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (theirs, count, answer) = (Arc::clone(&bell), Arc::clone(&rings), Arc::clone(&heard));
+        let last = 200_000;
+        let ringer = std::thread::spawn(move || {
+            for number in 1..=last {
+                // Now sooner, now later after the first.
+                (0..if number % 2 == 0 { number % 997 * 4 } else { 0 }).for_each(|_| std::hint::spin_loop());
+                count.store(number, Ordering::SeqCst);
+                theirs.ring();
+                // Two at a time: the second meets the silence after the first. Then nothing rings until it was heard.
+                while number % 2 == 0 && answer.load(Ordering::SeqCst) < number {
+                    std::hint::spin_loop();
+                }
+            }
+        });
+        // As an event loop does it: woken when there is something to read, silenced, looked.
+        while heard.load(Ordering::SeqCst) < last {
+            let until = Instant::now() + Duration::from_secs(5);
+            while (&bell.far).read(&mut [0; 1]).is_err() {
+                assert!(Instant::now() < until, "nobody rang after {} of {last}", heard.load(Ordering::SeqCst));
+            }
+            bell.silence();
+            heard.store(rings.load(Ordering::SeqCst), Ordering::SeqCst);
+        }
+        ringer.join().unwrap();
+    }
+}

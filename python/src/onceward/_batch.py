@@ -1,0 +1,37 @@
+"""Events that are handled in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+from ._native import Batch, Event
+from ._outcome import told
+
+
+class EventBatch(Sequence[Event]):
+    """Several events for one call of a batch handler: of one topic, of any of its partitions; those of one key in order."""
+
+    def __init__(self, held: Batch, fatal: tuple[type[BaseException], ...]) -> None:
+        self._held = held
+        self._events = held.events()
+        self._fatal = fatal
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events)
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Event]: ...
+    def __getitem__(self, index: int | slice) -> Event | Sequence[Event]:
+        return self._events[index]
+
+    def fail(self, position: int, error: BaseException) -> None:
+        """Says that one event failed, by its position; the others are not concerned, except those behind it that have its key."""
+        if not 0 <= position < len(self._events):
+            raise IndexError(f"there is no event at {position}; the batch has {len(self._events)}")
+        self._held.fail(position, *told(error, self._fatal, None))
