@@ -23,6 +23,8 @@ fn a_month_of_flights_survives_copies_poison_and_a_kill() {
     assert_eq!((number("lost"), number("doubled"), number("order_violations")), (0, 0, 0));
     assert_eq!(number("duplicates_dropped"), 270);
     assert_eq!(figures["fold_matches"], true);
+    assert_eq!((number("failed") >= 100, number("held") >= 1_000), (true, true), "{figures}");
+    assert_eq!(figures["comeback_matches"], true, "what failed is handled after all, as if it had never failed");
     assert_eq!(figures["broker"], "mock");
 
     assert_eq!(figures["killed"], true);

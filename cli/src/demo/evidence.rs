@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use onceward_flights::{Fleet, Flight};
 
 use super::broker::Names;
+use super::comeback::Comeback;
 use super::instant::Instant;
 use super::letters::Letter;
 use super::logs::Line;
@@ -29,6 +30,8 @@ pub(super) struct Evidence {
     pub(super) letters: Vec<Letter>,
     /// Log lines of the handler, both processes.
     pub(super) lines: Vec<Line>,
+    /// The second act.
+    pub(super) comeback: Comeback,
 }
 
 /// The moment between the two processes.

@@ -10,6 +10,7 @@ mod args;
 mod broker;
 mod check;
 mod child;
+mod comeback;
 mod evidence;
 mod failure;
 mod instant;

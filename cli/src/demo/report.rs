@@ -16,6 +16,10 @@ pub(super) struct Task {
     pub(super) session_timeout_ms: u32,
     /// Says [`Report::Reached`] as soon as so many flights were recorded by the handler.
     pub(super) say_at: Option<u64>,
+    /// Whether an aircraft waits behind its dead letters.
+    pub(super) holds: bool,
+    /// Whether the handler knows what to do with a cancelled flight.
+    pub(super) mended: bool,
 }
 
 /// One line of a child.

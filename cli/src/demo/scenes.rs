@@ -16,7 +16,7 @@ use super::report::{Counts, Task};
 use super::screen::Screen;
 use super::summary::Answer;
 use super::supervise::{Consuming, Heard};
-use super::{check, child, letters, logs, send, story, table};
+use super::{check, child, comeback, letters, logs, send, story, table};
 
 /// Runs the demo, or its consuming process.
 pub(crate) fn run(args: DemoArgs) -> ExitCode {
@@ -77,6 +77,8 @@ fn stage(brokers: Option<&str>, folder: &Path, interrupt: &Interrupt, screen: Sc
         log: folder.join("process-1.log"),
         session_timeout_ms: cluster.session_timeout_ms,
         say_at: Some(len(plan.departed().count() / 2)),
+        holds: false,
+        mended: false,
     };
     let (first, at) = until_half(&task, interrupt, screen)?;
     let durable = table::flights(&table::read(&task.inbox)?);
@@ -105,7 +107,8 @@ fn stage(brokers: Option<&str>, folder: &Path, interrupt: &Interrupt, screen: Sc
     let crash = Crash { at, restarted, durable, committed };
     let letters = letters::read(&cluster, interrupt)?;
     let kept = table::read(&task.inbox)?;
-    let evidence = Evidence { plan, names: cluster.names.clone(), started, sent, crash, first, second, kept, letters, lines };
+    let comeback = comeback::play((&cluster, folder), (&plan, len(sent.len())), interrupt, screen)?;
+    let evidence = Evidence { comeback, plan, names: cluster.names.clone(), started, sent, crash, first, second, kept, letters, lines };
     let figures = check::judge(&evidence, if cluster.is_embedded() { "mock" } else { &cluster.brokers })?;
     Ok((figures, story::tell(&evidence)))
 }

@@ -61,6 +61,12 @@ fn rows(figures: &Figures, to: &mut dyn Write) -> io::Result<()> {
         (holds("doubled"), "doubled", figures.doubled, String::new()),
         (holds("order"), "order violations", figures.order_violations, String::new()),
         (holds("fold"), "aircraft", figures.aircraft, note("the same chain as a plain pass over the file")),
+        (
+            holds("came back"),
+            "came back",
+            figures.replayed,
+            format!("{} failed and {} held, handled in order once mended", grouped(figures.failed), grouped(figures.held)),
+        ),
         (None, "retries", figures.retries, note("only the failing flight's aircraft waited")),
         (None, "records/s", figures.records_per_second, note("each a durable mark, an upsert, a log line")),
     ];

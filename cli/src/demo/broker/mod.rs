@@ -37,6 +37,16 @@ pub(super) struct Names {
     pub(super) letters: String,
     pub(super) ledger: String,
     pub(super) group: String,
+    /// Of the second service.
+    pub(super) held: Held,
+}
+
+/// The second service's group and companions.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) group: String,
+    pub(super) letters: String,
+    pub(super) ledger: String,
 }
 
 impl Names {
@@ -46,15 +56,22 @@ impl Names {
             letters: format!("{flights}.{group}.dlt"),
             ledger: format!("{flights}.{group}.ledger"),
             group: group.to_owned(),
+            held: Held {
+                group: format!("{group}-holds"),
+                letters: format!("{flights}.{group}-holds.dlt"),
+                ledger: format!("{flights}.{group}-holds.ledger"),
+            },
         }
     }
 
     /// Every topic with its settings. A letter is its record with more headers, so it may be larger.
-    fn topics(&self) -> [(&str, &'static [(&'static str, &'static str)]); 3] {
+    fn topics(&self) -> [(&str, &'static [(&'static str, &'static str)]); 5] {
         [
             (&self.flights, &[("cleanup.policy", "delete"), ("max.message.bytes", "1000000")]),
             (&self.letters, &[("cleanup.policy", "delete"), ("max.message.bytes", "1100000")]),
             (&self.ledger, &[("cleanup.policy", "compact")]),
+            (&self.held.letters, &[("cleanup.policy", "delete"), ("max.message.bytes", "1100000")]),
+            (&self.held.ledger, &[("cleanup.policy", "compact")]),
         ]
     }
 }

@@ -37,6 +37,14 @@ pub(in crate::demo) struct Figures {
     pub(in crate::demo) doubled: u64,
     /// Whether every aircraft is as in a plain pass over the file.
     pub(in crate::demo) fold_matches: bool,
+    /// Events that failed in the second service, which holds aircraft behind them.
+    pub(in crate::demo) failed: u64,
+    /// Events that waited behind one of them, unhandled.
+    pub(in crate::demo) held: u64,
+    /// Letters and followers that the mended handler handled after all.
+    pub(in crate::demo) replayed: u64,
+    /// Whether every aircraft is then as in a plain pass over all rows, cancelled flights included.
+    pub(in crate::demo) comeback_matches: bool,
     /// Whether the consuming process was killed on the way.
     pub(in crate::demo) killed: bool,
     /// Flights in the table right after the kill.

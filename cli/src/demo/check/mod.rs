@@ -9,6 +9,7 @@ pub(super) use figures::{Cause, Check, Figures};
 
 use onceward_flights::{Differences, sequential_pass};
 
+use super::comeback::Comeback;
 use super::evidence::Evidence;
 use super::failure::Failure;
 use super::numbers::len;
@@ -35,6 +36,7 @@ pub(super) fn judge(evidence: &Evidence, broker: &str) -> Result<Figures, Failur
         sums.after_crash,
         sums.conflicts,
         traces::judge(evidence),
+        came_back(&evidence.comeback),
     ];
     Ok(Figures {
         broker: broker.to_owned(),
@@ -52,6 +54,10 @@ pub(super) fn judge(evidence: &Evidence, broker: &str) -> Result<Figures, Failur
         lost,
         doubled,
         fold_matches: truth == evidence.kept,
+        failed: evidence.comeback.failed,
+        held: evidence.comeback.held,
+        replayed: evidence.comeback.replayed,
+        comeback_matches: evidence.comeback.matches,
         killed: true,
         durable_at_kill: evidence.crash.durable,
         undone_by_kill: evidence.recorded_before_crash().saturating_sub(evidence.crash.durable),
@@ -60,4 +66,11 @@ pub(super) fn judge(evidence: &Evidence, broker: &str) -> Result<Figures, Failur
         ok: checks.iter().all(|check| check.holds),
         checks,
     })
+}
+
+/// Everything that failed is handled after all, and it shows in no aircraft that it ever failed.
+fn came_back(comeback: &Comeback) -> Check {
+    let Comeback { open, replayed, aircraft, matches, .. } = comeback;
+    let detail = format!("{replayed} handled after all, {open} open; {aircraft} aircraft as in a plain pass over all rows: {matches}");
+    Check::new("came back", *matches && *open == 0, detail)
 }

@@ -7,6 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use onceward::AutoOffsetReset::Earliest;
+use onceward::config::raw::AfterDeadLetter;
 use onceward::{Backoff, Consumer, Event};
 
 use super::super::failure::{Doing as _, Failure};
@@ -40,14 +41,21 @@ fn consume(task: &Task) -> Result<Counts, Failure> {
         .retry(Backoff::new().attempts(3).first(Duration::from_millis(50)))
         .kafka("session.timeout.ms", task.session_timeout_ms.to_string())
         .kafka("heartbeat.interval.ms", (task.session_timeout_ms / 6).to_string())
+        // The embedded broker answers an empty fetch only when its time is over.
+        .kafka("fetch.wait.max.ms", "50")
+        .configure(|config| {
+            let after = if task.holds { AfterDeadLetter::Hold } else { AfterDeadLetter::Continue };
+            config.topics.entry(task.topic.clone()).or_default().after_dead_letter = Some(after);
+        })
         .build()?;
     let tally = Arc::new(Tally::new(consumer.metrics(), task.say_at));
     let finished = report_progress(Arc::clone(&tally))?;
     let handler = {
+        let mended = task.mended;
         let tally = Arc::clone(&tally);
         move |event: Event| {
             let tally = Arc::clone(&tally);
-            async move { handler::record(event, &tally).await }
+            async move { handler::record(event, &tally, mended).await }
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().doing("start the handlers' threads")?;
