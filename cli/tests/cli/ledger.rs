@@ -79,7 +79,7 @@ impl World {
     fn new_topic<'a>(&self, name: &'a str) -> NewTopic<'a> {
         let topic = NewTopic::new(name, 2, TopicReplication::Fixed(1));
         if name == self.letters() {
-            topic.set("max.message.bytes", "2000000")
+            topic.set("max.message.bytes", "2000000").set("retention.ms", "604800000")
         } else if name == self.ledger() {
             topic.set("cleanup.policy", "compact")
         } else {

@@ -130,7 +130,7 @@ fn a_discard_releases_what_was_held_and_the_metrics_say_how_letters_stand() {
     };
     assert!(stands.contains(&format!("{}1", line("open_letters"))) && stands.contains(&format!("{}1", line("held_letters"))), "{stands}");
     let left = stands.lines().find_map(|text| text.strip_prefix(&line("letter_deletion_seconds"))).unwrap().parse::<f64>().unwrap();
-    assert!((6.0 * 86_400.0..7.0 * 86_400.0).contains(&left), "the broker's default is seven days: {left}");
+    assert!((6.0 * 86_400.0..7.0 * 86_400.0).contains(&left), "it was created with seven days: {left}");
 
     let done = world.json(&["dlt", "discard", "--letter", &world.id(1, 0), "--yes", "--wait=60s"], 0);
     assert_eq!((&done["outcome"]["discarded"], &done["topics"][0]["released"]), (&1.into(), &1.into()), "{done:#}");

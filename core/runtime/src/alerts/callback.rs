@@ -50,6 +50,10 @@ impl Calls {
         Self { queue, untold: AtomicU64::new(0) }
     }
 
+    pub(super) fn are_told(&self) -> bool {
+        self.queue.capacity() == self.queue.max_capacity()
+    }
+
     pub(super) fn push(&self, letter: DeadLetter) {
         if self.queue.try_send(letter).is_err() && self.untold.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(target: "onceward", waiting = WAITING,

@@ -39,6 +39,11 @@ impl Alerts {
         self.callback.is_some() || self.webhook.is_some()
     }
 
+    /// Whether no letter waits for the callback.
+    pub(crate) fn are_told(&self) -> bool {
+        self.callback.as_ref().is_none_or(Calls::are_told)
+    }
+
     /// A letter is durable. Never waits.
     pub(crate) fn lettered(&self, letter: DeadLetter) {
         match (&self.webhook, &self.callback) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use onceward_engine::{LetterPlace, Rejection};
+use onceward_engine::{EventHash, LetterPlace, Rejection};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset as At, TopicPartitionList};
@@ -16,6 +16,7 @@ use rdkafka::{Offset as At, TopicPartitionList};
 use super::tail::no_queue;
 use super::{ArchiveFact, ArchiveSink, Wanted};
 use crate::Error;
+use crate::inbox::Identity;
 use crate::kafka::context::Context;
 use crate::kafka::fault::{self, Fault};
 use crate::kafka::sys::{Event, EventKind, Queue, RawRecord};
@@ -249,6 +250,12 @@ impl Reader<'_> {
         let met = source.identifier.meta(&builder.begun(), at, wanted.policy, named);
         let mut meta = met.unwrap_or_else(|_| nobody_wants(&builder.begun(), wanted));
         (meta.timestamp, meta.append_time, meta.replays) = (timestamp, append, Some(place.replays));
+        if let Identity::Coordinates { .. } = meta.identity {
+            // The inbox remembers places by how far the group has come, and the group has passed this one because its letter was written, not
+            // because it was handled. So the letter has a mark of its own.
+            let own = of_letter(&expected);
+            (meta.identity, meta.event) = (Identity::Event(own), own);
+        }
         if !whole {
             meta.refused = Some(Rejection::Undecodable);
         }
@@ -299,6 +306,13 @@ impl Reader<'_> {
         self.brim.add(bytes);
         (self.sink)(ArchiveFact::Letters { batch, bytes });
     }
+}
+
+/// What an event without an id is marked as when its letter is handled. The letter's id holds group, topic and place.
+fn of_letter(letter_id: &str) -> EventHash {
+    let mut hash = [0; 16];
+    blake3::Hasher::new_derive_key("onceward letter event 1").update(letter_id.as_bytes()).finalize_xof().fill(&mut hash);
+    EventHash(u128::from_be_bytes(hash))
 }
 
 enum Served {

@@ -16,7 +16,7 @@ const INTERVAL: u64 = 10_000;
 #[derive(Debug, Default)]
 pub(crate) struct LetterWatch {
     next: Timestamp,
-    /// Whether there were any: then they are counted even if nothing else happens.
+    /// Whether there are any, or may be: then they are counted even if nothing else happens.
     some: bool,
 }
 
@@ -32,6 +32,8 @@ impl Driver {
     pub(crate) fn count_letters(&mut self) {
         let now = self.clock.now();
         if now < self.letter_watch.next {
+            // Something happened since they were counted: if nothing more does, they have to be counted all the same.
+            self.letter_watch.some = true;
             return;
         }
         self.letter_watch.next = now.after(INTERVAL);

@@ -26,6 +26,9 @@ pub(super) enum Step {
     Reached,
 }
 
+/// Looks at a callback that is slow, or waits for time to pass, before the rig stops waiting for it.
+const TOLD: u32 = 1_024;
+
 impl Stage {
     /// Until nothing is left to do.
     pub(super) fn run(&mut self) -> Result<(), Error> {
@@ -34,7 +37,8 @@ impl Stage {
         let (mut steps, mut resolved) = (0_u64, self.world.lock().resolved);
         loop {
             match self.step(limit)? {
-                Step::Idle => return Ok(()),
+                Step::Idle if self.life()?.has_told() => return Ok(()),
+                Step::Idle => {}
                 Step::Reached => return Err(self.restless("90 days of simulated time")),
                 Step::Moved => {}
             }
@@ -132,6 +136,20 @@ impl Stage {
 }
 
 impl Life {
+    /// Lets `on_dead_letter` hear of the letters that it has not heard of yet; `false`: something else came of it.
+    fn has_told(&self) -> bool {
+        for _ in 0..TOLD {
+            if self.has_ready() {
+                return false;
+            }
+            if self.driver.alerts.are_told() {
+                break;
+            }
+        }
+        // The last one is on its way when the queue is empty.
+        !self.has_ready()
+    }
+
     /// Lets handlers go on that can without time moving; whether anything came of it.
     fn has_ready(&self) -> bool {
         self.runtime.block_on(async {

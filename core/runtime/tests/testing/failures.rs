@@ -1,8 +1,9 @@
 //! Events that fail.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use onceward::{Event, Failure, HandlerOptions};
+use onceward::{DeadLetter, Event, Failure, HandlerOptions};
 
 use crate::support::{builder, event, rig, see, seeing, seen};
 
@@ -130,4 +131,19 @@ fn log_lines_carry_the_correlation_id() {
     }
     let given_up = logs.iter().find(|line| line.level == "ERROR").unwrap();
     assert_eq!(given_up.field("correlation_id"), Some("flow-7"));
+}
+
+#[test]
+fn a_callback_hears_of_the_letter() {
+    let heard: Arc<Mutex<Vec<DeadLetter>>> = Arc::default();
+    let notes = Arc::clone(&heard);
+    let rig = rig(builder().build().unwrap().on("orders", poisoned).on_dead_letter(move |letter| {
+        notes.lock().unwrap().push(letter);
+        std::future::ready(())
+    }));
+    rig.send("orders", event("c1", "e1").value("bad")).unwrap();
+    rig.run().unwrap();
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard.len(), 1);
+    assert_eq!((heard[0].reason, heard[0].attempts, heard[0].offset), ("exhausted", 3, 0));
 }
