@@ -72,7 +72,10 @@ pub(super) fn play(
     ask(&producer, ledger.topic(), &letters, &what, PATIENCE).map_err(Failure::from)?;
     task.log = folder.join("process-4.log");
     task.mended = true;
-    screen.scene("replay", &format!("the handler is mended, and {} are wanted again; who waits behind them follows", grouped(len(letters.len()))));
+    screen.scene(
+        "replay",
+        &format!("the handler is mended, and {} are wanted again; who waits behind them follows", grouped(len(letters.len()))),
+    );
     let counts = run(&task, failed.saturating_add(held), interrupt, screen, |counts| counts.recorded)?;
     let open = read(cluster, &names.ledger)?;
     let open = count(&open, LetterState::Open).saturating_add(count(&open, LetterState::Held));

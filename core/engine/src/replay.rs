@@ -271,8 +271,8 @@ impl Engine {
         });
         if !wanted {
             self.totals.letters -= 1;
-            self.replays_due = true;
             self.out.forget(id, Fate::Abandoned);
+            self.unpark_key(index, key);
             return;
         }
         let lane = self.lanes.enter(index, key.map_or(LaneKey::Alone, |key| LaneKey::Letters(key.0)));
@@ -309,14 +309,12 @@ impl Engine {
     /// A letter is lost. Its replay failed, as it were: so that whoever waits for it learns of it, and nobody tries for ever.
     pub(crate) fn letter_gone(&mut self, id: PartitionId, epoch: Epoch, offset: Offset) {
         let Some(book) = self.book(id, epoch) else { return };
-        if book.fetching.remove(&offset).is_none() {
-            return;
-        }
+        let Some(key) = book.fetching.remove(&offset) else { return };
         book.settling.insert(offset);
         self.totals.letters -= 1;
         self.out.push(Effect::Alert(Alert::LetterGone { partition: id, offset }));
         self.record_again(id.0, offset, LetterState::Open, None);
-        self.replays_due = true;
+        self.unpark_key(id.0, key);
     }
 
     /// Records what letters of a lane came to, in their order: settled where they were handled, open again where they failed.
@@ -397,6 +395,12 @@ impl Engine {
             book.candidates.extend(parked);
         }
         self.replays_due |= !book.candidates.is_empty();
+    }
+
+    /// What waited for a letter of a key to be through: it is not taken in at all.
+    fn unpark_key(&mut self, index: u32, key: Option<KeyDigest>) {
+        self.unpark(index, key.map_or(LaneKey::Alone, |key| LaneKey::Letters(key.0)));
+        self.replays_due = true;
     }
 
     /// How many letters, and how many bytes of them, may be in memory.

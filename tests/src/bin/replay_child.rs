@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test's program; what goes wrong must end it")]
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use onceward::config::raw::AfterDeadLetter;
@@ -27,9 +27,9 @@ fn is_odd(flight: &Flight) -> bool {
     flight.is_cancelled() || hash(&flight.id) % 40 == 0
 }
 
-async fn handle(event: &Event, member: &str, mended: &PathBuf, pace: &PathBuf) -> Result<(), Failure> {
+async fn handle(event: &Event, member: &str, mended: &Path, pace: &Path) -> Result<(), Failure> {
     if pace.exists() {
-        tokio::time::sleep(Duration::from_millis(3)).await;
+        tokio::time::sleep(Duration::from_millis(30)).await;
     }
     let flight: Flight = event.json()?;
     if is_odd(&flight) && !mended.exists() {
@@ -58,6 +58,8 @@ async fn main() {
         .inbox(format!("sqlite:{}", shift.inbox.display()))
         .auto_offset_reset(AutoOffsetReset::Earliest)
         .create_topics(true)
+        // So that a replay lasts long enough for everything that is done to its owner.
+        .concurrency(8)
         .setup_sql([CREATE, Shift::JOURNAL])
         .retry(Backoff::new().attempts(1))
         .configure(move |config| config.topics.entry(topic).or_default().after_dead_letter = Some(AfterDeadLetter::Hold))

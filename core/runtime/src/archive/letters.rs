@@ -1,34 +1,35 @@
-//! Reads letters that are handled again, in the order in which they are asked for.
+//! Reads letters that are handled again, and hands them over in the order in which they are asked for.
 //!
-//! Letters of a partition are asked for by rising offset, so most of them are a step ahead of the one before; only a jump makes the client
-//! fetch anew. What is read and not handed in yet is bounded: the engine takes letters as far as it has room.
+//! Letters are asked for by the offsets of their events, and stand in the dead-letter topic in the order in which they failed. So what is asked
+//! for together is read in the topic's order, in one go, and put into the other order afterwards: a jump costs a round trip and more. What
+//! is read and not handed in yet is bounded, since the engine takes letters only as far as it has room.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use onceward_engine::{EventHash, LetterPlace, Rejection};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset as At, TopicPartitionList};
 
+use super::rebuild::rebuild;
 use super::tail::no_queue;
-use super::{ArchiveFact, ArchiveSink, Wanted};
+use super::{ArchiveFact, ArchiveSink, LetterAnswer, Wanted};
 use crate::Error;
-use crate::inbox::Identity;
+use crate::kafka::BatchBuilder;
 use crate::kafka::context::Context;
 use crate::kafka::fault::{self, Fault};
 use crate::kafka::sys::{Event, EventKind, Queue, RawRecord};
-use crate::kafka::{BatchBuilder, RecordMeta};
 use crate::letter::scan::{leave, open};
-use crate::letter::{is_ours, letter_id};
-use crate::wire::{letter, spring};
 
 /// A jump over fewer letters than this is read through.
 const NEAR: i64 = 2_000;
-/// Letters per fact.
-const MOST: usize = 256;
+/// Letters that are read in one go.
+const MOST: usize = 512;
+/// How long a broker may keep a fetch that finds nothing new: a jump has to wait for it.
+const FETCH_WAIT: &str = "20";
 /// Bytes of letters that are read and not handed in.
 const AHEAD: u64 = 8 << 20;
 
@@ -94,7 +95,9 @@ impl Letters {
 /// Most services replay seldom: the client is made when the first letter is wanted.
 fn run(client: &[(String, String)], inbox: &Receiver<Vec<Wanted>>, sink: &ArchiveSink, (brim, over): (&Brim, &AtomicBool)) {
     let Ok(first) = inbox.recv() else { return };
-    let opened = open(client).and_then(|consumer| {
+    let mut client = client.to_vec();
+    client.push(("fetch.wait.max.ms".to_owned(), FETCH_WAIT.to_owned()));
+    let opened = open(&client).and_then(|consumer| {
         let queue = Queue::consumer(consumer.client().native_ptr()).ok_or_else(|| no_queue("reading dead letters"))?;
         Ok((consumer, queue))
     });
@@ -103,20 +106,26 @@ fn run(client: &[(String, String)], inbox: &Receiver<Vec<Wanted>>, sink: &Archiv
         Err(error) => return sink(ArchiveFact::Fatal(error)),
     };
     let mut reader = Reader { consumer, queue, sink, brim, over, builder: BatchBuilder::default(), at: None };
-    let mut asked = Some(first);
-    while let Some(letters) = asked {
-        for wanted in letters {
-            if !reader.read(&wanted) {
-                return reader.leave();
-            }
+    let mut asked = VecDeque::from(first);
+    loop {
+        asked.extend(inbox.try_iter().flatten());
+        if asked.is_empty() {
+            reader.rest();
+            let Ok(more) = inbox.recv() else { return reader.leave() };
+            asked.extend(more);
         }
-        asked = inbox.try_recv().ok();
-        if asked.is_none() {
-            reader.hand_over();
-            asked = inbox.recv().ok();
+        if !reader.read(&mut asked) {
+            return reader.leave();
         }
     }
-    reader.leave();
+}
+
+/// What became of a letter that is read together with others.
+#[derive(Clone, Copy)]
+enum Found {
+    /// Its place in the batch.
+    Read(u32),
+    Gone,
 }
 
 struct Reader<'a> {
@@ -138,194 +147,160 @@ impl Reader<'_> {
         leave(consumer);
     }
 
-    /// Reads one letter. `false`: nobody wants letters any more.
-    fn read(&mut self, wanted: &Wanted) -> bool {
-        while !self.brim.wait() {
-            self.hand_over();
-            if self.is_over() {
-                return false;
-            }
+    /// Nothing is wanted for now: a client that stands at the end of a topic would ask for more all the time.
+    fn rest(&mut self) {
+        if self.at.take().is_some()
+            && let Err(error) = self.consumer.unassign()
+        {
+            tracing::debug!(%error, "leaving the dead-letter topic");
         }
-        let place = wanted.place;
-        let number = wanted.source.partition;
-        let near = |(topic, partition, next): &(Arc<str>, i32, i64)| {
-            *topic == wanted.topic && *partition == number && (*next..*next + NEAR).contains(&place.letter.0)
-        };
-        if !self.at.as_ref().is_some_and(near) {
-            self.hand_over();
-            self.jump(wanted);
-        }
-        let began = Instant::now();
-        let mut told = false;
-        loop {
-            let Some(event) = self.queue.poll(Duration::from_millis(if self.builder.is_empty() { 200 } else { 0 })) else {
-                self.hand_over();
-                if self.is_over() {
-                    return false;
-                }
-                if began.elapsed() > Duration::from_secs(10) && !std::mem::replace(&mut told, true) {
-                    tracing::warn!(target: "onceward", topic = %wanted.topic, partition = number, offset = place.letter.0,
-                        "a dead letter can't be read yet; the replay waits for its broker");
-                }
-                continue;
-            };
-            match self.serve(&event, wanted) {
-                Served::Read => break,
-                Served::Gone => {
-                    self.gone(place);
-                    break;
-                }
-                Served::Other => {}
-            }
-        }
-        if self.builder.len() >= MOST {
-            self.hand_over();
-        }
-        true
     }
 
     fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
     }
 
-    fn jump(&mut self, wanted: &Wanted) {
-        let mut list = TopicPartitionList::new();
-        let number = wanted.source.partition;
-        let added = list.add_partition_offset(&wanted.topic, number, At::Offset(wanted.place.letter.0));
-        if let Err(error) = added.and_then(|()| self.consumer.assign(&list)) {
-            let cure = "This is a bug of Onceward: please report it with the log, and start again";
-            (self.sink)(ArchiveFact::Fatal(fault::broker(format!("reading {}/{number}", wanted.topic), error.to_string(), cure)));
-        }
-        self.at = Some((Arc::clone(&wanted.topic), number, wanted.place.letter.0));
-    }
-
-    fn serve(&mut self, event: &Event, wanted: &Wanted) -> Served {
-        match event.kind() {
-            EventKind::Record => event.record().map_or(Served::Other, |record| self.record(&record, wanted)),
-            EventKind::Error => self.error(event, wanted),
-            _ => Served::Other,
-        }
-    }
-
-    fn record(&mut self, record: &RawRecord<'_>, wanted: &Wanted) -> Served {
-        let Some((topic, number, next)) = &mut self.at else { return Served::Other };
-        if topic.as_bytes() != record.topic() || *number != record.partition() {
-            return Served::Other;
-        }
-        let letter = wanted.place.letter.0;
-        *next = record.offset().saturating_add(1);
-        match record.offset() {
-            offset if offset < letter => Served::Other,
-            offset if offset > letter => {
-                // It was deleted; this one may be wanted next.
-                self.at = None;
-                Served::Gone
+    /// Reads the first that are asked for, as far as they are of one partition, and hands them over. `false`: nobody wants letters any more.
+    fn read(&mut self, asked: &mut VecDeque<Wanted>) -> bool {
+        while !self.brim.wait() {
+            if self.is_over() {
+                return false;
             }
-            _ => self.take(record, wanted),
         }
-    }
-
-    /// The event as it was: everything before the first header that a letter adds.
-    fn take(&mut self, record: &RawRecord<'_>, wanted: &Wanted) -> Served {
-        let (place, source) = (wanted.place, &wanted.source);
-        self.builder.begin(record.key(), record.value());
-        let (mut added, mut id, mut timestamp, mut append) = (false, None, None, false);
-        let builder = &mut self.builder;
-        let whole = record.headers(|name, value| {
-            added = added || is_ours(name);
-            if !added {
-                builder.header(name, value);
-            } else if name == letter::ID.as_bytes() {
-                id = value.map(<[u8]>::to_vec);
-            } else if name == spring::TIMESTAMP.as_bytes() {
-                timestamp = value.and_then(|value| value.try_into().ok()).map(i64::from_be_bytes).filter(|at| *at >= 0);
-            } else if name == spring::TIMESTAMP_TYPE.as_bytes() {
-                append = value == Some(b"LogAppendTime");
-            }
+        let of = |wanted: &Wanted| (Arc::clone(&wanted.topic), wanted.source.partition);
+        let Some(first) = asked.front().map(of) else { return true };
+        let together = asked.iter().take(MOST).take_while(|wanted| of(wanted) == first).count();
+        let letters: Vec<Wanted> = asked.drain(..together).collect();
+        let mut found = vec![None; letters.len()];
+        if !self.collect(&letters, &mut found) {
+            return false;
+        }
+        // Where they are large, those behind the first that was not reached have to wait for their turn.
+        let reached = found.iter().take_while(|found| found.is_some()).count();
+        let answers = found.into_iter().flatten().zip(&letters).take(reached).map(|(found, wanted)| match found {
+            Found::Read(index) => LetterAnswer::Letter(index),
+            Found::Gone => LetterAnswer::Gone { partition: wanted.place.partition, epoch: wanted.place.epoch, offset: wanted.place.offset },
         });
-        let expected = letter_id(&source.group, &source.topic, source.partition, place.offset.0);
-        let same = id.as_deref() == Some(expected.as_bytes());
-        let at = (place.partition, place.epoch, place.offset);
-        let named = (&*source.topic, source.partition);
-        let met = source.identifier.meta(&builder.begun(), at, wanted.policy, named);
-        let mut meta = met.unwrap_or_else(|_| nobody_wants(&builder.begun(), wanted));
-        (meta.timestamp, meta.append_time, meta.replays) = (timestamp, append, Some(place.replays));
-        if let Identity::Coordinates { .. } = meta.identity {
-            // The inbox remembers places by how far the group has come, and the group has passed this one because its letter was written, not
-            // because it was handled. So the letter has a mark of its own.
-            let own = of_letter(&expected);
-            (meta.identity, meta.event) = (Identity::Event(own), own);
-        }
-        if !whole {
-            meta.refused = Some(Rejection::Undecodable);
-        }
-        if !same {
-            tracing::error!(target: "onceward", topic = %wanted.topic, partition = source.partition, offset = place.letter.0,
-                "what stands here is not the letter that the ledger names: was the dead-letter topic deleted and made again?");
-            self.builder.discard();
-            return Served::Gone;
-        }
-        self.builder.finish(meta);
-        Served::Read
-    }
-
-    fn error(&mut self, event: &Event, wanted: &Wanted) -> Served {
-        let (Some(code), Some(place)) = (event.error(), event.place()) else { return Served::Other };
-        let here = self.at.as_ref().is_some_and(|(topic, number, _)| **topic == *place.topic && *number == place.partition);
-        if !here {
-            return Served::Other;
-        }
-        if code == RDKafkaErrorCode::PartitionEOF {
-            return if place.offset > wanted.place.letter.0 { Served::Gone } else { Served::Other };
-        }
-        match fault::sort(code, event.is_fatal(), &event.reason(), &place.topic) {
-            Fault::Fatal(error) => {
-                (self.sink)(ArchiveFact::Fatal(error));
-                Served::Other
-            }
-            Fault::OutOfRange => {
-                self.at = None;
-                Served::Gone
-            }
-            Fault::Down | Fault::Passing => Served::Other,
-        }
-    }
-
-    fn gone(&mut self, place: LetterPlace) {
-        self.hand_over();
-        let LetterPlace { partition, epoch, offset, .. } = place;
-        (self.sink)(ArchiveFact::Gone { partition, epoch, offset });
-    }
-
-    fn hand_over(&mut self) {
-        if self.builder.is_empty() {
-            return;
+        let answers: Vec<LetterAnswer> = answers.collect();
+        for wanted in letters.into_iter().skip(reached).rev() {
+            asked.push_front(wanted);
         }
         let batch = self.builder.take();
         let bytes = batch.memory() as u64;
         self.brim.add(bytes);
-        (self.sink)(ArchiveFact::Letters { batch, bytes });
+        (self.sink)(ArchiveFact::Letters { batch, answers, bytes });
+        true
+    }
+
+    /// Reads letters in the order of their topic, the first of them in any case. `false`: nobody wants letters any more.
+    fn collect(&mut self, letters: &[Wanted], found: &mut [Option<Found>]) -> bool {
+        let mut left: BTreeMap<i64, usize> = letters.iter().enumerate().map(|(index, wanted)| (wanted.place.letter.0, index)).collect();
+        let (mut heard, mut told) = (Instant::now(), false);
+        while let Some((&next, _)) = left.first_key_value() {
+            if self.builder.bytes() as u64 >= AHEAD {
+                if found.first().is_none_or(Option::is_some) {
+                    return true;
+                }
+                // What is large and stands before the first is read again when its turn comes.
+                drop(self.builder.take());
+                found.fill(None);
+                let first = letters.first().map_or(next, |wanted| wanted.place.letter.0);
+                left = BTreeMap::from([(first, 0)]);
+                self.at = None;
+                continue;
+            }
+            let near = |(topic, partition, at): &(Arc<str>, i32, i64)| {
+                letters.first().is_some_and(|wanted| *topic == wanted.topic && *partition == wanted.source.partition)
+                    && (*at..at.saturating_add(NEAR)).contains(&next)
+            };
+            if !self.at.as_ref().is_some_and(near)
+                && let Some(wanted) = letters.first()
+            {
+                self.jump(wanted, next);
+            }
+            let Some(event) = self.queue.poll(Duration::from_millis(200)) else {
+                if self.is_over() {
+                    return false;
+                }
+                if heard.elapsed() > Duration::from_secs(10) && !std::mem::replace(&mut told, true) {
+                    tracing::warn!(target: "onceward", topic = %letters[0].topic, partition = letters[0].source.partition, offset = next,
+                        "a dead letter can't be read yet; the replay waits for its broker");
+                }
+                continue;
+            };
+            heard = Instant::now();
+            self.serve(&event, letters, &mut left, found);
+        }
+        true
+    }
+
+    fn jump(&mut self, wanted: &Wanted, to: i64) {
+        let mut list = TopicPartitionList::new();
+        let number = wanted.source.partition;
+        let added = list.add_partition_offset(&wanted.topic, number, At::Offset(to));
+        if let Err(error) = added.and_then(|()| self.consumer.assign(&list)) {
+            let cure = "This is a bug of Onceward: please report it with the log, and start again";
+            (self.sink)(ArchiveFact::Fatal(fault::broker(format!("reading {}/{number}", wanted.topic), error.to_string(), cure)));
+        }
+        self.at = Some((Arc::clone(&wanted.topic), number, to));
+    }
+
+    fn serve(&mut self, event: &Event, letters: &[Wanted], left: &mut BTreeMap<i64, usize>, found: &mut [Option<Found>]) {
+        match event.kind() {
+            EventKind::Record => {
+                if let Some(record) = event.record() {
+                    self.record(&record, letters, left, found);
+                }
+            }
+            EventKind::Error => self.error(event, left, found),
+            _ => {}
+        }
+    }
+
+    fn record(&mut self, record: &RawRecord<'_>, letters: &[Wanted], left: &mut BTreeMap<i64, usize>, found: &mut [Option<Found>]) {
+        let Some((topic, number, next)) = &mut self.at else { return };
+        // What was under way before a jump.
+        if topic.as_bytes() != record.topic() || *number != record.partition() || record.offset() < *next {
+            return;
+        }
+        *next = record.offset().saturating_add(1);
+        missed(left, found, record.offset());
+        if let Some(index) = left.remove(&record.offset()) {
+            let place = u32::try_from(self.builder.len()).unwrap_or(u32::MAX);
+            found[index] = Some(if rebuild(&mut self.builder, record, &letters[index]) { Found::Read(place) } else { Found::Gone });
+        }
+    }
+
+    fn error(&mut self, event: &Event, left: &mut BTreeMap<i64, usize>, found: &mut [Option<Found>]) {
+        let (Some(code), Some(place)) = (event.error(), event.place()) else { return };
+        let here = |(topic, number, _): &(Arc<str>, i32, i64)| **topic == *place.topic && *number == place.partition;
+        if !self.at.as_ref().is_some_and(here) {
+            return;
+        }
+        if code == RDKafkaErrorCode::PartitionEOF {
+            missed(left, found, place.offset);
+            return;
+        }
+        match fault::sort(code, event.is_fatal(), &event.reason(), &place.topic) {
+            Fault::Fatal(error) => (self.sink)(ArchiveFact::Fatal(error)),
+            Fault::OutOfRange => {
+                // Only where reading began is known not to be there.
+                if let Some((_, index)) = left.pop_first() {
+                    found[index] = Some(Found::Gone);
+                }
+                self.at = None;
+            }
+            Fault::Down | Fault::Passing => {}
+        }
     }
 }
 
-/// What an event without an id is marked as when its letter is handled. The letter's id holds group, topic and place.
-fn of_letter(letter_id: &str) -> EventHash {
-    let mut hash = [0; 16];
-    blake3::Hasher::new_derive_key("onceward letter event 1").update(letter_id.as_bytes()).finalize_xof().fill(&mut hash);
-    EventHash(u128::from_be_bytes(hash))
-}
-
-enum Served {
-    Read,
-    Gone,
-    Other,
-}
-
-/// An event of a type that nobody handles any more fails again, and stays a letter.
-fn nobody_wants<'a>(record: &impl crate::kafka::Fields<'a>, wanted: &Wanted) -> RecordMeta {
-    let place = wanted.place;
-    let known = wanted.source.identifier.identify(record, place.partition, place.offset);
-    let mut meta = RecordMeta::new(place.partition, place.epoch, place.offset, known.identity, known.event, known.digest, wanted.policy);
-    (meta.order_key, meta.refused) = (known.order_key, Some(Rejection::Rejected));
-    meta
+/// Letters before an offset that was reached without them were deleted.
+fn missed(left: &mut BTreeMap<i64, usize>, found: &mut [Option<Found>], reached: i64) {
+    while let Some((&position, &index)) = left.first_key_value()
+        && position < reached
+    {
+        left.pop_first();
+        found[index] = Some(Found::Gone);
+    }
 }

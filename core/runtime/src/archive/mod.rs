@@ -5,6 +5,7 @@
 
 mod letters;
 mod nothing;
+mod rebuild;
 mod tail;
 
 use std::sync::Arc;
@@ -61,12 +62,19 @@ pub(crate) enum ArchiveFact {
     Ledger(Vec<LedgerItem>),
     /// A ledger is read to where it ends.
     LedgerEnd { partition: PartitionId, epoch: Epoch },
-    /// Letters, in the order in which they were asked for.
-    Letters { batch: Batch, bytes: u64 },
-    /// A letter is not there any more. It comes in its turn.
-    Gone { partition: PartitionId, epoch: Epoch, offset: Offset },
+    /// Letters, and what became of them in the order in which they were asked for.
+    Letters { batch: Batch, answers: Vec<LetterAnswer>, bytes: u64 },
     /// It can't go on: wrong rights, a ledger of a later version. With the cure.
     Fatal(Error),
+}
+
+/// What became of a letter that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LetterAnswer {
+    /// It stands at this place of the batch.
+    Letter(u32),
+    /// It is not there any more.
+    Gone { partition: PartitionId, epoch: Epoch, offset: Offset },
 }
 
 /// Where facts go. Called on the archive's threads.

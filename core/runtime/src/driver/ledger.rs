@@ -7,7 +7,7 @@ use onceward_engine::ledger::{Claim, LetterRecord, Record};
 use onceward_engine::{Entry, Epoch, Input, LedgerRead, LetterPlace, Offset, PartitionId, PolicyId};
 
 use super::Driver;
-use crate::archive::{ArchiveFact, Wanted};
+use crate::archive::{ArchiveFact, LetterAnswer, Wanted};
 use crate::event::one_line;
 use crate::kafka::Batch;
 use crate::ledger::encode;
@@ -181,14 +181,15 @@ impl Driver {
                 }
             }
             ArchiveFact::LedgerEnd { partition, epoch } => self.engine.handle(now, Input::LedgerEnd { partition, epoch }),
-            ArchiveFact::Letters { batch, bytes } => {
+            ArchiveFact::Letters { batch, answers, bytes } => {
                 let batch = Arc::new(batch);
-                for index in 0..batch.len() {
-                    self.ledgers.arrived.push_back(Answered::Letter(Arc::clone(&batch), index));
-                }
+                let answers = answers.into_iter().map(|answer| match answer {
+                    LetterAnswer::Letter(index) => Answered::Letter(Arc::clone(&batch), index as usize),
+                    LetterAnswer::Gone { partition, epoch, offset } => Answered::Gone(partition, epoch, offset),
+                });
+                self.ledgers.arrived.extend(answers);
                 self.ledgers.arrived.push_back(Answered::Taken(bytes));
             }
-            ArchiveFact::Gone { partition, epoch, offset } => self.ledgers.arrived.push_back(Answered::Gone(partition, epoch, offset)),
             ArchiveFact::Fatal(error) => self.ending.fail(error),
         }
     }
