@@ -180,7 +180,10 @@ impl Driver {
                     self.engine.handle(now, Input::Ledger(Box::new(LedgerRead { partition, epoch, at, record: item.record })));
                 }
             }
-            ArchiveFact::LedgerEnd { partition, epoch } => self.engine.handle(now, Input::LedgerEnd { partition, epoch }),
+            ArchiveFact::LedgerEnd { partition, epoch } => {
+                self.letter_watch.soon();
+                self.engine.handle(now, Input::LedgerEnd { partition, epoch });
+            }
             ArchiveFact::Letters { batch, answers, bytes } => {
                 let batch = Arc::new(batch);
                 let answers = answers.into_iter().map(|answer| match answer {

@@ -21,6 +21,11 @@ pub(crate) struct LetterWatch {
 }
 
 impl LetterWatch {
+    /// A ledger was read: what is in it is news.
+    pub(super) fn soon(&mut self) {
+        self.next = Timestamp(0);
+    }
+
     /// When the loop has to wake up for it.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         self.some.then_some(self.next)

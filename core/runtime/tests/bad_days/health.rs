@@ -77,8 +77,8 @@ async fn brokers_that_are_away_make_unready_and_not_dead() {
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
     let run = tokio::spawn(app.run(async move { stopped.notified().await }));
-    until("ready", || status(&address, "/readyz") == 200).await;
-    assert_eq!(status(&address, "/startupz"), 200);
+    until("started", || status(&address, "/startupz") == 200).await;
+    assert_eq!(status(&address, "/readyz"), 200);
     world.broker.cluster.broker_down(-1).unwrap();
     until("unready", || status(&address, "/readyz") == 503).await;
     let metrics = get(&address, "/metrics").unwrap().1;
