@@ -24,7 +24,7 @@ impl fmt::Display for Odd {
 impl std::error::Error for Odd {}
 
 fn is_odd(flight: &Flight) -> bool {
-    flight.is_cancelled() || hash(&flight.id) % 40 == 0
+    flight.is_cancelled() || hash(&flight.id).is_multiple_of(40)
 }
 
 async fn handle(event: &Event, member: &str, mended: &Path, pace: &Path) -> Result<(), Failure> {
