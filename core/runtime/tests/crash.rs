@@ -59,7 +59,7 @@ fn member() {
         .kafka("session.timeout.ms", "4000")
         .kafka("heartbeat.interval.ms", "300")
         // This broker answers an empty fetch only when its time is over.
-        .kafka("fetch.wait.max.ms", "20")
+        .kafka("fetch.wait.max.ms", "100")
         .build()
         .unwrap()
         .on("orders", handler);

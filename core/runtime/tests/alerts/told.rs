@@ -18,7 +18,7 @@ fn world(events: u32) -> (Broker, Builder) {
         .send("orders", (0..events).map(|number| Sent { key: Some("private key"), value: format!("{PAYLOAD} {number}"), headers: vec![] }));
     let builder = Consumer::builder().brokers(broker.address()).group("billing").inbox("memory");
     // This broker answers an empty fetch only when its time is over.
-    (broker, builder.auto_offset_reset(AutoOffsetReset::Earliest).kafka("fetch.wait.max.ms", "20"))
+    (broker, builder.auto_offset_reset(AutoOffsetReset::Earliest).kafka("fetch.wait.max.ms", "100"))
 }
 
 /// Every event is refused: one in ten for another reason.

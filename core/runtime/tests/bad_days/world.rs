@@ -95,8 +95,8 @@ pub fn builder(brokers: &str, inbox: &str) -> Builder {
         .retry(Backoff::new().attempts(2).first(Duration::from_millis(5)))
         .kafka("session.timeout.ms", "4000")
         .kafka("heartbeat.interval.ms", "300")
-        // This broker answers an empty fetch only when its time is over.
-        .kafka("fetch.wait.max.ms", "20")
+        // This broker answers an empty fetch only when its time is over; and never, where that is shorter than the round trip.
+        .kafka("fetch.wait.max.ms", "100")
 }
 
 pub fn number(event: &Event) -> i64 {

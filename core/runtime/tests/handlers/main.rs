@@ -24,7 +24,7 @@ fn builder(broker: &Broker, inbox: &str) -> Builder {
         .kafka("session.timeout.ms", "4000")
         .kafka("heartbeat.interval.ms", "300")
         // This broker answers an empty fetch only when its time is over.
-        .kafka("fetch.wait.max.ms", "20")
+        .kafka("fetch.wait.max.ms", "100")
 }
 
 /// Events numbered by their values and ids, over so many keys.

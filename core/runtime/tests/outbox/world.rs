@@ -23,7 +23,7 @@ pub fn builder(brokers: &str, inbox: &Path) -> Builder {
         .kafka("session.timeout.ms", "4000")
         .kafka("heartbeat.interval.ms", "300")
         // This broker answers an empty fetch only when its time is over.
-        .kafka("fetch.wait.max.ms", "20")
+        .kafka("fetch.wait.max.ms", "100")
 }
 
 /// One effect and two publishes for each order.

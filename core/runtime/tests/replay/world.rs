@@ -74,7 +74,7 @@ pub fn builder(broker: &Broker, inbox: &str) -> Builder {
         .kafka("session.timeout.ms", "4000")
         .kafka("heartbeat.interval.ms", "300")
         // This broker answers an empty fetch only when its time is over.
-        .kafka("fetch.wait.max.ms", "20")
+        .kafka("fetch.wait.max.ms", "100")
         .configure(|config| {
             config.topics.entry(TOPIC.to_owned()).or_default().after_dead_letter = Some(onceward::config::raw::AfterDeadLetter::Hold);
         })
