@@ -62,10 +62,15 @@ async fn a_refusal_that_ends_lets_the_key_go_on_in_order() {
     // Requests are refused as a whole, as a broker does with a batch that is too large; the first two tries alone are refused as well.
     let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     broker.cluster.request_errors(rdkafka_sys::types::RDKafkaApiKey::Produce, &[refusal, refusal, refusal]);
-    let app = builder(&broker.address(), &file).build().unwrap().on("orders", |event: Event| async move {
-        event.publish(Publish::to("copies").key(event.key().unwrap()).value(number(&event).to_string()));
-        Ok(())
-    });
+    // A ledger would be written first, and take the refusals.
+    let app = builder(&broker.address(), &file)
+        .configure(|config| config.dead_letter.get_or_insert_default().replay = Some(false))
+        .build()
+        .unwrap()
+        .on("orders", |event: Event| async move {
+            event.publish(Publish::to("copies").key(event.key().unwrap()).value(number(&event).to_string()));
+            Ok(())
+        });
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let run = tokio::spawn(app.run(async { drop(stopped.await) }));
     let records = broker.read("copies", 140);
