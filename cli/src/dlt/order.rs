@@ -33,7 +33,7 @@ Examples:
 
 const STOP: &str = "\
 Examples:
-  onceward dlt stop                              what was asked for and not begun; nothing is written
+  onceward dlt stop                              what was asked for and not begun (dry run)
   onceward dlt stop --yes                        take all of it back
 ";
 
