@@ -41,7 +41,10 @@ class Credit(TypedDict, total=False):
 class DeadLetter(TypedDict, total=False):
     """The names of the companion topics. `{topic}` and `{group}` stand for the source topic and the group."""
     ledger: str
-    """The ledger of a source topic. Must contain `{topic}`. Default: "{topic}.{group}.ledger"."""
+    """The ledger of a source topic. Must contain `{topic}`. Two groups must not share one. Default: "{topic}.{group}.ledger"."""
+    replay: bool
+    """Whether dead letters have a state, in the ledger, and can be replayed. Without it no ledger is needed, and no key can be held.
+    Default: true."""
     topic: str
     """The dead-letter topic of a source topic. Must contain `{topic}`. Default: "{topic}.{group}.dlt"."""
 
@@ -104,6 +107,8 @@ class Topic(TypedDict, total=False):
     can't be stopped: it is reported as stuck, and its key waits for it. Default: "60s"."""
     max_rate: float
     """How many events each handler may start per second in this process, 0.001 to 1000000; not set: as many as can."""
+    max_replays: int
+    """A dead letter that failed so many replays is replayed only by `--force`. Default: 5."""
     null_keys: Literal["parallel", "serial"]
     """Where events without an order key go under `order = "key"`. Default: "parallel"."""
     on_conflict: Literal["dead_letter", "duplicate"]
@@ -160,7 +165,8 @@ class Settings(TypedDict, total=False):
     """Create missing companion topics at start. Otherwise the consumer refuses to start and names `onceward topics apply`. Default:
     false."""
     credit: Credit
-    """How much may be in memory, over all partitions. Past it, partitions are paused."""
+    """How much may be in memory, over all partitions. Each has an equal share, and is paused when that is used. Partitions that come
+    while others hold more than their share by now get theirs beside it: until it is resolved, there may be up to twice as much."""
     dead_letter: DeadLetter
     """The names of the companion topics."""
     defaults: Topic
@@ -192,4 +198,5 @@ class Settings(TypedDict, total=False):
     telemetry: Telemetry
     """What can be seen from outside while it runs."""
     topics: dict[str, Topic]
-    """How the events of one topic are treated: `[topics.orders]`. What is left out comes from `defaults`."""
+    """How the events of one topic are treated: `[topics.orders]`. What is left out comes from `defaults`. A name that begins with `^`
+    is the pattern of a handler, exactly as the handler has it, and holds for every topic that it matches."""
