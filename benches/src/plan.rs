@@ -9,21 +9,27 @@ pub(crate) const OWNED: &[&str] = &["fetch.queue.backoff.ms", "queued.max.messag
 pub(crate) struct Topic {
     pub(crate) name: &'static str,
     pub(crate) count: u64,
+    /// Failing records per thousand.
     pub(crate) poison: u64,
+    /// Copies per thousand.
     pub(crate) copies: u64,
+    /// How many of the keys fail, instead of single records.
+    pub(crate) poison_keys: u64,
 }
 
 /// Made once per broker.
 pub(crate) const TOPICS: &[Topic] = &[
-    Topic { name: "bench-plain", count: 3_000_000, poison: 0, copies: 10 },
-    Topic { name: "bench-poison", count: 3_000_000, poison: 10, copies: 0 },
-    Topic { name: "bench-long", count: 11_000_000, poison: 0, copies: 0 },
+    Topic { name: "bench-plain", count: 3_000_000, poison: 0, copies: 10, poison_keys: 0 },
+    Topic { name: "bench-poison", count: 3_000_000, poison: 10, copies: 0, poison_keys: 0 },
+    Topic { name: "bench-held", count: 3_000_000, poison: 0, copies: 0, poison_keys: 20 },
+    Topic { name: "bench-letters", count: 100_000, poison: 1_000, copies: 0, poison_keys: 0 },
+    Topic { name: "bench-long", count: 11_000_000, poison: 0, copies: 0, poison_keys: 0 },
 ];
 
 /// One row.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// Which program row it is: `base`, `hand` or `onceward`.
+    /// Which program row it is: `base`, `hand`, `onceward` or `replay`.
     pub(crate) program: &'static str,
     pub(crate) topic: &'static str,
     pub(crate) count: u64,
@@ -68,11 +74,16 @@ pub(crate) const ROWS: &[Row] = &[
     row("hand-written upsert, per 500, FULL", "hand", "bench-plain", 200_000, &[("HANDLER", "upsert"), ("SYNC", "FULL"), ("BATCH", "500")]),
     row("upsert by event.effect", "onceward", "bench-plain", 600_000, &[("HANDLER", "upsert")]),
     row("no-op, SQLite inbox, 600,000 records", "onceward", "bench-plain", 600_000, &[]),
+    row("bare loop that produces a copy", "base", "bench-plain", 600_000, &[("HANDLER", "copy")]),
     row("publish one event per event, outbox", "onceward", "bench-plain", 600_000, &[("HANDLER", "publish")]),
     row("5 ms handlers, 256 in flight", "onceward", "bench-plain", 300_000, &[("HANDLER", "sleep5")]),
     row(FEW_HELD, "onceward", "bench-plain", HELD.0, &[("HANDLER", "hold")]),
     row(MANY_HELD, "onceward", "bench-plain", HELD.1, &[("HANDLER", "hold")]),
     row("1 % poison, 3 attempts 100 ms apart", "onceward", "bench-poison", 3_000_000, &[("HANDLER", "poison")]),
+    row("20 keys of 10,000 fail, not yet", "onceward", "bench-held", 3_000_000, &[]),
+    row("20 keys of 10,000 held", "onceward", "bench-held", 3_000_000, &[("HANDLER", "poison"), ("HOLD", "1"), ("ATTEMPTS", "1")]),
+    row("replay of 100,000 letters, no-op", "replay", "bench-letters", 100_000, &[]),
+    row("replay of 100,000 letters, upsert by event.effect", "replay", "bench-letters", 100_000, &[("HANDLER", "upsert")]),
     row(LONG[0], "onceward", "bench-long", 11_000_000, &[("SLOPE", "1")]),
     row(LONG[1], "onceward", "bench-long", 11_000_000, &[("SLOPE", "1"), ("EVENT_ID", "coordinates")]),
 ];
@@ -93,5 +104,9 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { row: "upsert by event.effect", base: "hand-written upsert, per record, NORMAL", least: 5.0 },
     Target { row: "upsert by event.effect", base: "hand-written upsert, per 500, FULL", least: 2.5 },
     Target { row: "publish one event per event, outbox", base: "no-op, SQLite inbox, 600,000 records", least: 0.5 },
+    Target { row: "publish one event per event, outbox", base: "bare loop that produces a copy", least: 0.5 },
+    Target { row: "20 keys of 10,000 held", base: "20 keys of 10,000 fail, not yet", least: 0.95 },
+    Target { row: "replay of 100,000 letters, no-op", base: "no-op, SQLite inbox, 600,000 records", least: 0.5 },
+    Target { row: "replay of 100,000 letters, upsert by event.effect", base: "upsert by event.effect", least: 0.5 },
     Target { row: "1 % poison, 3 attempts 100 ms apart", base: "no-op, SQLite inbox", least: 0.5 },
 ];

@@ -109,7 +109,7 @@ fn fill(topic: &Topic) -> Outcome<()> {
     while written < topic.count {
         let customer = numbers.next() % topic.keys;
         let by_key = topic.poison_keys > 0 && customer < topic.poison_keys;
-        let by_record = topic.poison > 0 && written % (1000 / topic.poison) == 7;
+        let by_record = topic.poison > 0 && written % (1000 / topic.poison) == 7 % (1000 / topic.poison);
         let copies = topic.copies > 0 && written % (1000 / topic.copies) == 3 && written + 1 < topic.count;
         let (key, value) = (format!("cust-{customer:05}"), value(&mut numbers, written, customer, by_key || by_record));
         let (id, correlation) = (numbers.uuid(), numbers.uuid());

@@ -49,7 +49,17 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     for topic in TOPICS.iter().filter(|topic| rows.iter().any(|row| row.topic == topic.name)) {
         eprintln!("preparing {} ({} records)", topic.name, topic.count);
         let name = topic.name.to_owned();
-        apart(&["prep", &name, &topic.count.to_string(), "--poison", &topic.poison.to_string(), "--copies", &topic.copies.to_string()])?;
+        apart(&[
+            "prep",
+            &name,
+            &topic.count.to_string(),
+            "--poison",
+            &topic.poison.to_string(),
+            "--copies",
+            &topic.copies.to_string(),
+            "--poison-keys",
+            &topic.poison_keys.to_string(),
+        ])?;
     }
     let filled = options.out.join("filled.db");
     if rows.iter().any(|row| row.filled) && !filled.exists() {

@@ -3,6 +3,7 @@
 mod base;
 mod hand;
 mod ours;
+mod replay;
 
 use crate::Outcome;
 
@@ -12,7 +13,8 @@ pub(crate) fn run(name: &str) -> Outcome<()> {
         "base" => base::run(),
         "hand" => hand::run(),
         "onceward" => ours::run(),
-        other => Err(format!("there is no row {other}; base, hand and onceward are").into()),
+        "replay" => replay::run(),
+        other => Err(format!("there is no row {other}; base, hand, onceward and replay are").into()),
     }
 }
 

@@ -78,7 +78,7 @@ async fn async_run(started: Instant) -> Outcome<()> {
     Ok(())
 }
 
-fn consumer() -> Outcome<Consumer> {
+pub(super) fn consumer() -> Outcome<Consumer> {
     let holds = env::text("HANDLER", "noop") == "hold";
     let (records, bytes) = if holds { (u32::try_from(env::number("COUNT", 10_000))?, 256 << 20) } else { (10_000, 64 << 20) };
     let mut builder = Consumer::builder()
@@ -93,10 +93,16 @@ fn consumer() -> Outcome<Consumer> {
         .event_id(env::text("EVENT_ID", "header:ce_id"))
         .concurrency(u32::try_from(env::number("CONC", 256))?)
         .credit(records, bytes)
-        .retry(Backoff::new().attempts(3).first(Duration::from_millis(100)).factor(1.0).jitter(0.0))
+        .retry(
+            Backoff::new().attempts(u32::try_from(env::number("ATTEMPTS", 3))?).first(Duration::from_millis(100)).factor(1.0).jitter(0.0),
+        )
         .configure(|config| {
             // The group changes with every run, the dead-letter topic does not.
             config.dead_letter = Some(onceward::config::raw::DeadLetter { topic: Some("{topic}.dlt".to_owned()), ..Default::default() });
+            if env::number("HOLD", 0) > 0 {
+                let topic = config.topics.entry(env::text("TOPIC", "bench")).or_default();
+                topic.after_dead_letter = Some(onceward::config::raw::AfterDeadLetter::Hold);
+            }
         })
         // A ledger belongs to one group.
         .create_topics(true);
@@ -159,7 +165,7 @@ fn register(app: Consumer, notes: &Arc<Notes>) -> Consumer {
     }
 }
 
-fn upsert(event: &Event) -> Result<(), Failure> {
+pub(super) fn upsert(event: &Event) -> Result<(), Failure> {
     let order: Order = event.json()?;
     event.effect(UPSERT, (std::str::from_utf8(event.key().unwrap_or_default())?, order.amount));
     Ok(())

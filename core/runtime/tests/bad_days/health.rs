@@ -80,9 +80,8 @@ async fn brokers_that_are_away_make_unready_and_not_dead() {
     until("started", || status(&address, "/startupz") == 200).await;
     assert_eq!(status(&address, "/readyz"), 200);
     world.broker.cluster.broker_down(-1).unwrap();
-    until("unready", || status(&address, "/readyz") == 503).await;
-    let metrics = get(&address, "/metrics").unwrap().1;
-    assert!(metrics.contains("onceward_paused{reason=\"brokers\"} 1\n"), "{metrics}");
+    // The claim of the ledger may be missed before the brokers are, so "unready" alone does not say for which reason.
+    until("brokers missed", || get(&address, "/metrics").unwrap().1.contains("onceward_paused{reason=\"brokers\"} 1\n")).await;
     let told = ["/readyz", "/livez", "/startupz"].map(|path| get(&address, path).unwrap());
     world.broker.cluster.broker_up(-1).unwrap();
     until("ready again", || status(&address, "/readyz") == 200).await;
@@ -90,7 +89,7 @@ async fn brokers_that_are_away_make_unready_and_not_dead() {
     stop.notify_one();
     run.await.unwrap().unwrap();
     assert!(told[0].1.contains(r#""code":"brokers""#), "{told:?}");
-    assert_eq!((told[1].0, told[2].0), (200, 200), "{told:?}");
+    assert_eq!(told.map(|(status, _)| status), [503, 200, 200]);
 }
 
 /// A handler that blocks one of two workers past its timeout: told, and no reason to end a process that goes on with everything else.
