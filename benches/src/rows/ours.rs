@@ -80,7 +80,11 @@ async fn async_run(started: Instant) -> Outcome<()> {
 
 pub(super) fn consumer() -> Outcome<Consumer> {
     let holds = env::text("HANDLER", "noop") == "hold";
-    let (records, bytes) = if holds { (u32::try_from(env::number("COUNT", 10_000))?, 256 << 20) } else { (10_000, 64 << 20) };
+    let (records, bytes) = if holds {
+        (u32::try_from(env::number("COUNT", 10_000))?, 256 << 20)
+    } else {
+        (u32::try_from(env::number("CREDIT", 10_000))?, 64 << 20)
+    };
     let mut builder = Consumer::builder()
         .brokers(env::brokers())
         .group(env::text("GROUP", "bench"))
@@ -98,7 +102,11 @@ pub(super) fn consumer() -> Outcome<Consumer> {
         )
         .configure(|config| {
             // The group changes with every run, the dead-letter topic does not.
-            config.dead_letter = Some(onceward::config::raw::DeadLetter { topic: Some("{topic}.dlt".to_owned()), ..Default::default() });
+            config.dead_letter = Some(onceward::config::raw::DeadLetter {
+                topic: Some("{topic}.dlt".to_owned()),
+                replay: (env::number("REPLAY", 1) == 0).then_some(false),
+                ..Default::default()
+            });
             if env::number("HOLD", 0) > 0 {
                 let topic = config.topics.entry(env::text("TOPIC", "bench")).or_default();
                 topic.after_dead_letter = Some(onceward::config::raw::AfterDeadLetter::Hold);

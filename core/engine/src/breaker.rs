@@ -109,11 +109,18 @@ impl Engine {
 
     /// A handler succeeded.
     #[inline]
-    pub(crate) fn breaker_succeeded(&mut self, policy: PolicyId) {
-        let index = self.index_of(policy);
+    pub(crate) fn breaker_succeeded(&mut self, slot: u32) {
+        let delivery = &self.deliveries[slot];
+        let index = self.index_of(delivery.policy);
         let breaker = &self.breakers[index];
-        if breaker.events > 0 || breaker.is_open() {
+        if breaker.is_open() {
             self.weigh_success(index);
+        } else if breaker.events > 0 {
+            // What was under way when the failures began tells nothing of the time since: answered late, it would pass for a recovery, and
+            // events that have failed already would not be counted again.
+            if delivery.since > breaker.began {
+                self.weigh_success(index);
+            }
         }
     }
 

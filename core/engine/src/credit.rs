@@ -3,8 +3,13 @@
 //! Shares shrink when partitions come. What one of them took in before, under a larger share, may stay for hours: its topic is paused, or
 //! its events wait. So a newcomer gets its share beside that, and the budget is exceeded until it is resolved, but never by more than
 //! itself.
+//!
+//! A partition may use more than its share while nobody misses the room. What is above its share is *pressed*, that is no longer fetched,
+//! once records are refused although there is time, and the budget is turning over slowly: then what stands still stands in others' way.
+//! When everything moves, waiting a moment is cheaper: a partition that is paused and resumed is read twice from the broker.
 
 use crate::Effect;
+use crate::deadline::Due;
 use crate::engine::Engine;
 use crate::ids::PartitionId;
 use crate::partition::{Partition, State};
@@ -17,6 +22,18 @@ const WINDOW: usize = 8;
 const MOST: u32 = 2;
 /// A pressed partition goes on when one part in so many of its share is free.
 const SLACK: u32 = 8;
+/// How long after a refusal it is looked who stands in the way, in milliseconds.
+const PATIENCE: u64 = 20;
+/// A budget that needs longer than this to turn over at the rate of that time is standing still, in milliseconds.
+const TURNOVER: u64 = 1_000;
+
+/// What is known of a refusal until it is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crowd {
+    /// [`Totals::left`](crate::engine::Totals) at that time.
+    left: u64,
+    bytes: u32,
+}
 
 impl Engine {
     /// How many more records and bytes may be handed in.
@@ -82,6 +99,27 @@ impl Engine {
         }
     }
 
+    /// A record waits for room. Whether anybody has to give way is seen after a moment.
+    pub(crate) fn refused(&mut self, bytes: u32) {
+        if self.crowd.is_none() {
+            self.crowd = Some(Crowd { left: self.totals.left, bytes });
+            self.deadlines.add(self.now.after(PATIENCE), Due::Crowd);
+        }
+    }
+
+    /// Presses what is above its share if there was hardly any room since the refusal.
+    pub(crate) fn look_at_the_crowd(&mut self) {
+        let Some(crowd) = self.crowd.take() else { return };
+        let left = self.totals.left.saturating_sub(crowd.left);
+        let (records, bytes) = self.room();
+        let is_full = records == 0 || bytes < u64::from(crowd.bytes);
+        if self.down == 0 && is_full && left.saturating_mul(TURNOVER / PATIENCE) < u64::from(self.totals.records) {
+            self.crowded = true;
+            self.flow_all();
+            self.crowded = false;
+        }
+    }
+
     /// Stops or starts the fetching of every partition: their number, or something outside, changed.
     pub(crate) fn flow_all(&mut self) {
         for index in 0..self.partitions.bound() {
@@ -110,7 +148,7 @@ impl Engine {
         if self.bugs.has(Sabotage::CreditIgnored) {
             return false;
         }
-        let (records, bytes) = self.share();
+        let (records, bytes) = if partition.pressed || self.crowded { self.share() } else { (u32::MAX, u64::MAX) };
         let window = (self.settings.credit.records as usize).max(1).saturating_mul(WINDOW);
         // What is in flight may all wait behind a few retries, so fetching goes on as soon as a little is free again.
         let (records, bytes, window) = if partition.pressed {

@@ -21,6 +21,8 @@ pub(crate) enum Due {
     Gate(u32),
     /// The pace of a command allows another letter of this partition.
     Replay(u32),
+    /// Records were refused for a while: whether somebody has to make room is to be looked at.
+    Crowd,
 }
 
 /// All deadlines. Whoever ends something takes its deadline out, so none is ever stale.

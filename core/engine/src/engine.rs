@@ -1,6 +1,7 @@
 //! Wiring: input → parts → effects.
 
 use crate::breaker::Breaker;
+use crate::credit::Crowd;
 use crate::deadline::{Deadlines, Due};
 use crate::delivery::Deliveries;
 use crate::gate::{Batches, Gate};
@@ -40,6 +41,10 @@ pub struct Engine {
     pub(crate) suspects: Suspects,
     pub(crate) out: Outbox,
     pub(crate) totals: Totals,
+    /// While records are refused for want of room.
+    pub(crate) crowd: Option<Crowd>,
+    /// Whoever is above its share has to give way now.
+    pub(crate) crowded: bool,
     /// One bit per dependency that is down.
     pub(crate) down: u8,
     pub(crate) finish_may_be_due: bool,
@@ -58,6 +63,8 @@ pub(crate) struct Totals {
     /// Lanes with a run in flight: those of one batch share a handler.
     pub(crate) lanes: u32,
     pub(crate) waiting: u32,
+    /// Deliveries that have left, ever.
+    pub(crate) left: u64,
     /// Letters that are read or handled again, those that are here, and their bytes.
     pub(crate) letters: u32,
     pub(crate) letters_here: u32,
@@ -114,6 +121,8 @@ impl Engine {
             deadlines: Deadlines::default(),
             out: Outbox::default(),
             totals: Totals::default(),
+            crowd: None,
+            crowded: false,
             down: 0,
             finish_may_be_due: false,
             finished: false,
@@ -152,6 +161,7 @@ impl Engine {
             Input::Up { dependency } => self.set_down(self.down & !bit(dependency)),
             Input::Suspended { policy } => self.suspend(policy, true),
             Input::Resumed { policy } => self.suspend(policy, false),
+            Input::Refused { bytes } => self.refused(bytes),
             Input::Tick => {}
         }
     }
@@ -172,6 +182,7 @@ impl Engine {
                 Due::BreakerLimit(policy) => self.breaker_limit(policy),
                 Due::Gate(policy) => self.rate_is_due(policy),
                 Due::Replay(partition) => self.pace_is_due(partition),
+                Due::Crowd => self.look_at_the_crowd(),
             }
         }
         self.check_timers();

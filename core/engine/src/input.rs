@@ -165,6 +165,11 @@ pub enum Input {
         /// Which policy.
         policy: PolicyId,
     },
+    /// A record of so many bytes waits, because [`accepts`](crate::Engine::accepts) said no, and those behind it wait with it.
+    Refused {
+        /// Its size.
+        bytes: u32,
+    },
     /// Time passed.
     Tick,
 }

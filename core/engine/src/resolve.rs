@@ -77,6 +77,7 @@ impl Engine {
         self.deliveries.remove(slot);
         self.out.forget(delivery.id(slot), fate);
         self.totals.records -= 1;
+        self.totals.left += 1;
         self.totals.bytes = self.totals.bytes.saturating_sub(u64::from(delivery.bytes));
         if let Some(partition) = self.partitions.get_mut(delivery.partition) {
             partition.records -= 1;

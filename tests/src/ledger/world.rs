@@ -345,7 +345,11 @@ impl World {
                 let Some(held) = self.held(member, partition, epoch).filter(|held| !held.paused).cloned() else { break };
                 let log = &self.logs[partition];
                 let index = log.index(held.position);
-                if index >= log.produced || !self.members[member].engine.accepts(named(partition), 10) {
+                if index >= log.produced {
+                    break;
+                }
+                if !self.members[member].engine.accepts(named(partition), 10) {
+                    self.deliver(member, Input::Refused { bytes: 10 })?;
                     break;
                 }
                 let position = log.records[index].offset + 1;

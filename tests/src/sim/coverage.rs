@@ -46,9 +46,13 @@ impl Coverage {
                 Some(partition) => Some(partition),
                 None => return,
             },
-            Input::Down { .. } | Input::Up { .. } | Input::Suspended { .. } | Input::Resumed { .. } | Input::Tick | Input::Suspects(_) => {
-                None
-            }
+            Input::Down { .. }
+            | Input::Up { .. }
+            | Input::Suspended { .. }
+            | Input::Resumed { .. }
+            | Input::Tick
+            | Input::Suspects(_)
+            | Input::Refused { .. } => None,
         };
         let all = (0..=partitions).map(PartitionId).filter(|p| place.is_none_or(|place| place == *p));
         for partition in all {

@@ -3,7 +3,7 @@
 use onceward_engine::{Alert, Effect, Input};
 
 /// Inputs.
-pub(crate) const INPUTS: [&str; 20] = [
+pub(crate) const INPUTS: [&str; 21] = [
     "Assigned",
     "CaughtUp",
     "Fetched",
@@ -24,6 +24,7 @@ pub(crate) const INPUTS: [&str; 20] = [
     "Resumed",
     "Tick",
     "Suspects",
+    "Refused",
 ];
 
 /// Effects, in the order of their declaration.
@@ -67,6 +68,7 @@ pub(crate) fn of_input(input: &Input) -> usize {
         Input::Resumed { .. } => 17,
         Input::Tick => 18,
         Input::Suspects(_) => 19,
+        Input::Refused { .. } => 20,
         // The ledger has a simulation of its own.
         Input::Ledger(_)
         | Input::LedgerEnd { .. }

@@ -61,7 +61,7 @@ fn a_record_larger_than_the_whole_budget_passes_alone() {
     script.done(ids[0]);
     script.durable(ids[0]);
     let (large, orders) = script.fetch(record(1, 1).bytes(5_000));
-    assert_eq!(orders, [Effect::LookUp(vec![large]), pause()]);
+    assert_eq!(orders, [Effect::LookUp(vec![large])]);
     assert!(!script.engine.accepts(P, 1) && !script.engine.accepts(P, 0));
     script.seen(large, Some(0));
     assert!(script.engine.accepts(P, 5_000));
@@ -85,20 +85,40 @@ fn room_is_what_the_budget_leaves() {
 }
 
 #[test]
-fn a_partition_is_paused_at_its_share_and_resumed_when_an_eighth_of_it_is_free() {
+fn a_partition_above_its_share_is_paused_when_others_wait_and_resumed_when_an_eighth_of_it_is_free() {
     let credit = Credit { records: 32, bytes: 1 << 20 };
     let mut script = Script::running(EngineSettings { credit, ..EngineSettings::default() });
     script.assign(1, 2);
-    let most: Vec<_> = (0..15).map(|offset| record(offset, u128::from(offset.unsigned_abs()))).collect();
-    let (ids, orders) = script.fetch_new(&most);
-    assert!(!orders.contains(&pause()));
-    let (_, orders) = script.fetch(record(15, 99));
-    assert_eq!(orders[1], pause(), "16 of 32 for one of two");
+    let all: Vec<_> = (0..32).map(|offset| record(offset, u128::from(offset.unsigned_abs()))).collect();
+    let (ids, orders) = script.fetch_new(&all);
+    assert!(!orders.contains(&pause()), "nobody else wants the room");
+    assert!(!script.tell(Input::Refused { bytes: 1 }).contains(&pause()), "it may be free in a moment");
+    assert!(!script.tick(19).contains(&pause()));
+    assert_eq!(script.tick(1), [pause()], "20 ms, and nothing has left");
     ids.iter().for_each(|&delivery| script.feed(Input::Handled { delivery, outcome: Outcome::Done { effects: false } }));
     script.orders();
+    ids[..18].iter().for_each(|&id| assert!(!script.durable(id).contains(&resume()), "14 are not below 14"));
+    assert!(script.durable(ids[18]).contains(&resume()));
+}
+
+#[test]
+fn nobody_gives_way_while_everything_moves() {
+    let credit = Credit { records: 32, bytes: 1 << 20 };
+    let mut script = Script::running(EngineSettings { credit, ..EngineSettings::default() });
+    script.assign(1, 2);
+    let all: Vec<_> = (0..32).map(|offset| record(offset, u128::from(offset.unsigned_abs()))).collect();
+    let (ids, _) = script.fetch_new(&all);
+    // One of 32 in 20 ms: all of them in less than a second.
+    script.tell(Input::Refused { bytes: 1 });
+    script.feed(Input::Handled { delivery: ids[0], outcome: Outcome::Done { effects: false } });
+    script.orders();
     script.durable(ids[0]);
-    assert!(!script.durable(ids[1]).contains(&resume()), "14 are not below 14");
-    assert!(script.durable(ids[2]).contains(&resume()));
+    let (_, orders) = script.fetch(record(32, 99));
+    assert!(!orders.contains(&pause()));
+    assert!(!script.tick(20).contains(&pause()));
+    // The next refusal is looked at for itself.
+    script.tell(Input::Refused { bytes: 1 });
+    assert!(script.tick(20).contains(&pause()));
 }
 
 #[test]
@@ -114,7 +134,11 @@ fn a_partition_that_comes_late_gets_its_share_beside_what_others_hold() {
         assert!(script.engine.accepts(other, 100), "{offset}: nobody knows when the first one goes on");
         script.fetch(record(offset, 2).at(1, 2).bytes(100));
     }
-    assert!(!script.engine.accepts(other, 1) && script.engine.is_paused(other), "its share is used");
+    assert!(!script.engine.accepts(other, 1), "its share is used");
+    assert!(!script.engine.is_paused(P) && !script.engine.is_paused(other));
+    script.tell(Input::Refused { bytes: 1 });
+    script.tick(20);
+    assert!(script.engine.is_paused(P) && script.engine.is_paused(other), "both stand in the way of a third one");
 
     // However many come, and whatever stands still: never more than twice.
     for partition in 2..9 {
@@ -136,8 +160,12 @@ fn a_partition_that_comes_late_gets_its_share_beside_what_others_hold() {
 fn bytes_pause_like_records() {
     let credit = Credit { records: 100, bytes: 1_000 };
     let mut script = Script::running(EngineSettings { credit, ..EngineSettings::default() });
-    let (_, orders) = script.fetch(record(0, 1).bytes(1_000));
-    assert_eq!(orders[1], pause());
+    script.fetch(record(0, 1).bytes(900));
+    script.tell(Input::Refused { bytes: 101 });
+    assert_eq!(script.tick(20), [], "it is below its share");
+    script.fetch(record(1, 1).bytes(100));
+    script.tell(Input::Refused { bytes: 1 });
+    assert_eq!(script.tick(20), [pause()]);
 }
 
 #[test]

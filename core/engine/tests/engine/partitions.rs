@@ -214,7 +214,9 @@ fn a_rewind_halts_is_reprocessed_or_skipped() {
     let mut script = assigned(Policy { on_rewind: OnRewind::Skip, ..Policy::default() });
     let seek = Effect::Seek { partition: P, epoch: E, to: Offset(8) };
     let (big, orders) = script.fetch(record(5, 1).bytes(1 << 30));
-    assert_eq!(orders, [pause()]);
+    assert_eq!(orders, []);
+    script.tell(Input::Refused { bytes: 1 });
+    assert_eq!(script.tick(20), [pause()]);
     assert_eq!(script.tell(caught_up(Some(8))), [alert(false), forget(&[big], Fate::Abandoned), seek, resume()]);
     let (below, orders) = script.fetch(record(7, 1));
     assert_eq!(orders, [forget(&[below], Fate::Abandoned)]);

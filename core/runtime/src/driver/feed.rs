@@ -116,6 +116,7 @@ impl Driver {
         let record = batch.record(index);
         let bytes = record.size();
         if !self.engine.accepts(record.meta.partition, bytes) {
+            self.engine.handle(now, Input::Refused { bytes });
             return false;
         }
         let fetched = self.payloads.admit(batch, index, bytes);

@@ -38,7 +38,7 @@ impl Watch {
             Input::Up { dependency } => self.down.remove(dependency),
             Input::Suspended { policy } => self.suspended(*policy, true),
             Input::Resumed { policy } => self.suspended(*policy, false),
-            Input::Tick => true,
+            Input::Tick | Input::Refused { .. } => true,
             // The ledger has a simulation of its own.
             Input::Ledger(_)
             | Input::LedgerEnd { .. }

@@ -1,8 +1,8 @@
 //! What the driver does with each order.
 
-use onceward_engine::{Alert, DeliveryId, Dependency, Effect, Input, Offset, Reason};
+use onceward_engine::{Alert, DeliveryId, Dependency, Effect, Epoch, Input, Offset, Reason};
 
-use super::life::{Mark, Place, Run};
+use super::life::{Held, Mark, Place, Run};
 use super::turn::named;
 use super::{Happening, Step, World};
 use crate::sim::check::{Violation, broken};
@@ -54,10 +54,10 @@ impl World {
                 let at = self.soon();
                 self.queue.at(at, Happening::CommitArrives { life, partition: partition.0 as usize, epoch, next: next.0 });
             }
-            Effect::Pause { partition, .. } => self.pause(life, partition.0 as usize, true),
-            Effect::Resume { partition, .. } => self.pause(life, partition.0 as usize, false),
-            Effect::Seek { partition, to, .. } => {
-                if let Some(held) = self.lives[life].held.get_mut(&(partition.0 as usize)) {
+            Effect::Pause { partition, epoch } => self.pause(life, partition.0 as usize, epoch, true),
+            Effect::Resume { partition, epoch } => self.pause(life, partition.0 as usize, epoch, false),
+            Effect::Seek { partition, epoch, to } => {
+                if let Some(held) = self.held(life, partition.0 as usize, epoch) {
                     held.position = to.0;
                     held.in_gap = false;
                     held.said_end = None;
@@ -77,10 +77,15 @@ impl World {
         Ok(())
     }
 
-    fn pause(&mut self, life: usize, partition: usize, paused: bool) {
-        if let Some(held) = self.lives[life].held.get_mut(&partition) {
+    fn pause(&mut self, life: usize, partition: usize, epoch: Epoch, paused: bool) {
+        if let Some(held) = self.held(life, partition, epoch) {
             held.paused = paused;
         }
+    }
+
+    /// A partition as its source knows it; orders of an epoch that is over are not carried out.
+    fn held(&mut self, life: usize, partition: usize, epoch: Epoch) -> Option<&mut Held> {
+        self.lives[life].held.get_mut(&partition).filter(|held| held.epoch == epoch)
     }
 
     /// A run is in a handler's hands.
@@ -132,7 +137,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn commit_arrives(&mut self, life: usize, partition: usize, epoch: onceward_engine::Epoch, next: i64) -> Step {
+    pub(super) fn commit_arrives(&mut self, life: usize, partition: usize, epoch: Epoch, next: i64) -> Step {
         if !self.lives[life].alive && self.rng.percent(50) {
             return Ok(());
         }

@@ -90,6 +90,7 @@ impl World {
         let index = log.index(position);
         let Some(record) = log.records[..log.produced].get(index).copied() else { return Ok(false) };
         if !self.lives[life].engine.accepts(named(partition), record.bytes) {
+            self.deliver(life, Input::Refused { bytes: record.bytes })?;
             return Ok(false);
         }
         if let Some(held) = self.lives[life].held.get_mut(&partition) {
