@@ -18,6 +18,7 @@ use crate::event::Place;
 use crate::kafka::Batch;
 
 pub(crate) use nothing::Nothing;
+pub(crate) use rebuild::{Stands, rebuild};
 
 /// What is read for the loop. All calls return at once.
 pub(crate) trait Archive: Send {

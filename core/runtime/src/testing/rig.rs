@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use super::capture::Capture;
-use super::found::{DeadLetter, Happened, HeaderList, LogLine, Position, Published, Table};
+use super::found::{DeadLetter, Happened, HeaderList, HeldKey, LogLine, Position, Published, Table};
 use super::options::{RigOptions, SendOptions};
 use super::outside;
 use super::stage::Stage;
@@ -17,7 +17,7 @@ use crate::consumer::Consumer;
 use crate::driver::Summary;
 use crate::event::FromRow;
 use crate::kafka::IdentitySource;
-use crate::letter::Letter;
+use crate::ledger::{Filter, Verb};
 use crate::wire;
 use crate::{Error, inbox};
 
@@ -175,7 +175,7 @@ impl Rig {
         self.call(move |stage| *stage.store_failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = times)
     }
 
-    /// The broker refuses so many writes of dead letters and publishes for a passing reason; they are tried again after 100 ms, 200 ms, up
+    /// The broker refuses so many writes of dead letters, of their states and of publishes for a passing reason; they are tried again after 100 ms, 200 ms, up
     /// to 10 s.
     ///
     /// # Errors
@@ -196,18 +196,49 @@ impl Rig {
         self.world.attempts(id)
     }
 
-    /// The dead letters, oldest first.
+    /// Asks that every open letter is handled again, as `onceward dlt replay --yes` does; [`Rig::run`] carries it out. Answers how many letters
+    /// that are: held ones run by themselves when they are the first of their key, and those of which `max_replays` replays failed are left out.
+    ///
+    /// # Errors
+    /// [`Error::Topics`] with `dead_letter.replay = false`; [`Error::Closed`] after the consumer has ended with an error.
+    pub fn replay(&self) -> Result<usize, Error> {
+        self.replay_where(Filter::default())
+    }
+
+    /// As [`Rig::replay`], for some letters.
+    ///
+    /// # Errors
+    /// As [`Rig::replay`].
+    pub fn replay_where(&self, which: Filter) -> Result<usize, Error> {
+        self.call(move |stage| stage.ask(Verb::Replay, &which))?
+    }
+
+    /// Asks that every letter that is open or held is settled unhandled, as `onceward dlt discard --yes` does; [`Rig::run`] carries it out.
+    ///
+    /// # Errors
+    /// As [`Rig::replay`].
+    pub fn discard(&self) -> Result<usize, Error> {
+        self.discard_where(Filter::default())
+    }
+
+    /// As [`Rig::discard`], for some letters.
+    ///
+    /// # Errors
+    /// As [`Rig::replay`].
+    pub fn discard_where(&self, which: Filter) -> Result<usize, Error> {
+        self.call(move |stage| stage.ask(Verb::Discard, &which))?
+    }
+
+    /// Keys whose later events wait behind a letter, with `after_dead_letter = "hold"`: by topic, partition and letter.
+    #[must_use]
+    pub fn held(&self) -> Vec<HeldKey> {
+        self.world.held()
+    }
+
+    /// The dead letters in the order in which they were written, each as it stands.
     #[must_use]
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
-        let state = self.world.lock();
-        let one = |position: &Position| {
-            let stored = state.log.at(position)?;
-            let headers = stored.headers.iter().map(|(name, value)| crate::kafka::Header { name, value: value.as_deref() });
-            let letter = Letter::from_headers(headers);
-            let (key, value, headers) = (stored.key.clone(), stored.value.clone(), HeaderList(stored.headers.clone()));
-            Some(DeadLetter { position: position.clone(), key, value, headers, letter })
-        };
-        state.letters.iter().filter_map(one).collect()
+        self.world.dead_letters()
     }
 
     /// What was published, by handlers and from outside of them, in the order of arrival.

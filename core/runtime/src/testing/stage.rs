@@ -10,6 +10,7 @@ use super::desk::Desk;
 use super::feed::Feed;
 use super::folder::Folder;
 use super::options::RigOptions;
+use super::shelf::Shelf;
 use super::store::Store;
 use super::surroundings::Simulated;
 use super::world::World;
@@ -20,7 +21,6 @@ use crate::consumer::{Consumer, Control, Plan, Registration, Routes, contest};
 use crate::driver::{Driver, Fact};
 use crate::inbox::Queries;
 use crate::kafka::TopicSettings;
-use crate::letter::dead_letter_topic;
 use crate::publisher::Route;
 use crate::telemetry::{Health, Metrics, Tracer};
 
@@ -51,6 +51,7 @@ pub(super) struct Life {
     pub(super) facts: Receiver<Fact>,
     pub(super) feed: Feed,
     pub(super) store: Store,
+    pub(super) shelf: Shelf,
     pub(super) queries: Option<Queries>,
     /// With a clock of its own that stands still unless every handler waits.
     pub(super) runtime: Runtime,
@@ -61,12 +62,10 @@ pub(super) struct Life {
 
 impl Stage {
     pub(super) fn new(app: Consumer, options: &RigOptions, world: World) -> Result<Self, Error> {
-        let (Plan { mut settings, routes, metrics, route, control, on_dead_letter, .. }, registrations) = app.plan(false)?;
+        let (Plan { settings, routes, metrics, route, control, on_dead_letter, .. }, registrations) = app.plan(false)?;
         let folder = Folder::make().map_err(|why| {
             Error::Halted(format!("the rig has no place for its inbox: {why}. Set TMPDIR to a folder that can be written"))
         })?;
-        // The rig has no ledger yet.
-        settings.dead_letter.replay = false;
         let mut stage = Self {
             world,
             desk: Desk::default(),
@@ -104,6 +103,7 @@ impl Stage {
             store_failures: Arc::clone(&self.store_failures),
             store: None,
             feed: None,
+            shelf: None,
         };
         let plan = Plan {
             settings: self.settings.clone(),
@@ -122,10 +122,10 @@ impl Stage {
         let driver =
             plan.assemble(&self.registrations, runtime.handle(), (sender, facts.clone()), (&health, Tracer::default()), &mut simulated)?;
         health.running();
-        let (Some(store), Some(feed)) = (simulated.store, simulated.feed) else { return Err(Error::Closed) };
+        let (Some(store), Some(feed), Some(shelf)) = (simulated.store, simulated.feed, simulated.shelf) else { return Err(Error::Closed) };
         let clock = runtime.block_on(async { tokio::time::Instant::now() });
         let (queries, began) = (store.queries(), self.world.now());
-        self.life = Some(Life { driver, facts, feed, store, queries, runtime, began, clock });
+        self.life = Some(Life { driver, facts, feed, store, shelf, queries, runtime, began, clock });
         Ok(())
     }
 
@@ -145,9 +145,8 @@ impl Stage {
         let Some(settings) = matched.topics.into_iter().next() else { return Ok(None) };
         let called = settings.called().to_owned();
         self.found.push(settings.clone());
-        let (template, group) = (self.settings.dead_letter.topic.clone(), self.settings.group.clone());
-        self.world.lock().log.like(&dead_letter_topic(&template, topic, &group), topic);
-        let world = self.world.clone();
+        self.world.join(&self.settings, topic);
+        let (world, group) = (self.world.clone(), self.settings.group.clone());
         self.life()?.feed.find(settings, &group, &world);
         Ok(Some(called))
     }

@@ -11,5 +11,6 @@ mod mirror;
 mod outages;
 mod partitions;
 mod patterns;
+mod replays;
 mod support;
 mod time;
