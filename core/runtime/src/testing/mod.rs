@@ -45,6 +45,7 @@
 //! | `world`, `log`, `partitioner` | what outlives a crash: topics, committed offsets, what was seen |
 //! | `feed`, `desk`, `store`, `shelf` | what stands for the poll thread, for producer and relay, around the inbox, and for the readers of ledgers and letters |
 //! | `ledger` | what a test sees of letters, and asks for them: as `onceward dlt` does |
+//! | `trial` | a world that holds dead letters, for a dry run |
 //! | `watch`, `capture`, `folder`, `outside` | attempts, log lines, the inbox's file, waits for the world outside |
 
 mod capture;
@@ -63,6 +64,7 @@ mod stage;
 mod step;
 mod store;
 mod surroundings;
+mod trial;
 mod watch;
 mod world;
 
@@ -71,3 +73,4 @@ pub use options::{RigOptions, SendOptions};
 pub(crate) use outside::Presence;
 pub use outside::in_real_time;
 pub use rig::Rig;
+pub(crate) use trial::Trial;

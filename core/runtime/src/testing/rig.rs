@@ -11,6 +11,7 @@ use super::options::{RigOptions, SendOptions};
 use super::outside;
 use super::stage::Stage;
 use super::step::Step;
+use super::trial::Trial;
 use super::world::World;
 use crate::config::nearest;
 use crate::consumer::Consumer;
@@ -50,6 +51,15 @@ impl Rig {
     /// # Errors
     /// As [`Rig::new`].
     pub fn with(app: Consumer, options: RigOptions) -> Result<Self, Error> {
+        Self::open(app, options, None)
+    }
+
+    /// A rig for a dry run: in real time, with a copy of the inbox's file, and log lines go where the process writes them.
+    pub(crate) fn trial(app: Consumer, options: RigOptions, trial: Trial) -> Result<Self, Error> {
+        Self::open(app, options, Some(trial))
+    }
+
+    fn open(app: Consumer, options: RigOptions, trial: Option<Trial>) -> Result<Self, Error> {
         let world = World::new(&options);
         let (calls, queue) = unbounded::<Call>();
         let (started, start) = bounded(1);
@@ -58,8 +68,9 @@ impl Rig {
         let thread = std::thread::Builder::new().name("onceward-rig".to_owned()).spawn(move || {
             let _lives = lives;
             outside::enter();
-            let _lines = tracing::dispatcher::set_default(&tracing::Dispatch::new(Capture::new(theirs.clone())));
-            let mut stage = match Stage::new(app, &options, theirs) {
+            let captured = trial.is_none().then(|| tracing::Dispatch::new(Capture::new(theirs.clone())));
+            let _lines = captured.map(|lines| tracing::dispatcher::set_default(&lines));
+            let mut stage = match Stage::new(app, &options, theirs, trial.as_ref()) {
                 Ok(stage) => stage,
                 Err(error) => return started.send(Err(error)).unwrap_or_default(),
             };
@@ -304,6 +315,16 @@ impl Rig {
             summary.halted = life.driver.engine.snapshot().halted;
             Ok(summary)
         })?
+    }
+
+    /// Whether a handler is for this topic.
+    pub(crate) fn subscribes(&self, topic: &str) -> Result<bool, Error> {
+        let topic = topic.to_owned();
+        self.call(move |stage| stage.called(&topic).map(|called| called.is_some()))?
+    }
+
+    pub(crate) fn group(&self) -> Result<String, Error> {
+        self.call(|stage| stage.settings.group.clone())
     }
 
     fn call<R: Send + 'static>(&self, act: impl FnOnce(&mut Stage) -> R + Send + 'static) -> Result<R, Error> {

@@ -13,13 +13,14 @@ use super::options::RigOptions;
 use super::shelf::Shelf;
 use super::store::Store;
 use super::surroundings::Simulated;
+use super::trial::Trial;
 use super::world::World;
 use crate::Error;
 use crate::alerts::{Callback, Retention};
-use crate::config::{Pattern, Settings};
+use crate::config::{InboxPlace, Pattern, Settings};
 use crate::consumer::{Consumer, Control, Plan, Registration, Routes, contest};
 use crate::driver::{Driver, Fact};
-use crate::inbox::Queries;
+use crate::inbox::{Queries, backup};
 use crate::kafka::TopicSettings;
 use crate::publisher::Route;
 use crate::telemetry::{Health, Metrics, Tracer};
@@ -41,6 +42,8 @@ pub(super) struct Stage {
     metrics: Arc<Metrics>,
     route: watch::Sender<Route>,
     seed: u64,
+    /// Letters are tried, and what handlers wait for is outside of the process.
+    real_time: bool,
     /// Goes last: a store that is open would miss it.
     folder: Folder,
 }
@@ -61,11 +64,21 @@ pub(super) struct Life {
 }
 
 impl Stage {
-    pub(super) fn new(app: Consumer, options: &RigOptions, world: World) -> Result<Self, Error> {
-        let (Plan { settings, routes, metrics, route, control, on_dead_letter, .. }, registrations) = app.plan(false)?;
-        let folder = Folder::make().map_err(|why| {
+    pub(super) fn new(app: Consumer, options: &RigOptions, world: World, trial: Option<&Trial>) -> Result<Self, Error> {
+        let (Plan { settings, mut routes, metrics, route, control, mut on_dead_letter, .. }, registrations) = app.plan(false)?;
+        let folder = Folder::make(trial.is_none()).map_err(|why| {
             Error::Halted(format!("the rig has no place for its inbox: {why}. Set TMPDIR to a folder that can be written"))
         })?;
+        if let Some(trial) = trial {
+            Trial::simplify(&mut routes);
+            on_dead_letter = Some(Arc::clone(&trial.told));
+            trial.stock(&world, &settings)?;
+            if let InboxPlace::Sqlite(file) = &settings.inbox
+                && file.exists()
+            {
+                backup(file, &folder.file(), |_, _| {})?;
+            }
+        }
         let mut stage = Self {
             world,
             desk: Desk::default(),
@@ -81,6 +94,7 @@ impl Stage {
             metrics,
             route,
             seed: options.seed,
+            real_time: trial.is_some(),
             folder,
         };
         stage.start()?;
@@ -91,7 +105,7 @@ impl Stage {
     pub(super) fn start(&mut self) -> Result<(), Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .start_paused(true)
+            .start_paused(!self.real_time)
             .build()
             .map_err(|error| Error::Halted(format!("the rig's runtime can't be made: {error}")))?;
         let (sender, facts) = crossbeam_channel::unbounded();

@@ -31,6 +31,8 @@ pub(super) struct World {
 pub(super) struct State {
     pub(super) log: Log,
     pub(super) companions: Companions,
+    /// Nothing comes after what the group has committed, whatever is published: letters are tried, and nothing else.
+    pub(super) frozen: bool,
     /// What the group has committed.
     pub(super) committed: BTreeMap<Name, i64>,
     /// Partitions that another member has.
@@ -68,6 +70,7 @@ impl World {
         let state = State {
             log: Log::new(options.partitions.clone(), options.seed),
             companions: Companions::default(),
+            frozen: false,
             committed: BTreeMap::new(),
             elsewhere: BTreeSet::new(),
             dispatched: HashMap::new(),
