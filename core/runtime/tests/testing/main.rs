@@ -6,6 +6,7 @@ mod basics;
 #[path = "../support/mod.rs"]
 mod broker;
 mod crashes;
+mod dry_runs;
 mod failures;
 mod mirror;
 mod outages;
