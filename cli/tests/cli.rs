@@ -23,3 +23,5 @@ mod run;
 mod secure;
 #[path = "cli/spring.rs"]
 mod spring;
+#[path = "cli/tried.rs"]
+mod tried;

@@ -4,7 +4,7 @@ mod admin;
 mod records;
 mod rights;
 
-pub use admin::{alter, committed, create, delete, delete_all, grow, members, set_committed};
+pub use admin::{alter, committed, create, delete, delete_all, delete_records, grow, members, set_committed};
 pub use records::{Outgoing, Stored, produce, producer, read_all, transact};
 pub use rights::{May, On, grant, withdraw};
 

@@ -35,6 +35,7 @@ mod work;
 pub use document::{Document, Handler};
 pub use fault::{Fault, codes};
 pub use onceward::inbox::Value;
+pub use onceward::ledger::Filter;
 pub use onceward::testing;
 pub use onceward::{Event, Publish, Summary};
 pub use outcome::{Outcome, Trouble};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use onceward_bridge::testing::{Rig as Inner, RigOptions, SendOptions};
-use onceward_bridge::{Fault, Value};
+use onceward_bridge::{Fault, Filter, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
@@ -14,6 +14,9 @@ use crate::session::Session;
 
 /// Level, text, fields.
 type Line = (String, String, Vec<(String, String)>);
+
+/// What letters are chosen by: fingerprint, reason, key, partition, letter id.
+type Which = (Option<String>, Option<String>, Option<Vec<u8>>, Option<i32>, Option<String>);
 
 /// A rig of the runtime. Calls let go of the GIL: handlers run meanwhile.
 #[pyclass(frozen, module = "onceward._native")]
@@ -119,6 +122,45 @@ impl Rig {
         self.call(py, |rig| rig.fail_produce(times))
     }
 
+    fn replay(
+        &self,
+        py: Python<'_>,
+        fingerprint: Option<String>,
+        reason: Option<String>,
+        key: Option<&Bound<'_, PyAny>>,
+        partition: Option<i32>,
+        letter: Option<String>,
+    ) -> PyResult<usize> {
+        let which = chosen((fingerprint, reason, octets(key)?, partition, letter));
+        self.call(py, |rig| rig.replay_where(which))
+    }
+
+    fn discard(
+        &self,
+        py: Python<'_>,
+        fingerprint: Option<String>,
+        reason: Option<String>,
+        key: Option<&Bound<'_, PyAny>>,
+        partition: Option<i32>,
+        letter: Option<String>,
+    ) -> PyResult<usize> {
+        let which = chosen((fingerprint, reason, octets(key)?, partition, letter));
+        self.call(py, |rig| rig.discard_where(which))
+    }
+
+    fn held<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let one = |held: onceward_bridge::testing::HeldKey| {
+            let found = PyDict::new(py);
+            found.set_item("topic", held.topic)?;
+            found.set_item("partition", held.partition)?;
+            found.set_item("key", held.key.map(|key| PyBytes::new(py, &key)))?;
+            found.set_item("letter", held.letter)?;
+            found.set_item("behind", held.behind)?;
+            Ok(found)
+        };
+        self.0.held().into_iter().map(one).collect()
+    }
+
     fn handled(&self) -> Vec<String> {
         self.0.handled()
     }
@@ -137,6 +179,10 @@ impl Rig {
             found.set_item("reason", letter.reason())?;
             found.set_item("attempts", letter.attempts())?;
             found.set_item("id", letter.event_id())?;
+            found.set_item("state", letter.state())?;
+            found.set_item("replays", letter.replays)?;
+            found.set_item("letter_id", letter.letter.id.as_deref().unwrap_or_default())?;
+            found.set_item("fingerprint", letter.letter.fingerprint.as_deref().unwrap_or_default())?;
             Ok(found)
         };
         self.0.dead_letters().into_iter().map(one).collect()
@@ -169,6 +215,15 @@ impl Rig {
     fn call<R: Send, E: Into<Fault> + Send>(&self, py: Python<'_>, act: impl FnOnce(&Inner) -> Result<R, E> + Send) -> PyResult<R> {
         py.detach(|| act(&self.0)).map_err(|error| raised(py, &error.into()))
     }
+}
+
+fn octets(key: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Vec<u8>>> {
+    Ok(key.map(|key| convert::octets(key, "key")).transpose()?.flatten())
+}
+
+fn chosen((fingerprint, reason, key, partition, letter): Which) -> Filter {
+    let (partitions, letters) = (partition.into_iter().collect(), letter.into_iter().collect());
+    Filter { fingerprint, reason, key, partitions, letters, ..Filter::default() }
 }
 
 fn record<'py>(

@@ -7,9 +7,11 @@
 //! | `filter` | which letters are meant |
 //! | `list`, `groups`, `show`, `export` | looking at them |
 //! | `order`, `plan`, `wait` | replay, discard and stop: chosen, asked for, awaited |
+//! | `dry_run` | a replay tried on a service that keeps nothing of it |
 //! | `republish`, `held` | copying them elsewhere; keys that wait |
 
 mod bytes;
+mod dry_run;
 mod export;
 mod filter;
 mod groups;

@@ -1,5 +1,6 @@
 //! `onceward dlt replay` and `onceward dlt discard`: letters chosen, asked for, awaited.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -9,6 +10,7 @@ use onceward::ledger::{Ask, Asked, Ledger, Outcome, Verb, ask};
 use serde::Serialize;
 
 use super::Where;
+use super::dry_run;
 use super::filter::Filter;
 use super::place::Letters;
 use super::plan::{TopicPlan, plan};
@@ -23,6 +25,7 @@ Examples:
   onceward dlt replay --fingerprint 5f3a --yes --wait
   onceward dlt replay --key c1 --yes             one key, its followers behind it
   onceward dlt replay --yes --rate 50 --limit 10000
+  onceward dlt replay --fingerprint 5f3a --dry-run-handler -- ./billing   would the fix do?
 ";
 
 const DISCARD: &str = "\
@@ -61,6 +64,12 @@ pub(crate) struct ReplayArgs {
     /// Letters that failed as many replays as are allowed, too
     #[arg(long)]
     force: bool,
+    /// Hand the letters to the handlers of the service behind `--`, keep nothing of it, and say what became of each
+    #[arg(long, requires = "command", conflicts_with_all = ["yes", "wait", "rate", "force"])]
+    dry_run_handler: bool,
+    /// How your service is started, as `./billing` or `onceward run app.py`
+    #[arg(last = true, requires = "dry_run_handler", value_name = "COMMAND")]
+    command: Vec<OsString>,
     #[command(flatten)]
     doing: Doing,
 }
@@ -121,6 +130,9 @@ struct Written {
 }
 
 pub(super) fn replay(args: &ReplayArgs, json: bool) -> Result<ExitCode, Failure> {
+    if args.dry_run_handler {
+        return dry_run::run(&args.doing.place, &args.doing.filter, &args.command, json);
+    }
     let ask = Ask { verb: Verb::Replay, force: args.force, rate: args.rate, who: who() };
     run(&args.doing, &ask, json)
 }

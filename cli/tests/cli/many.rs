@@ -13,8 +13,8 @@ use crate::ledger::{World, record};
 
 const LETTERS: i64 = 100_000;
 
-/// The ledger takes some 50 MB, the rest is what librdkafka fetches ahead.
-const MEMORY: u64 = 400 << 20;
+/// The ledger takes some 50 MB; what is fetched ahead is little beside it.
+const MEMORY: u64 = 150 << 20;
 
 /// Runs the command; its document, how long it took, and the most memory that it had.
 fn measured(world: &World, arguments: &[&str]) -> (Value, Duration, u64) {

@@ -12,6 +12,7 @@ mod archive;
 pub mod config;
 mod consumer;
 mod driver;
+pub mod dry_run;
 mod error;
 mod event;
 mod executor;

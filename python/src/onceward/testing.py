@@ -33,7 +33,7 @@ from ._native import Rig as _Native
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["DeadLetter", "LogLine", "Published", "Rig"]
+__all__ = ["DeadLetter", "HeldKey", "LogLine", "Published", "Rig"]
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,31 @@ class DeadLetter(_Record):
     """A record in a dead-letter topic."""
 
     reason: str = ""
-    """`exhausted`, `rejected`, `undecodable`, `invalid`, `conflict` or `crashed`."""
+    """`exhausted`, `rejected`, `undecodable`, `invalid`, `conflict`, `crashed` or `held-behind`."""
     attempts: int = 0
     """Handler calls made."""
+    state: str = "open"
+    """`open`, `held`, `done` or `discarded`; `orphan`: a copy that the ledger does not know."""
+    replays: int = 0
+    """Replays of it that failed."""
+    letter_id: str = ""
+    """Its id, as `onceward dlt show` takes it."""
+    fingerprint: str = ""
+    """What letters of one cause have in common."""
+
+
+@dataclass(frozen=True)
+class HeldKey:
+    """A key whose later events wait behind a dead letter: `after_dead_letter="hold"`."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    """The key of the letter's record."""
+    letter: str
+    """The id of the event whose letter has to be settled."""
+    behind: list[str]
+    """Ids of the events behind it, in their order."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +239,39 @@ class Rig:
         """The broker refuses so many writes of dead letters and publishes."""
         self._rig.fail_produce(times)
 
+    def replay(
+        self,
+        *,
+        fingerprint: str | None = None,
+        reason: str | None = None,
+        key: bytes | str | None = None,
+        partition: int | None = None,
+        letter: str | None = None,
+    ) -> int:
+        """Asks that open dead letters are handled again, as `onceward dlt replay --yes` does; the next `run` carries it out.
+
+        Without arguments all of them; everything that is given must fit. Answers how many letters were asked for: those that are held behind
+        another one run by themselves, and those of which `max_replays` replays failed are left out.
+        """
+        return self._rig.replay(fingerprint, reason, key, partition, letter)
+
+    def discard(
+        self,
+        *,
+        fingerprint: str | None = None,
+        reason: str | None = None,
+        key: bytes | str | None = None,
+        partition: int | None = None,
+        letter: str | None = None,
+    ) -> int:
+        """Asks that dead letters, open and held ones, are settled unhandled, as `onceward dlt discard --yes` does."""
+        return self._rig.discard(fingerprint, reason, key, partition, letter)
+
+    @property
+    def held(self) -> list[HeldKey]:
+        """Keys that wait behind a dead letter."""
+        return [HeldKey(**held) for held in self._rig.held()]
+
     @property
     def handled(self) -> list[str]:
         """Ids of the events handled and marked, in the order of their marks."""
@@ -232,7 +287,7 @@ class Rig:
 
     @property
     def dead_letters(self) -> list[DeadLetter]:
-        """Oldest first."""
+        """Oldest first, each as it stands."""
         return [DeadLetter(**letter) for letter in self._rig.dead_letters()]
 
     @property

@@ -38,6 +38,13 @@ pub fn delete_all(brokers: &str, prefix: &str) {
     }
 }
 
+/// Deletes the records of a partition before an offset, as retention does.
+pub fn delete_records(brokers: &str, topic: &str, partition: i32, before: i64) {
+    let mut gone = TopicPartitionList::new();
+    gone.add_partition_offset(topic, partition, Offset::Offset(before)).unwrap();
+    wait(admin(brokers).delete_records(&gone, &options())).unwrap();
+}
+
 /// Gives a topic these settings; all that are not named are the broker's again.
 pub fn alter(brokers: &str, topic: &str, settings: &[(&str, &str)]) {
     let resource = ResourceSpecifier::Topic(topic);

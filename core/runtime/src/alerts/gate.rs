@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::DeadLetter;
+use super::summary::News;
 
 /// Causes that are remembered. Beyond it the one that was quiet for the longest is forgotten, and is new when it comes back.
 const CAUSES: usize = 10_000;
@@ -11,9 +11,9 @@ const CAUSES: usize = 10_000;
 /// One alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Alert {
-    /// The latest letter of the cause.
-    pub(super) letter: DeadLetter,
-    /// Letters since the last alert of this cause.
+    /// The latest of the cause.
+    pub(super) news: News,
+    /// How many since the last alert of this cause.
     pub(super) count: u64,
     /// It is the first one of this cause.
     pub(super) first: bool,
@@ -28,10 +28,10 @@ struct Cause {
     heard: Instant,
 }
 
-/// What is due by cause. Causes are told apart by topic and fingerprint.
+/// What is due by cause.
 pub(super) struct Gate {
     every: Duration,
-    causes: BTreeMap<(String, String), Cause>,
+    causes: BTreeMap<(&'static str, String, String), Cause>,
 }
 
 impl Gate {
@@ -39,9 +39,9 @@ impl Gate {
         Self { every, causes: BTreeMap::new() }
     }
 
-    /// A letter more.
-    pub(super) fn add(&mut self, now: Instant, letter: DeadLetter) {
-        self.put(now, Alert { letter, count: 1, first: false }, false);
+    /// One more.
+    pub(super) fn add(&mut self, now: Instant, news: News) {
+        self.put(now, Alert { news, count: 1, first: false }, false);
     }
 
     /// An alert that could not be sent: it is as if it had not been taken.
@@ -50,7 +50,7 @@ impl Gate {
     }
 
     fn put(&mut self, now: Instant, alert: Alert, again: bool) {
-        let key = (alert.letter.topic.clone(), alert.letter.fingerprint.clone());
+        let key = alert.news.cause();
         if !self.causes.contains_key(&key) && self.causes.len() >= CAUSES {
             self.forget_one();
         }
@@ -66,7 +66,7 @@ impl Gate {
                 waiting.count = waiting.count.saturating_add(alert.count);
                 // What is put back is older than what has come since.
                 if !again {
-                    waiting.letter = alert.letter;
+                    waiting.news = alert.news;
                 }
             }
             None => cause.waiting = Some(alert),
@@ -112,10 +112,15 @@ impl Gate {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+    use super::super::DeadLetter;
     use super::*;
 
-    fn letter(fingerprint: &str, offset: i64) -> DeadLetter {
-        DeadLetter {
+    fn letter(fingerprint: &str, offset: i64) -> News {
+        replayed(fingerprint, offset, 0)
+    }
+
+    fn replayed(fingerprint: &str, offset: i64, replays: u32) -> News {
+        News::Letter(DeadLetter {
             group: "billing".to_owned(),
             topic: "orders".to_owned(),
             partition: 0,
@@ -127,11 +132,13 @@ mod tests {
             message: String::new(),
             correlation_id: String::new(),
             attempts: 5,
-        }
+            replays,
+        })
     }
 
     fn told(gate: &mut Gate, now: Instant) -> Vec<(i64, u64, bool)> {
-        std::iter::from_fn(|| gate.take(now)).map(|alert| (alert.letter.offset, alert.count, alert.first)).collect()
+        let offset = |news: &News| if let News::Letter(letter) = news { letter.offset } else { -1 };
+        std::iter::from_fn(|| gate.take(now)).map(|alert| (offset(&alert.news), alert.count, alert.first)).collect()
     }
 
     #[test]
@@ -147,6 +154,17 @@ mod tests {
         assert_eq!(gate.next(begin), Some(minute));
         assert_eq!(told(&mut gate, begin + minute), [(3, 2, false)]);
         assert_eq!(gate.next(begin + minute), None, "a quiet cause is not told again");
+    }
+
+    #[test]
+    fn a_replay_that_fails_is_news_although_its_cause_is_known() {
+        let (mut gate, begin) = (Gate::new(Duration::from_secs(60)), Instant::now());
+        gate.add(begin, letter("a", 1));
+        assert_eq!(told(&mut gate, begin), [(1, 1, true)]);
+        gate.add(begin, replayed("a", 1, 1));
+        assert_eq!(told(&mut gate, begin), [(1, 1, true)]);
+        gate.add(begin, replayed("a", 1, 2));
+        assert_eq!(told(&mut gate, begin), [], "and then by rate, as everything");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Telling people of dead letters while they happen: a callback for every letter, a webhook for every cause.
+//! Telling people of dead letters while they happen: a callback for every letter, a webhook for every cause. A replay that
+//! fails is told as well, and by the webhook a letter that the broker is about to delete.
 //!
 //! Nothing here can slow the loop: it hands a summary over and goes on. The callback's queue is bounded and drops when it is full; the webhook
 //! keeps one summary and a count for each cause, however long it is down.
@@ -22,7 +23,8 @@ mod webhook;
 pub(crate) use callback::{Callback, Calls, callback};
 pub(crate) use retention::Retention;
 pub use summary::DeadLetter;
-pub(crate) use summary::short;
+use summary::News;
+pub(crate) use summary::{Expiry, short};
 pub(crate) use webhook::Webhook;
 
 /// Who is told of letters.
@@ -44,16 +46,23 @@ impl Alerts {
         self.callback.as_ref().is_none_or(Calls::are_told)
     }
 
-    /// A letter is durable. Never waits.
+    /// A letter is durable, or the failure of its replay. Never waits.
     pub(crate) fn lettered(&self, letter: DeadLetter) {
         match (&self.webhook, &self.callback) {
             (Some(webhook), Some(calls)) => {
-                webhook.lettered(letter.clone());
+                webhook.tell(News::Letter(letter.clone()));
                 calls.push(letter);
             }
-            (Some(webhook), None) => webhook.lettered(letter),
+            (Some(webhook), None) => webhook.tell(News::Letter(letter)),
             (None, Some(calls)) => calls.push(letter),
             (None, None) => {}
+        }
+    }
+
+    /// The oldest letter of a topic is about to be deleted.
+    pub(crate) fn expires(&self, expiry: Expiry) {
+        if let Some(webhook) = &self.webhook {
+            webhook.tell(News::Expiry(expiry));
         }
     }
 }

@@ -7,8 +7,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Serialize;
 use sha2::Sha256;
 
-use super::DeadLetter;
 use super::gate::Alert;
+use super::summary::News;
 use crate::http;
 use crate::letter::rfc3339;
 
@@ -30,11 +30,11 @@ struct Body<'a> {
     kind: &'static str,
     /// Whether this cause is told for the first time.
     first: bool,
-    /// Letters of this cause since the last alert.
+    /// How many of this cause since the last alert.
     count: u64,
     sent_at: String,
     #[serde(flatten)]
-    letter: &'a DeadLetter,
+    news: &'a News,
 }
 
 impl Receiver {
@@ -45,7 +45,7 @@ impl Receiver {
     pub(super) fn send(&self, easy: &mut Easy, alert: &Alert) -> Result<(), String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let sent_at = rfc3339(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
-        let body = Body { version: 1, kind: "dead_letter", first: alert.first, count: alert.count, sent_at, letter: &alert.letter };
+        let body = Body { version: 1, kind: alert.news.kind(), first: alert.first, count: alert.count, sent_at, news: &alert.news };
         let body = serde_json::to_vec(&body).map_err(|error| error.to_string())?;
         let answer = self.post(easy, &body, now.as_secs()).map_err(|error| error.description().to_owned())?;
         if (200..300).contains(&answer.status) { Ok(()) } else { Err(format!("HTTP status {}", answer.status)) }

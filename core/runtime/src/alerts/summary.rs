@@ -1,4 +1,4 @@
-//! What is told of a letter.
+//! What is told of letters.
 
 use serde::Serialize;
 
@@ -29,8 +29,50 @@ pub struct DeadLetter {
     pub message: String,
     /// The correlation id.
     pub correlation_id: String,
-    /// Attempts made.
+    /// Attempts made, by the last replay if there was one.
     pub attempts: u32,
+    /// Replays of it that failed: 0 when it is given up for the first time.
+    pub replays: u32,
+}
+
+/// The oldest letter of a topic that is not settled will be deleted by the broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Expiry {
+    pub(crate) group: String,
+    pub(crate) topic: String,
+    /// RFC 3339.
+    pub(crate) deleted_at: String,
+    pub(crate) seconds_left: u64,
+    /// Letters of the topic that are not settled, as far as this member owns it.
+    pub(crate) open: u64,
+    pub(crate) held: u64,
+}
+
+/// What a webhook tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(super) enum News {
+    Letter(DeadLetter),
+    Expiry(Expiry),
+}
+
+impl News {
+    /// What it is called in the webhook's document.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Letter(DeadLetter { replays: 0, .. }) => "dead_letter",
+            Self::Letter(_) => "replay_failed",
+            Self::Expiry(_) => "letter_expires",
+        }
+    }
+
+    /// News with one cause are told together. A replay that fails is another cause than the failure before it: somebody thought it mended.
+    pub(super) fn cause(&self) -> (&'static str, String, String) {
+        match self {
+            Self::Letter(letter) => (self.kind(), letter.topic.clone(), letter.fingerprint.clone()),
+            Self::Expiry(expiry) => (self.kind(), expiry.topic.clone(), String::new()),
+        }
+    }
 }
 
 /// One line, and not a long one.

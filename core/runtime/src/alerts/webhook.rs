@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use curl::easy::Easy;
 
-use super::DeadLetter;
 use super::gate::Gate;
 use super::post::Receiver;
+use super::summary::News;
 use crate::Error;
 use crate::config::{ConfigError, Problem, WebhookSettings};
 use crate::kafka::fault;
@@ -67,9 +67,9 @@ impl Webhook {
         Ok(Self(shared))
     }
 
-    /// A letter more. Never waits for the receiver.
-    pub(super) fn lettered(&self, letter: DeadLetter) {
-        self.0.lock().gate.add(Instant::now(), letter);
+    /// News. Never waits for the receiver.
+    pub(super) fn tell(&self, news: News) {
+        self.0.lock().gate.add(Instant::now(), news);
         self.0.bell.notify_all();
     }
 }

@@ -18,6 +18,7 @@ use crate::event::Place;
 use crate::kafka::Batch;
 
 pub(crate) use nothing::Nothing;
+pub(crate) use rebuild::{Stands, rebuild};
 
 /// What is read for the loop. All calls return at once.
 pub(crate) trait Archive: Send {
@@ -64,7 +65,9 @@ pub(crate) enum ArchiveFact {
     LedgerEnd { partition: PartitionId, epoch: Epoch },
     /// Letters, and what became of them in the order in which they were asked for.
     Letters { batch: Batch, answers: Vec<LetterAnswer>, bytes: u64 },
-    /// It can't go on: wrong rights, a ledger of a later version. With the cure.
+    /// A ledger holds what this version can't read: its partition can't be ours, and it is read no further.
+    Newer { partition: PartitionId, epoch: Epoch, why: Error },
+    /// It can't go on: wrong rights. With the cure.
     Fatal(Error),
 }
 

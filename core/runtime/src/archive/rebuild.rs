@@ -9,8 +9,32 @@ use crate::kafka::{BatchBuilder, RecordMeta};
 use crate::letter::{is_ours, letter_id};
 use crate::wire::{letter, spring};
 
+/// A record that is a letter, wherever it is read.
+pub(crate) trait Stands {
+    fn key(&self) -> Option<&[u8]>;
+
+    fn value(&self) -> Option<&[u8]>;
+
+    /// Calls back for each header, in order. `false`: the headers can't be parsed.
+    fn headers(&self, visit: impl FnMut(&[u8], Option<&[u8]>)) -> bool;
+}
+
+impl Stands for RawRecord<'_> {
+    fn key(&self) -> Option<&[u8]> {
+        RawRecord::key(self)
+    }
+
+    fn value(&self) -> Option<&[u8]> {
+        RawRecord::value(self)
+    }
+
+    fn headers(&self, visit: impl FnMut(&[u8], Option<&[u8]>)) -> bool {
+        RawRecord::headers(self, visit)
+    }
+}
+
 /// Adds the event of a letter to a batch. `false`: it is not the letter that was wanted.
-pub(super) fn rebuild(builder: &mut BatchBuilder, record: &RawRecord<'_>, wanted: &Wanted) -> bool {
+pub(crate) fn rebuild(builder: &mut BatchBuilder, record: &impl Stands, wanted: &Wanted) -> bool {
     let (place, source) = (wanted.place, &wanted.source);
     builder.begin(record.key(), record.value());
     let (mut added, mut id, mut timestamp, mut append) = (false, None, None, false);

@@ -198,11 +198,10 @@ impl Thread {
             Err(why @ Unreadable::Newer(_)) => {
                 // What counts could not be told from what does not.
                 let what = format!("reading the ledger {topic}/{} at offset {}", record.partition(), at.0);
-                (self.sink)(ArchiveFact::Fatal(fault::broker(
-                    what,
-                    why.to_string(),
-                    "Update this program before it owns partitions of this topic",
-                )));
+                let why = fault::broker(what, why.to_string(), "Update this program: until then nothing of this partition is handled");
+                self.take(Order::Stop { partition, epoch });
+                self.hand_over();
+                (self.sink)(ArchiveFact::Newer { partition, epoch, why });
             }
             Err(why) => {
                 if !std::mem::replace(&mut self.foreign, true) {

@@ -13,7 +13,7 @@ use super::schema::{json_schema, resolve};
 const PREFIX: &str = "ONCEWARD_";
 
 /// Variables that configure something other than the consumer.
-const OTHERS: [&str; 2] = ["ONCEWARD_CONFIG", "ONCEWARD_LOG"];
+const OTHERS: [&str; 3] = ["ONCEWARD_CONFIG", "ONCEWARD_LOG", crate::dry_run::VARIABLE];
 
 /// What a variable means.
 pub(super) enum Resolved {

@@ -11,6 +11,7 @@ use super::{Consumer, Registration, Routes};
 use crate::Error;
 use crate::alerts::Retention;
 use crate::driver::{Fact, Summary};
+use crate::dry_run;
 
 impl Consumer {
     /// Runs until `shutdown` resolves, then drains, commits and closes.
@@ -52,6 +53,9 @@ impl Consumer {
     }
 
     async fn start(self, until_end: bool, shutdown: impl Future<Output = ()> + Send) -> Result<Summary, Error> {
+        if let Some(folder) = dry_run::asked() {
+            return dry_run::answer(self, folder, shutdown).await;
+        }
         let (plan, handlers) = self.plan(until_end)?;
         let (sender, receiver) = crossbeam_channel::unbounded();
         let stop = StopOnDrop(sender.clone());

@@ -14,7 +14,9 @@ use crate::Error;
 use crate::alerts::{Alerts, Callback, Calls, Retention, Webhook};
 use crate::archive::ArchiveSink;
 use crate::config::{ConfigError, InboxPlace, Problem, Settings};
-use crate::driver::{Driver, Ending, Fact, InFlight, Intake, Ledgers, LetterWatch, Letters, Partitions, Payloads, Progress, Summary};
+use crate::driver::{
+    Driver, Ending, Fact, InFlight, Intake, Ledgers, LetterWatch, Letters, Partitions, Payloads, Progress, Summary, Unreadable,
+};
 use crate::event::Chunk;
 use crate::executor::{Batches, Done, Executor, Foreign, Runner, Taker};
 use crate::handler::{BatchHandler, Fatal, Handler};
@@ -206,6 +208,7 @@ impl Plan {
             metrics: self.metrics,
             alerts,
             letter_watch: LetterWatch::default(),
+            unreadable: Unreadable::default(),
             health: Arc::clone(health),
             clock: surroundings.clock(),
             drain: settings.drain_deadline,

@@ -115,10 +115,11 @@ impl Driver {
             {
                 self.tracer.resolved(&payload, &entry.place, fate);
             }
-            if fate == Fate::Lettered
-                && let (Some(reason), Some(entry)) = (payload.reason, self.partitions.get(payload.record().meta.partition))
-            {
-                self.metrics.lettered(&entry.place.topic, reason);
+            if fate == Fate::Lettered {
+                // A replay that failed has no reason here: its letter was counted when it was written.
+                if let (Some(reason), Some(entry)) = (payload.reason, self.partitions.get(payload.record().meta.partition)) {
+                    self.metrics.lettered(&entry.place.topic, reason);
+                }
                 if let Some(letter) = payload.told.take() {
                     self.alerts.lettered(*letter);
                 }

@@ -8,7 +8,7 @@ use super::{Driver, Fact};
 use crate::Error;
 use crate::executor::Completion;
 use crate::inbox::{InboxFact, Marked};
-use crate::kafka::SourceFact;
+use crate::kafka::{SourceFact, SourceOrder};
 use crate::letter::ProducerFact;
 
 impl Driver {
@@ -101,6 +101,13 @@ impl Driver {
                 self.partitions.grown(partition, epoch, newest);
                 return;
             }
+            SourceFact::Revoking { partition, epoch } if self.unreadable.has(partition, epoch) => {
+                // Nothing of it is here that could be drained.
+                self.unreadable.left(partition);
+                self.health.left(partition, epoch);
+                self.source.order(SourceOrder::Release { partition, epoch });
+                return;
+            }
             SourceFact::Revoking { partition, epoch } => {
                 let deadline = now.after(u64::try_from(self.drain.as_millis()).unwrap_or(u64::MAX));
                 tracing::info!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0, "partition revoked: draining");
@@ -109,6 +116,7 @@ impl Driver {
                 Input::Revoking { partition, epoch, deadline }
             }
             SourceFact::Lost { partition, epoch } => {
+                self.unreadable.left(partition);
                 tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0,
                     "partition lost: what was in flight may be handled again by its new owner");
                 self.partitions.end(partition, epoch);

@@ -88,7 +88,7 @@ impl Driver {
 
     /// Writes a letter's state.
     pub(crate) fn record(&mut self, entry: &Entry) {
-        let mut common = String::new();
+        let (mut common, mut told) = (String::new(), None);
         if let Some(delivery) = entry.delivery {
             let why = self.why(delivery, entry.reason, 1);
             common = fingerprint(&why.kind, &why.message, "");
@@ -98,7 +98,13 @@ impl Driver {
                     replays = entry.replays, error_type = %why.kind, error = %one_line(&why.message), fingerprint = %common,
                     "the replay of a dead letter failed: it is open again"
                 );
+                told = self.failed_again(delivery, entry, &why, &common).map(Box::new);
             }
+        }
+        if told.is_some()
+            && let Some(payload) = entry.delivery.and_then(|delivery| self.payloads.get_mut(delivery))
+        {
+            payload.told = told;
         }
         let record = LetterRecord {
             offset: entry.offset,
@@ -193,6 +199,7 @@ impl Driver {
                 self.ledgers.arrived.extend(answers);
                 self.ledgers.arrived.push_back(Answered::Taken(bytes));
             }
+            ArchiveFact::Newer { partition, epoch, why } => self.leave_alone(partition, epoch, &why),
             ArchiveFact::Fatal(error) => self.ending.fail(error),
         }
     }

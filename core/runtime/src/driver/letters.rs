@@ -69,6 +69,10 @@ impl Letters {
         }
     }
 
+    pub(crate) fn group(&self) -> &str {
+        &self.group
+    }
+
     /// The ledger of a topic, if it has one.
     pub(crate) fn ledger(&self, topic: &str) -> Option<&Arc<str>> {
         self.topics.get(topic)?.ledger.as_ref()
@@ -167,6 +171,35 @@ fn summary(cause: &Cause<'_>, offset: i64) -> DeadLetter {
         message: alerts::short(cause.message),
         correlation_id: alerts::short(cause.correlation_id),
         attempts: cause.attempts,
+        replays: 0,
+    }
+}
+
+impl Driver {
+    /// What people are told of a letter whose replay failed; `None`: nobody is to be told.
+    pub(crate) fn failed_again(
+        &self,
+        delivery: engine::DeliveryId,
+        entry: &engine::Entry,
+        why: &Report,
+        common: &str,
+    ) -> Option<DeadLetter> {
+        let payload = self.payloads.get(delivery).filter(|_| self.alerts.wanted())?;
+        let (record, place) = (payload.record(), &self.partitions.get(entry.partition)?.place);
+        Some(DeadLetter {
+            group: place.group.to_string(),
+            topic: place.topic.to_string(),
+            partition: place.partition,
+            offset: entry.offset.0,
+            letter_id: letter_id(&place.group, &place.topic, place.partition, entry.offset.0),
+            reason: reason_text(entry.reason),
+            fingerprint: common.to_owned(),
+            error_type: alerts::short(&why.kind),
+            message: alerts::short(&why.message),
+            correlation_id: alerts::short(&correlation::of(&record, &place.topic, place.partition)),
+            attempts: payload.attempt,
+            replays: entry.replays,
+        })
     }
 }
 

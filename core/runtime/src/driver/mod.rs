@@ -20,6 +20,7 @@ mod payloads;
 mod progress;
 mod stop;
 mod summary;
+mod unreadable;
 mod unsettled;
 
 pub(crate) use clock::Clock;
@@ -34,6 +35,7 @@ pub(crate) use payloads::{Payload, Payloads};
 pub(crate) use progress::Progress;
 pub(crate) use stop::Ending;
 pub use summary::Summary;
+pub(crate) use unreadable::Unreadable;
 pub(crate) use unsettled::LetterWatch;
 
 use std::collections::BTreeSet;
@@ -72,6 +74,7 @@ pub(crate) struct Driver {
     /// Who is told of dead letters.
     pub(crate) alerts: Alerts,
     pub(crate) letter_watch: LetterWatch,
+    pub(crate) unreadable: Unreadable,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Clock,
     pub(crate) drain: Duration,

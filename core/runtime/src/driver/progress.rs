@@ -124,7 +124,7 @@ fn beside(waiting: u64, letters: u64) -> String {
 impl Driver {
     /// Looks at the numbers, if it is time. Once an ending has begun the bar stands: partitions that are given back would shorten it.
     pub(crate) fn observe(&mut self) {
-        self.metrics.observe(&self.engine.snapshot(), &self.inbox.stats());
+        self.metrics.observe(&self.snapshot(), &self.inbox.stats());
         let now = self.clock.now();
         let (ends, ending) = (self.ending.due(), self.ending.begun());
         if now < self.progress.next && !ends {

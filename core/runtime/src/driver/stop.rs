@@ -152,7 +152,7 @@ impl Driver {
             tracing::warn!(target: "onceward", %error, "the producer did not close cleanly");
         }
         let mut summary = self.metrics.summary();
-        summary.halted = self.engine.snapshot().halted;
+        summary.halted = self.snapshot().halted;
         match self.ending.error.take() {
             Some(error) => Err(error),
             None => Ok(summary),

@@ -7,6 +7,8 @@ use onceward_engine::Timestamp;
 use onceward_engine::ledger::{Fold, LetterState};
 
 use super::Driver;
+use crate::alerts::Expiry;
+use crate::letter::rfc3339;
 use crate::telemetry::Unsettled;
 
 /// Milliseconds between two counts: each goes over all letters of our partitions.
@@ -50,16 +52,25 @@ impl Driver {
         }
         let wall = self.clock.wall_millis(now);
         let retention = &mut self.alerts.retention;
-        let mut stand = BTreeMap::new();
+        let (mut stand, mut expiries) = (BTreeMap::new(), Vec::new());
         for (topic, (mut unsettled, oldest)) in topics {
             unsettled.deleted_at = oldest.and_then(|written| retention.deletes(&topic, written));
             if let Some(fading) = oldest.and_then(|written| retention.fades(&topic, written, wall)) {
                 tracing::warn!(target: "onceward", topic = %fading.topic, hours_left = fading.left.as_secs() / 3_600, open = unsettled.open,
                     held = unsettled.held, "the oldest dead letter that is not settled will be deleted by the broker's retention: replay or \
                      discard it, copy it with `onceward dlt export`, or raise retention.ms of the dead-letter topic");
+                expiries.push(Expiry {
+                    group: self.letters.group().to_owned(),
+                    topic: topic.to_string(),
+                    deleted_at: rfc3339(unsettled.deleted_at.unwrap_or(wall)),
+                    seconds_left: fading.left.as_secs(),
+                    open: unsettled.open,
+                    held: unsettled.held,
+                });
             }
             stand.insert(topic, unsettled);
         }
+        expiries.into_iter().for_each(|expiry| self.alerts.expires(expiry));
         self.letter_watch.some = stand.values().any(|unsettled: &Unsettled| unsettled.open + unsettled.held > 0);
         self.metrics.letters_stand(stand);
     }

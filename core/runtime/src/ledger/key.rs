@@ -63,7 +63,9 @@ impl Key {
     }
 }
 
-pub(super) fn state_text(state: LetterState) -> &'static str {
+/// How a state is written.
+#[must_use]
+pub fn state_text(state: LetterState) -> &'static str {
     match state {
         LetterState::Open => "open",
         LetterState::Held => "held",

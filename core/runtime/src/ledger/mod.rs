@@ -46,7 +46,7 @@ pub use apply::{Put, key_digest, put};
 pub use ask::{Ask, Asked, LETTERS_PER_COMMAND, ask};
 pub use choose::{Chosen, Filter, is_keyless};
 pub use follow::{Awaited, Outcome};
-pub use key::Key;
+pub use key::{Key, state_text};
 pub use read::{Ledger, Strange};
 pub use value::{Unreadable, decode, encode};
 

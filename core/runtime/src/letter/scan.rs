@@ -20,6 +20,9 @@ use crate::kafka::{Fields, Header};
 /// How long the client may take to end; then it is left behind.
 const LEAVE: Duration = Duration::from_secs(2);
 
+/// Records that are fetched ahead, per partition.
+const QUEUED: &str = "5000";
+
 /// What to read.
 #[derive(Clone, Debug)]
 pub struct Scan<'a> {
@@ -90,6 +93,9 @@ pub fn scan(what: &Scan<'_>, mut visit: impl FnMut(&Stored<'_>, Extent) -> Contr
 pub(crate) fn open(client: &[(String, String)]) -> Result<BaseConsumer<Context>, Error> {
     let (mut config, endpoint) = token::client_config(client)?;
     config.set("enable.auto.commit", "false").set("enable.partition.eof", "true").set("auto.offset.reset", "error");
+    // Every record that is fetched ahead costs half a kilobyte besides its bytes, and a tool has to fit beside the service: the usual
+    // 100,000 would be more than the ledger of as many letters.
+    config.set("queued.min.messages", QUEUED);
     // Whatever the user set: looking for a topic must not create it.
     config.set("allow.auto.create.topics", "false");
     let consumer: BaseConsumer<Context> = config.create_with_context(Context).map_err(|error| {

@@ -176,7 +176,9 @@ impl State {
         let name = self.slots[index].name.clone();
         let (committed, end) = {
             let world = world.lock();
-            (world.committed.get(&name).copied(), world.log.end(&name.0, name.1))
+            let committed = world.committed.get(&name).copied();
+            let end = world.log.end(&name.0, name.1);
+            (committed, if world.frozen { committed.unwrap_or(0) } else { end })
         };
         let mut topic_id = [0; 16];
         topic_id.copy_from_slice(&blake3::hash(name.0.as_bytes()).as_bytes()[..16]);
@@ -256,7 +258,9 @@ impl State {
             if slot.whose != Whose::Ours {
                 continue;
             }
-            let end = world.lock().log.end(&slot.name.0, slot.name.1);
+            let world_now = world.lock();
+            let end = if world_now.frozen { slot.position } else { world_now.log.end(&slot.name.0, slot.name.1) };
+            drop(world_now);
             if slot.position < end {
                 if !slot.held && self.ahead < AHEAD {
                     self.hand_over(index, world);

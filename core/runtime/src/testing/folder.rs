@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    pub(super) fn make() -> Result<Self, String> {
+    pub(super) fn make(in_memory: bool) -> Result<Self, String> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("onceward-rig-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let mut said = String::new();
         // Linux keeps this one in memory: syncing it costs nothing.
-        for base in [PathBuf::from("/dev/shm"), std::env::temp_dir()] {
+        for base in in_memory.then(|| PathBuf::from("/dev/shm")).into_iter().chain([std::env::temp_dir()]) {
             let path = base.join(&name);
             // Left by a process of the same number that was killed.
             fs::remove_dir_all(&path).unwrap_or_default();

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::options::SendOptions;
 use crate::inbox::Value;
+use crate::ledger::LetterState;
 use crate::letter::{HeaderBytes, Letter};
 
 /// Where a record was put.
@@ -52,13 +53,39 @@ pub struct DeadLetter {
     pub headers: HeaderList,
     /// The same headers, read: reason, attempts, event id, error.
     pub letter: Letter,
+    /// How it stands in the ledger. `None`: the ledger does not know this copy (a crash came between letter and ledger, and it was written
+    /// again), or `dead_letter.replay` is off.
+    pub state: Option<LetterState>,
+    /// Replays of it that failed.
+    pub replays: u32,
+}
+
+/// A key whose later events wait behind a dead letter: `after_dead_letter = "hold"`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldKey {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The key of the letter's record.
+    pub key: Option<Vec<u8>>,
+    /// The id of the event whose letter has to be settled, or its coordinates.
+    pub letter: String,
+    /// Ids of the events behind it, in their order.
+    pub behind: Vec<String>,
 }
 
 impl DeadLetter {
-    /// Why the event was given up: `exhausted`, `rejected`, `undecodable`, `invalid` or `conflict`.
+    /// Why the event was given up: `exhausted`, `rejected`, `undecodable`, `invalid`, `conflict` or `held-behind`.
     #[must_use]
     pub fn reason(&self) -> &str {
         self.letter.reason.as_deref().unwrap_or_default()
+    }
+
+    /// How it stands: `open`, `held`, `done` or `discarded`; `orphan`: a copy that the ledger does not know.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        self.state.map_or("orphan", crate::ledger::state_text)
     }
 
     /// Handler calls made.

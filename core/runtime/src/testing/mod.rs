@@ -43,7 +43,9 @@
 //! | `rig`, `options`, `found` | the face: calls, what goes in, what comes out |
 //! | `stage`, `step`, `surroundings` | one thread that owns a life of the process after the other, and takes it step by step |
 //! | `world`, `log`, `partitioner` | what outlives a crash: topics, committed offsets, what was seen |
-//! | `feed`, `desk`, `store` | what stands for the poll thread, for producer and relay, and around the inbox |
+//! | `feed`, `desk`, `store`, `shelf` | what stands for the poll thread, for producer and relay, around the inbox, and for the readers of ledgers and letters |
+//! | `ledger` | what a test sees of letters, and asks for them: as `onceward dlt` does |
+//! | `trial` | a world that holds dead letters, for a dry run |
 //! | `watch`, `capture`, `folder`, `outside` | attempts, log lines, the inbox's file, waits for the world outside |
 
 mod capture;
@@ -51,20 +53,24 @@ mod desk;
 mod feed;
 mod folder;
 mod found;
+mod ledger;
 mod log;
 mod options;
 mod outside;
 mod partitioner;
 mod rig;
+mod shelf;
 mod stage;
 mod step;
 mod store;
 mod surroundings;
+mod trial;
 mod watch;
 mod world;
 
-pub use found::{DeadLetter, Happened, HeaderList, LogLine, Position, Published, Table};
+pub use found::{DeadLetter, Happened, HeaderList, HeldKey, LogLine, Position, Published, Table};
 pub use options::{RigOptions, SendOptions};
 pub(crate) use outside::Presence;
 pub use outside::in_real_time;
 pub use rig::Rig;
+pub(crate) use trial::Trial;

@@ -6,18 +6,19 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use super::capture::Capture;
-use super::found::{DeadLetter, Happened, HeaderList, LogLine, Position, Published, Table};
+use super::found::{DeadLetter, Happened, HeaderList, HeldKey, LogLine, Position, Published, Table};
 use super::options::{RigOptions, SendOptions};
 use super::outside;
 use super::stage::Stage;
 use super::step::Step;
+use super::trial::Trial;
 use super::world::World;
 use crate::config::nearest;
 use crate::consumer::Consumer;
 use crate::driver::Summary;
 use crate::event::FromRow;
 use crate::kafka::IdentitySource;
-use crate::letter::Letter;
+use crate::ledger::{Filter, Verb};
 use crate::wire;
 use crate::{Error, inbox};
 
@@ -50,6 +51,15 @@ impl Rig {
     /// # Errors
     /// As [`Rig::new`].
     pub fn with(app: Consumer, options: RigOptions) -> Result<Self, Error> {
+        Self::open(app, options, None)
+    }
+
+    /// A rig for a dry run: in real time, with a copy of the inbox's file, and log lines go where the process writes them.
+    pub(crate) fn trial(app: Consumer, options: RigOptions, trial: Trial) -> Result<Self, Error> {
+        Self::open(app, options, Some(trial))
+    }
+
+    fn open(app: Consumer, options: RigOptions, trial: Option<Trial>) -> Result<Self, Error> {
         let world = World::new(&options);
         let (calls, queue) = unbounded::<Call>();
         let (started, start) = bounded(1);
@@ -58,8 +68,9 @@ impl Rig {
         let thread = std::thread::Builder::new().name("onceward-rig".to_owned()).spawn(move || {
             let _lives = lives;
             outside::enter();
-            let _lines = tracing::dispatcher::set_default(&tracing::Dispatch::new(Capture::new(theirs.clone())));
-            let mut stage = match Stage::new(app, &options, theirs) {
+            let captured = trial.is_none().then(|| tracing::Dispatch::new(Capture::new(theirs.clone())));
+            let _lines = captured.map(|lines| tracing::dispatcher::set_default(&lines));
+            let mut stage = match Stage::new(app, &options, theirs, trial.as_ref()) {
                 Ok(stage) => stage,
                 Err(error) => return started.send(Err(error)).unwrap_or_default(),
             };
@@ -175,7 +186,7 @@ impl Rig {
         self.call(move |stage| *stage.store_failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = times)
     }
 
-    /// The broker refuses so many writes of dead letters and publishes for a passing reason; they are tried again after 100 ms, 200 ms, up
+    /// The broker refuses so many writes of dead letters, of their states and of publishes for a passing reason; they are tried again after 100 ms, 200 ms, up
     /// to 10 s.
     ///
     /// # Errors
@@ -196,18 +207,49 @@ impl Rig {
         self.world.attempts(id)
     }
 
-    /// The dead letters, oldest first.
+    /// Asks that every open letter is handled again, as `onceward dlt replay --yes` does; [`Rig::run`] carries it out. Answers how many letters
+    /// that are: held ones run by themselves when they are the first of their key, and those of which `max_replays` replays failed are left out.
+    ///
+    /// # Errors
+    /// [`Error::Topics`] with `dead_letter.replay = false`; [`Error::Closed`] after the consumer has ended with an error.
+    pub fn replay(&self) -> Result<usize, Error> {
+        self.replay_where(Filter::default())
+    }
+
+    /// As [`Rig::replay`], for some letters.
+    ///
+    /// # Errors
+    /// As [`Rig::replay`].
+    pub fn replay_where(&self, which: Filter) -> Result<usize, Error> {
+        self.call(move |stage| stage.ask(Verb::Replay, &which))?
+    }
+
+    /// Asks that every letter that is open or held is settled unhandled, as `onceward dlt discard --yes` does; [`Rig::run`] carries it out.
+    ///
+    /// # Errors
+    /// As [`Rig::replay`].
+    pub fn discard(&self) -> Result<usize, Error> {
+        self.discard_where(Filter::default())
+    }
+
+    /// As [`Rig::discard`], for some letters.
+    ///
+    /// # Errors
+    /// As [`Rig::replay`].
+    pub fn discard_where(&self, which: Filter) -> Result<usize, Error> {
+        self.call(move |stage| stage.ask(Verb::Discard, &which))?
+    }
+
+    /// Keys whose later events wait behind a letter, with `after_dead_letter = "hold"`: by topic, partition and letter.
+    #[must_use]
+    pub fn held(&self) -> Vec<HeldKey> {
+        self.world.held()
+    }
+
+    /// The dead letters in the order in which they were written, each as it stands.
     #[must_use]
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
-        let state = self.world.lock();
-        let one = |position: &Position| {
-            let stored = state.log.at(position)?;
-            let headers = stored.headers.iter().map(|(name, value)| crate::kafka::Header { name, value: value.as_deref() });
-            let letter = Letter::from_headers(headers);
-            let (key, value, headers) = (stored.key.clone(), stored.value.clone(), HeaderList(stored.headers.clone()));
-            Some(DeadLetter { position: position.clone(), key, value, headers, letter })
-        };
-        state.letters.iter().filter_map(one).collect()
+        self.world.dead_letters()
     }
 
     /// What was published, by handlers and from outside of them, in the order of arrival.
@@ -273,6 +315,16 @@ impl Rig {
             summary.halted = life.driver.engine.snapshot().halted;
             Ok(summary)
         })?
+    }
+
+    /// Whether a handler is for this topic.
+    pub(crate) fn subscribes(&self, topic: &str) -> Result<bool, Error> {
+        let topic = topic.to_owned();
+        self.call(move |stage| stage.called(&topic).map(|called| called.is_some()))?
+    }
+
+    pub(crate) fn group(&self) -> Result<String, Error> {
+        self.call(|stage| stage.settings.group.clone())
     }
 
     fn call<R: Send + 'static>(&self, act: impl FnOnce(&mut Stage) -> R + Send + 'static) -> Result<R, Error> {

@@ -10,17 +10,18 @@ use super::desk::Desk;
 use super::feed::Feed;
 use super::folder::Folder;
 use super::options::RigOptions;
+use super::shelf::Shelf;
 use super::store::Store;
 use super::surroundings::Simulated;
+use super::trial::Trial;
 use super::world::World;
 use crate::Error;
 use crate::alerts::{Callback, Retention};
-use crate::config::{Pattern, Settings};
+use crate::config::{InboxPlace, Pattern, Settings};
 use crate::consumer::{Consumer, Control, Plan, Registration, Routes, contest};
 use crate::driver::{Driver, Fact};
-use crate::inbox::Queries;
+use crate::inbox::{Queries, backup};
 use crate::kafka::TopicSettings;
-use crate::letter::dead_letter_topic;
 use crate::publisher::Route;
 use crate::telemetry::{Health, Metrics, Tracer};
 
@@ -41,6 +42,8 @@ pub(super) struct Stage {
     metrics: Arc<Metrics>,
     route: watch::Sender<Route>,
     seed: u64,
+    /// Letters are tried, and what handlers wait for is outside of the process.
+    real_time: bool,
     /// Goes last: a store that is open would miss it.
     folder: Folder,
 }
@@ -51,6 +54,7 @@ pub(super) struct Life {
     pub(super) facts: Receiver<Fact>,
     pub(super) feed: Feed,
     pub(super) store: Store,
+    pub(super) shelf: Shelf,
     pub(super) queries: Option<Queries>,
     /// With a clock of its own that stands still unless every handler waits.
     pub(super) runtime: Runtime,
@@ -60,13 +64,21 @@ pub(super) struct Life {
 }
 
 impl Stage {
-    pub(super) fn new(app: Consumer, options: &RigOptions, world: World) -> Result<Self, Error> {
-        let (Plan { mut settings, routes, metrics, route, control, on_dead_letter, .. }, registrations) = app.plan(false)?;
-        let folder = Folder::make().map_err(|why| {
+    pub(super) fn new(app: Consumer, options: &RigOptions, world: World, trial: Option<&Trial>) -> Result<Self, Error> {
+        let (Plan { settings, mut routes, metrics, route, control, mut on_dead_letter, .. }, registrations) = app.plan(false)?;
+        let folder = Folder::make(trial.is_none()).map_err(|why| {
             Error::Halted(format!("the rig has no place for its inbox: {why}. Set TMPDIR to a folder that can be written"))
         })?;
-        // The rig has no ledger yet.
-        settings.dead_letter.replay = false;
+        if let Some(trial) = trial {
+            Trial::simplify(&mut routes);
+            on_dead_letter = Some(Arc::clone(&trial.told));
+            trial.stock(&world, &settings)?;
+            if let InboxPlace::Sqlite(file) = &settings.inbox
+                && file.exists()
+            {
+                backup(file, &folder.file(), |_, _| {})?;
+            }
+        }
         let mut stage = Self {
             world,
             desk: Desk::default(),
@@ -82,6 +94,7 @@ impl Stage {
             metrics,
             route,
             seed: options.seed,
+            real_time: trial.is_some(),
             folder,
         };
         stage.start()?;
@@ -92,7 +105,7 @@ impl Stage {
     pub(super) fn start(&mut self) -> Result<(), Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .start_paused(true)
+            .start_paused(!self.real_time)
             .build()
             .map_err(|error| Error::Halted(format!("the rig's runtime can't be made: {error}")))?;
         let (sender, facts) = crossbeam_channel::unbounded();
@@ -104,6 +117,7 @@ impl Stage {
             store_failures: Arc::clone(&self.store_failures),
             store: None,
             feed: None,
+            shelf: None,
         };
         let plan = Plan {
             settings: self.settings.clone(),
@@ -122,10 +136,10 @@ impl Stage {
         let driver =
             plan.assemble(&self.registrations, runtime.handle(), (sender, facts.clone()), (&health, Tracer::default()), &mut simulated)?;
         health.running();
-        let (Some(store), Some(feed)) = (simulated.store, simulated.feed) else { return Err(Error::Closed) };
+        let (Some(store), Some(feed), Some(shelf)) = (simulated.store, simulated.feed, simulated.shelf) else { return Err(Error::Closed) };
         let clock = runtime.block_on(async { tokio::time::Instant::now() });
         let (queries, began) = (store.queries(), self.world.now());
-        self.life = Some(Life { driver, facts, feed, store, queries, runtime, began, clock });
+        self.life = Some(Life { driver, facts, feed, store, shelf, queries, runtime, began, clock });
         Ok(())
     }
 
@@ -145,9 +159,8 @@ impl Stage {
         let Some(settings) = matched.topics.into_iter().next() else { return Ok(None) };
         let called = settings.called().to_owned();
         self.found.push(settings.clone());
-        let (template, group) = (self.settings.dead_letter.topic.clone(), self.settings.group.clone());
-        self.world.lock().log.like(&dead_letter_topic(&template, topic, &group), topic);
-        let world = self.world.clone();
+        self.world.join(&self.settings, topic);
+        let (world, group) = (self.world.clone(), self.settings.group.clone());
         self.life()?.feed.find(settings, &group, &world);
         Ok(Some(called))
     }

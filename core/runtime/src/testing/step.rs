@@ -101,7 +101,7 @@ impl Stage {
                 }
             };
         }
-        if life.store.settle()? || life.feed.pump(&world) || desk.pump(&world) {
+        if life.store.settle()? || life.feed.pump(&world) || life.shelf.pump(&world) || desk.pump(&world) {
             return Ok(Step::Moved);
         }
         let next = [due.map(|due| due.0), life.store.due(), desk.due()].into_iter().flatten().min();

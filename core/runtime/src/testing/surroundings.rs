@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::desk::Desk;
 use super::feed::Feed;
+use super::shelf::Shelf;
 use super::store::{Kept, Store, ear};
 use super::watch::Watched;
 use super::world::World;
@@ -16,7 +17,7 @@ use crate::driver::{Clock, Downstream, Upstream};
 use crate::executor::{Done, Runner};
 use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox};
 use crate::kafka::{SourceSink, TopicSettings};
-use crate::letter::{ProducerSink, dead_letter_topic};
+use crate::letter::ProducerSink;
 use crate::outbox::outlet;
 
 /// Opened once per life.
@@ -29,6 +30,7 @@ pub(super) struct Simulated {
     /// What was opened, for the stage to work with.
     pub(super) store: Option<Store>,
     pub(super) feed: Option<Feed>,
+    pub(super) shelf: Option<Shelf>,
 }
 
 impl Surroundings for Simulated {
@@ -55,15 +57,14 @@ impl Surroundings for Simulated {
         Ok(Box::new(store))
     }
 
-    fn archive(&mut self, _: &Settings, _: ArchiveSink) -> Result<Box<dyn Archive>, Error> {
-        Ok(Box::new(Nothing))
+    fn archive(&mut self, settings: &Settings, sink: ArchiveSink) -> Result<Box<dyn Archive>, Error> {
+        let shelf = Shelf::new(sink);
+        self.shelf = Some(shelf.clone());
+        Ok(if settings.dead_letter.replay { Box::new(shelf) } else { Box::new(Nothing) })
     }
 
     fn source(&mut self, settings: &Settings, topics: Vec<TopicSettings>, sink: SourceSink) -> Result<Box<dyn Upstream>, Error> {
-        for topic in &topics {
-            let letters = dead_letter_topic(&settings.dead_letter.topic, &topic.name, &settings.group);
-            self.world.lock().log.like(&letters, &topic.name);
-        }
+        topics.iter().for_each(|topic| self.world.join(settings, &topic.name));
         let feed = Feed::join(settings, topics, sink, &self.world);
         self.feed = Some(feed.clone());
         Ok(Box::new(feed))

@@ -8,6 +8,7 @@ use std::time::Duration;
 use onceward_engine::DeliveryId;
 
 use super::found::{Happened, LogLine, Position};
+use super::ledger::Companions;
 use super::log::{Log, Stored};
 use super::options::RigOptions;
 use crate::event::Chunk;
@@ -29,6 +30,9 @@ pub(super) struct World {
 
 pub(super) struct State {
     pub(super) log: Log,
+    pub(super) companions: Companions,
+    /// Nothing comes after what the group has committed, whatever is published: letters are tried, and nothing else.
+    pub(super) frozen: bool,
     /// What the group has committed.
     pub(super) committed: BTreeMap<Name, i64>,
     /// Partitions that another member has.
@@ -65,6 +69,8 @@ impl World {
     pub(super) fn new(options: &RigOptions) -> Self {
         let state = State {
             log: Log::new(options.partitions.clone(), options.seed),
+            companions: Companions::default(),
+            frozen: false,
             committed: BTreeMap::new(),
             elsewhere: BTreeSet::new(),
             dispatched: HashMap::new(),

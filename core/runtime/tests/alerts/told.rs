@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use onceward::ledger::{Ask, Offset, Verb, ask};
 use onceward::{AutoOffsetReset, Builder, Consumer, DeadLetter, Event, Failure, Summary};
 
 use crate::receiver::{Receiver, Taken};
@@ -109,6 +110,44 @@ fn a_webhook_is_told_by_cause_signed_and_without_payload() {
         );
         assert!(taken.head.starts_with("POST /hook/token HTTP/1.1"), "{}", taken.head);
     }
+}
+
+#[test]
+fn a_replay_that_fails_is_told_although_its_cause_is_known() {
+    let receiver = Receiver::start(0);
+    let heard: Arc<Mutex<Vec<DeadLetter>>> = Arc::default();
+    let (broker, builder) = world(1);
+    let address = broker.address();
+    // The memory inbox of each run is empty; offsets and ledger are not.
+    let app = || {
+        let notes = Arc::clone(&heard);
+        let builder = Consumer::builder().brokers(address.clone()).group("billing").inbox("memory").kafka("fetch.wait.max.ms", "100");
+        // This broker keeps a member that left until its session is over.
+        let builder = builder.kafka("session.timeout.ms", "4000").kafka("heartbeat.interval.ms", "300");
+        webhook(builder.auto_offset_reset(AutoOffsetReset::Earliest), &receiver.url, None, "7d")
+            .build()
+            .unwrap()
+            .on("orders", refuse)
+            .on_dead_letter(move |letter| {
+                notes.lock().unwrap().push(letter);
+                std::future::ready(())
+            })
+    };
+    drop(builder);
+    assert_eq!(run(app()).dead_letters, 1);
+    let client = [("bootstrap.servers".to_owned(), address.clone())];
+    let what = Ask { verb: Verb::Replay, force: false, rate: None, who: "test".to_owned() };
+    for replays in 0..2 {
+        ask(&client, "orders.billing.ledger", &[(0, Offset(0), replays)], &what, Duration::from_secs(10)).unwrap();
+        assert_eq!(run(app()).handled, 0);
+    }
+    let taken = receiver.wait("the letter and both replays", |taken| taken.len() == 3);
+    let told: Vec<_> = taken.iter().map(|taken| (taken.body["type"].as_str().unwrap(), taken.body["replays"].as_u64().unwrap())).collect();
+    assert_eq!(told, [("dead_letter", 0), ("replay_failed", 1), ("replay_failed", 2)]);
+    let of = |taken: &Taken| (taken.body["letter_id"].clone(), taken.body["fingerprint"].clone(), taken.body["message"].clone());
+    assert_eq!(of(&taken[1]), of(&taken[0]), "the same letter and cause");
+    let heard: Vec<(u32, i64, u32)> = heard.lock().unwrap().iter().map(|letter| (letter.replays, letter.offset, letter.attempts)).collect();
+    assert_eq!(heard, [(0, 0, 1), (1, 0, 1), (2, 0, 1)]);
 }
 
 #[test]

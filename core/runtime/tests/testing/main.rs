@@ -6,10 +6,12 @@ mod basics;
 #[path = "../support/mod.rs"]
 mod broker;
 mod crashes;
+mod dry_runs;
 mod failures;
 mod mirror;
 mod outages;
 mod partitions;
 mod patterns;
+mod replays;
 mod support;
 mod time;
