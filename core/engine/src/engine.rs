@@ -46,6 +46,8 @@ pub struct Engine {
     pub(crate) finished: bool,
     /// Letters may have to be looked at.
     pub(crate) replays_due: bool,
+    /// The partition whose letters are looked at first.
+    pub(crate) look_next: u32,
 }
 
 /// What is in memory over all partitions.
@@ -118,6 +120,7 @@ impl Engine {
             finish_may_be_due: false,
             finished: false,
             replays_due: false,
+            look_next: 0,
         }
     }
 

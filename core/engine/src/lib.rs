@@ -34,6 +34,7 @@ mod ids;
 mod input;
 mod lane;
 pub mod ledger;
+mod look;
 mod mark;
 mod outbox;
 mod outcome;

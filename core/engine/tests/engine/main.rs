@@ -5,6 +5,7 @@
 mod chance;
 mod lanes;
 mod ledger;
+mod letters;
 mod offsets;
 mod outages;
 mod partitions;
