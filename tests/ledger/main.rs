@@ -14,11 +14,12 @@ const SEEDS: u64 = 10_000;
 const FOR_A_BUG: u64 = 3_000;
 
 /// Which promise each bug breaks.
-const EXPECTED: [(Sabotage, &str); 15] = [
+const EXPECTED: [(Sabotage, &str); 16] = [
     (Sabotage::DispatchBeforeFolded, "I5"),
     (Sabotage::ClaimUnconfirmed, "I7"),
     (Sabotage::ClaimNotAwaited, "I5"),
     (Sabotage::SupersededGoesOn, "I6"),
+    (Sabotage::SupersededForEver, "I10"),
     (Sabotage::RecordNotAwaited, "I1"),
     (Sabotage::KnownForgotten, "I5"),
     (Sabotage::FollowersHandled, "I2"),

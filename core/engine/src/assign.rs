@@ -18,6 +18,7 @@ impl Engine {
         if let Some(last) = self.partitions.last_epoch(id) {
             self.end(id, last);
         }
+        self.end_dispute(id);
         self.partitions.insert(assignment, self.now);
         if assignment.ledger {
             self.read_ledger(id, epoch);
@@ -64,6 +65,7 @@ impl Engine {
 
     pub(crate) fn lost(&mut self, id: PartitionId, epoch: Epoch) {
         if self.partitions.last_epoch(id) == Some(epoch) {
+            self.end_dispute(id);
             self.end(id, epoch);
             self.flow_all();
         }

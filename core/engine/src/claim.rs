@@ -157,15 +157,6 @@ impl Engine {
         }
     }
 
-    /// Somebody else claimed it: the group gave it away and did not tell us yet.
-    fn superseded(&mut self, id: PartitionId, epoch: Epoch) {
-        if self.bugs.has(Sabotage::SupersededGoesOn) {
-            return;
-        }
-        self.lost(id, epoch);
-        self.out.push(Effect::Superseded { partition: id, epoch });
-    }
-
     pub(crate) fn book(&mut self, id: PartitionId, epoch: Epoch) -> Option<&mut Book> {
         self.partitions.current(id, epoch)?.book.as_deref_mut()
     }

@@ -21,6 +21,8 @@ pub(crate) enum Due {
     Gate(u32),
     /// The pace of a command allows another letter of this partition.
     Replay(u32),
+    /// The group had its time to take this partition from us.
+    Dispute(u32),
 }
 
 /// All deadlines. Whoever ends something takes its deadline out, so none is ever stale.

@@ -31,8 +31,17 @@ pub enum Effect {
     /// which they were asked for: one that has no room yet ([`crate::Engine::accepts_letter`]) keeps those behind it waiting, never the
     /// other way round, since those may wait for it.
     FetchLetters(Vec<LetterPlace>),
-    /// Another member claimed the partition: its epoch is over. If the group still says that it is ours, it has to be assigned anew.
+    /// Another member claimed the partition: its epoch is over. Nothing of it is handed in until the group takes it away
+    /// ([`crate::Input::Lost`]), gives it to us anew, or [`Effect::Reassign`] comes.
     Superseded {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+    },
+    /// The group had its time to take a partition from us that another member claimed. Unless it did meanwhile, ask where it starts, and assign
+    /// it under a new epoch.
+    Reassign {
         /// Which partition.
         partition: PartitionId,
         /// Of which assignment.

@@ -1,9 +1,12 @@
 //! Wiring: input → parts → effects.
 
+use std::collections::BTreeMap;
+
 use crate::breaker::Breaker;
 use crate::deadline::{Deadlines, Due};
 use crate::delivery::Deliveries;
 use crate::gate::{Batches, Gate};
+use crate::ids::Epoch;
 use crate::lane::Lanes;
 use crate::outbox::Outbox;
 use crate::partition::Partitions;
@@ -48,6 +51,8 @@ pub struct Engine {
     pub(crate) replays_due: bool,
     /// The partition whose letters are looked at first.
     pub(crate) look_next: u32,
+    /// Partitions that somebody else claimed, until the group says whose they are: the epoch that ended, and when we ask.
+    pub(crate) disputes: BTreeMap<u32, (Epoch, Timestamp)>,
 }
 
 /// What is in memory over all partitions.
@@ -121,6 +126,7 @@ impl Engine {
             finished: false,
             replays_due: false,
             look_next: 0,
+            disputes: BTreeMap::new(),
         }
     }
 
@@ -175,6 +181,7 @@ impl Engine {
                 Due::BreakerLimit(policy) => self.breaker_limit(policy),
                 Due::Gate(policy) => self.rate_is_due(policy),
                 Due::Replay(partition) => self.pace_is_due(partition),
+                Due::Dispute(partition) => self.dispute_is_due(partition),
             }
         }
         self.check_timers();

@@ -23,6 +23,7 @@ mod dead_letter;
 mod deadline;
 mod delivery;
 mod dispatch;
+mod dispute;
 mod drain;
 mod effect;
 mod engine;

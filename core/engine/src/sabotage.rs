@@ -90,6 +90,8 @@ pub enum Sabotage {
     ClaimNotAwaited,
     /// Another member's claim changes nothing.
     SupersededGoesOn,
+    /// A partition that another member claimed is left to stand, whatever the group says.
+    SupersededForEver,
     /// A letter is resolved before its state is recorded.
     RecordNotAwaited,
     /// What the ledger knows is handled when it is read again.
@@ -159,11 +161,12 @@ impl Sabotage {
     ];
 
     /// Those that concern ledgers: a simulation of their own looks for them.
-    pub const LEDGER: [Self; 15] = [
+    pub const LEDGER: [Self; 16] = [
         Self::DispatchBeforeFolded,
         Self::ClaimUnconfirmed,
         Self::ClaimNotAwaited,
         Self::SupersededGoesOn,
+        Self::SupersededForEver,
         Self::RecordNotAwaited,
         Self::KnownForgotten,
         Self::FollowersHandled,

@@ -22,7 +22,21 @@ impl World {
                 self.members[member].asked.extend(letters);
                 self.queue.at(at, Happening::FetchesLetters { member });
             }
-            Effect::Superseded { partition, epoch } => self.superseded(member, partition.0 as usize, epoch),
+            Effect::Superseded { partition, epoch } => {
+                self.met.superseded += 1;
+                if let Some(held) = self.held(member, partition.0 as usize, epoch) {
+                    held.disputed = true;
+                }
+            }
+            Effect::Reassign { partition, epoch } => {
+                let partition = partition.0 as usize;
+                if self.held(member, partition, epoch).is_some_and(|held| held.disputed) {
+                    // Who has lost it and does not know learns that it does not own it, and where it stands, like everybody else.
+                    self.met.reassigned += 1;
+                    let at = self.soon();
+                    self.queue.at(at, Happening::Reassigned { member, partition, epoch });
+                }
+            }
             Effect::CatchUp { partition, epoch, .. } => {
                 let at = self.soon();
                 self.queue.at(at, Happening::CatchesUp { member, partition: partition.0 as usize, epoch });
@@ -71,17 +85,6 @@ impl World {
             Effect::Alert(_) | Effect::Seek { .. } | Effect::Cancel { .. } | Effect::Finished => {}
         }
         Ok(())
-    }
-
-    /// The group says whether it is still ours.
-    fn superseded(&mut self, member: usize, partition: usize, epoch: Epoch) {
-        self.met.superseded += 1;
-        self.members[member].held.remove(&partition);
-        if self.logs[partition].owner == Some((member, epoch)) {
-            self.logs[partition].owner = None;
-            let at = self.now + 1;
-            self.queue.at(at, Happening::Balance { partition });
-        }
     }
 
     fn released(&mut self, member: usize, partition: usize, epoch: Epoch) {

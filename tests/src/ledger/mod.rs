@@ -40,6 +40,10 @@ pub struct Met {
     pub refused_claims: u64,
     /// Owners that read of another one's claim.
     pub superseded: u64,
+    /// Claims of somebody who does not own the partition, and was let through.
+    pub intruders: u64,
+    /// Owners that took their partition up again after such a claim.
+    pub reassigned: u64,
     /// Records that counted for nobody.
     pub stale: u64,
     /// Members that died.
@@ -51,7 +55,7 @@ pub struct Met {
 impl Met {
     /// By name.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, u64); 11] {
+    pub fn rows(&self) -> [(&'static str, u64); 13] {
         [
             ("inputs", self.inputs),
             ("letters", self.letters),
@@ -61,6 +65,8 @@ impl Met {
             ("discarded", self.discarded),
             ("refused claims", self.refused_claims),
             ("superseded owners", self.superseded),
+            ("intruders", self.intruders),
+            ("reassigned", self.reassigned),
             ("stale records", self.stale),
             ("crashes", self.crashes),
             ("letters gone", self.gone),
@@ -76,6 +82,8 @@ impl Met {
         self.discarded += other.discarded;
         self.refused_claims += other.refused_claims;
         self.superseded += other.superseded;
+        self.intruders += other.intruders;
+        self.reassigned += other.reassigned;
         self.stale += other.stale;
         self.crashes += other.crashes;
         self.gone += other.gone;

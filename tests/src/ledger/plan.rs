@@ -13,6 +13,8 @@ pub(super) enum Trouble {
     Move,
     /// The group takes a partition away; its owner learns of it later.
     Lose,
+    /// Somebody who does not own a partition claims it, and the group never hears of that.
+    Intrude,
     /// The broker deletes the oldest letters.
     Delete,
 }
@@ -76,7 +78,7 @@ impl Plan {
         let mut troubles: Vec<_> = (0..count).map(|_| (r.within(0, horizon), r.pick(&kinds))).collect();
         let deletes = r.percent(20);
         troubles.retain(|trouble| deletes || !matches!(trouble.1, Trouble::Delete));
-        Self {
+        let mut plan = Self {
             settings,
             members: usize::try_from(r.within(1, 3)).unwrap_or(1),
             partitions: usize::try_from(r.within(1, 2)).unwrap_or(1),
@@ -96,6 +98,10 @@ impl Plan {
             troubles,
             operators: (0..r.pick(&[0, 2, 6])).map(|_| r.within(0, horizon)).collect(),
             rate: r.percent(15).then(|| r.pick(&[2_000, 50_000])),
+        };
+        if r.percent(20) {
+            plan.troubles.push((r.within(0, horizon), Trouble::Intrude));
         }
+        plan
     }
 }

@@ -98,7 +98,8 @@ pub(crate) fn of_effect(effect: &Effect) -> usize {
         | Effect::Claim { .. }
         | Effect::Record(_)
         | Effect::FetchLetters(_)
-        | Effect::Superseded { .. } => 14,
+        | Effect::Superseded { .. }
+        | Effect::Reassign { .. } => 14,
     }
 }
 

@@ -170,7 +170,12 @@ impl World {
                     *self.ends.entry(fate).or_default() += 1;
                 }
             }
-            Effect::ReadLedger { .. } | Effect::Claim { .. } | Effect::Record(_) | Effect::FetchLetters(_) | Effect::Superseded { .. } => {
+            Effect::ReadLedger { .. }
+            | Effect::Claim { .. }
+            | Effect::Record(_)
+            | Effect::FetchLetters(_)
+            | Effect::Superseded { .. }
+            | Effect::Reassign { .. } => {
                 panic!("there is no ledger")
             }
             Effect::Pause { .. }

@@ -9,7 +9,7 @@ use onceward_engine::{Entry, Epoch, Input, LedgerRead, LetterPlace, Offset, Part
 use super::Driver;
 use crate::archive::{ArchiveFact, LetterAnswer, Wanted};
 use crate::event::one_line;
-use crate::kafka::Batch;
+use crate::kafka::{Batch, SourceOrder};
 use crate::ledger::encode;
 use crate::letter::{LedgerRequest, fingerprint};
 
@@ -139,13 +139,21 @@ impl Driver {
         self.archive.fetch(wanted.collect());
     }
 
-    /// Another member claimed it. The group gave it away, and will say so to us, too.
+    /// Another member claimed it. Nearly always the group gave it away, and will say so to us, too.
     pub(crate) fn superseded(&mut self, partition: PartitionId, epoch: Epoch) {
         tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0,
             "another member has claimed this partition: nothing of it is handled here any more. The group will take it from us as well");
         self.partitions.end(partition, epoch);
         self.leave_ledger(partition, epoch);
         self.inbox.release(partition, epoch);
+        self.source.order(SourceOrder::Disown { partition, epoch });
+    }
+
+    /// The group did not take it from us: who claimed it had lost it.
+    pub(crate) fn reassign(&mut self, partition: PartitionId, epoch: Epoch) {
+        tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0,
+            "another member has claimed this partition, but the group did not take it from us: the group is asked, and it is claimed again");
+        self.source.order(SourceOrder::Reassign { partition, epoch });
     }
 
     /// The epoch is over.

@@ -182,6 +182,7 @@ impl Driver {
             Effect::Record(entry) => self.record(&entry),
             Effect::FetchLetters(letters) => self.fetch_letters(&letters),
             Effect::Superseded { partition, epoch } => self.superseded(partition, epoch),
+            Effect::Reassign { partition, epoch } => self.reassign(partition, epoch),
             Effect::Commit { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Seek { .. } | Effect::Release { .. } => {
                 self.order(&effect);
             }
