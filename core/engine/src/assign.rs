@@ -61,6 +61,7 @@ impl Engine {
             self.settle(lane);
         }
         self.enlist_all(index);
+        self.begin_cleaning(index);
     }
 
     pub(crate) fn lost(&mut self, id: PartitionId, epoch: Epoch) {
@@ -91,6 +92,9 @@ impl Engine {
             self.totals.letters -= u32::try_from(book.fetching.len()).unwrap_or(u32::MAX);
             if let Some(due) = book.due {
                 self.deadlines.remove(due, Due::Replay(index));
+            }
+            if let Some(due) = book.clean {
+                self.deadlines.remove(due, Due::Clean(index));
             }
         }
         debug_assert_eq!((partition.records, partition.bytes), (0, 0), "nothing of a partition outlives it");

@@ -21,6 +21,8 @@ pub(crate) enum Due {
     Gate(u32),
     /// The pace of a command allows another letter of this partition.
     Replay(u32),
+    /// What can go from the ledger of this partition is looked for.
+    Clean(u32),
     /// The group had its time to take this partition from us.
     Dispute(u32),
 }

@@ -146,6 +146,8 @@ impl Engine {
             Input::LedgerEnd { partition, epoch } => self.ledger_end(partition, epoch),
             Input::Claimed { partition, epoch, at } => self.claim_acknowledged(partition, epoch, at),
             Input::ClaimFailed { partition, epoch } => self.claim_failed(partition, epoch),
+            Input::Removed(gone) => self.record_gone(&gone),
+            Input::OldestLetter { partition, epoch, oldest } => self.oldest_letter(partition, epoch, oldest),
             Input::LetterFetched(fetched) => self.letter_fetched(&fetched),
             Input::LetterGone { partition, epoch, offset } => self.letter_gone(partition, epoch, offset),
             Input::Suspects(suspects) => self.suspects(&suspects),
@@ -181,6 +183,7 @@ impl Engine {
                 Due::BreakerLimit(policy) => self.breaker_limit(policy),
                 Due::Gate(policy) => self.rate_is_due(policy),
                 Due::Replay(partition) => self.pace_is_due(partition),
+                Due::Clean(partition) => self.clean_is_due(partition),
                 Due::Dispute(partition) => self.dispute_is_due(partition),
             }
         }

@@ -81,6 +81,8 @@ impl Outbox {
             | Effect::Claim { partition, epoch, .. }
             | Effect::Superseded { partition, epoch }
             | Effect::Reassign { partition, epoch }
+            | Effect::Remove { partition, epoch, .. }
+            | Effect::FindOldestLetter { partition, epoch }
             | Effect::Commit { partition, epoch, .. }
             | Effect::Pause { partition, epoch }
             | Effect::Resume { partition, epoch }

@@ -3,6 +3,7 @@
 use onceward_engine::ledger::{Applied, Claim, LetterRecord, LetterState, Record};
 use onceward_engine::{Alert, DeliveryId, Digest, Effect, Entry, Epoch, Fate, Input, MarkResult, Offset, Outcome, Runs};
 
+use super::broker::Stored;
 use super::judge::Verdict;
 use super::member::Place;
 use super::world::{Happening, World, Write, named};
@@ -12,10 +13,25 @@ impl World {
         match effect {
             Effect::ReadLedger { partition, epoch } => {
                 let at = self.soon();
+                if let Some(held) = self.held(member, partition.0 as usize, epoch) {
+                    let again = held.ledger.is_some();
+                    (held.ledger, held.said_ledger_end) = (None, false);
+                    self.met.read_again += u64::from(again);
+                }
                 self.queue.at(at, Happening::ReadLedger { member, partition: partition.0 as usize, epoch });
             }
             Effect::Claim { partition, epoch, prev } => self.write(member, partition.0 as usize, epoch, Write::Claim { prev }),
             Effect::Record(entry) => self.write(member, entry.partition.0 as usize, entry.epoch, Write::Record(entry)),
+            Effect::Remove { partition, epoch, records } => {
+                for record in records {
+                    self.write(member, partition.0 as usize, epoch, Write::Tombstone(record));
+                }
+            }
+            Effect::FindOldestLetter { partition, epoch } => {
+                let (oldest, at) = (self.logs[partition.0 as usize].oldest_letter, self.soon());
+                let oldest = Offset(i64::try_from(oldest).unwrap_or(i64::MAX));
+                self.queue.at(at, Happening::Answer { member, input: Input::OldestLetter { partition, epoch, oldest } });
+            }
             Effect::FetchLetters(letters) => {
                 self.judge_fetch(member, &letters)?;
                 let at = self.soon();
@@ -156,6 +172,14 @@ impl World {
                 let (_, applied) = self.append(partition, Record::Letter(record));
                 self.count(&entry, applied);
             }
+            Write::Tombstone(gone) => {
+                self.met.removed += 1;
+                self.tell(|| format!("ledger {partition} without {gone:?}"));
+                self.logs[partition].ledger.push(Stored::Tombstone(gone));
+                if self.rng.percent(20) {
+                    self.judge_ledger(partition)?;
+                }
+            }
         }
         Ok(())
     }
@@ -174,7 +198,7 @@ impl World {
         let log = &mut self.logs[partition];
         let at = Offset(i64::try_from(log.ledger.len()).unwrap_or(i64::MAX));
         let applied = log.truth.apply(at, &record);
-        log.ledger.push(record);
+        log.ledger.push(Stored::Record(record));
         (at, applied)
     }
 

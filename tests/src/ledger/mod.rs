@@ -44,6 +44,10 @@ pub struct Met {
     pub intruders: u64,
     /// Owners that took their partition up again after such a claim.
     pub reassigned: u64,
+    /// Records that were taken out of a ledger.
+    pub removed: u64,
+    /// Ledgers that had to be read anew, since compaction came in between.
+    pub read_again: u64,
     /// Records that counted for nobody.
     pub stale: u64,
     /// Members that died.
@@ -55,7 +59,7 @@ pub struct Met {
 impl Met {
     /// By name.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, u64); 13] {
+    pub fn rows(&self) -> [(&'static str, u64); 15] {
         [
             ("inputs", self.inputs),
             ("letters", self.letters),
@@ -67,6 +71,8 @@ impl Met {
             ("superseded owners", self.superseded),
             ("intruders", self.intruders),
             ("reassigned", self.reassigned),
+            ("removed records", self.removed),
+            ("ledgers read again", self.read_again),
             ("stale records", self.stale),
             ("crashes", self.crashes),
             ("letters gone", self.gone),
@@ -84,6 +90,8 @@ impl Met {
         self.superseded += other.superseded;
         self.intruders += other.intruders;
         self.reassigned += other.reassigned;
+        self.removed += other.removed;
+        self.read_again += other.read_again;
         self.stale += other.stale;
         self.crashes += other.crashes;
         self.gone += other.gone;

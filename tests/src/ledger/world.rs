@@ -1,13 +1,13 @@
 //! The world: time, faults, the group, and what members hear.
 
-use onceward_engine::ledger::{Claim, Record};
+use onceward_engine::ledger::{Claim, Record, Removed};
 use onceward_engine::{
     Assignment, DeliveryId, Digest, Entry, Epoch, EventHash, Fetched, Input, KeyHash, LedgerRead, Offset, Outcome, PartitionId, PolicyId,
-    Sabotage, Timestamp,
+    RecordGone, Sabotage, Timestamp,
 };
 
 use super::Met;
-use super::broker::{Log, Store, logs};
+use super::broker::{Log, Store, Stored, logs};
 use super::judge::Verdict;
 use super::member::{Held, Member, Place};
 use super::plan::{Plan, Trouble};
@@ -19,6 +19,7 @@ pub(super) enum Write {
     Letter { delivery: DeliveryId, index: usize },
     Record(Entry),
     Claim { prev: Option<Offset> },
+    Tombstone(Removed),
 }
 
 #[derive(Debug)]
@@ -338,6 +339,17 @@ impl World {
                 self.append(partition, Record::Claim(claim));
                 self.met.intruders += 1;
             }
+            Trouble::Compact => {
+                self.judge_ledger(partition)?;
+                let until = self.rng.below(self.logs[partition].ledger.len() + 1);
+                self.logs[partition].compact(until);
+            }
+            Trouble::Expire => {
+                let log = &mut self.logs[partition];
+                let open = log.truth.letters().filter(|letter| !letter.record.state.is_terminal());
+                let first = open.filter_map(|letter| usize::try_from(letter.record.letter.0).ok()).min();
+                log.oldest_letter = first.unwrap_or(log.letters.len()).max(log.oldest_letter);
+            }
             Trouble::Delete => {
                 let log = &mut self.logs[partition];
                 log.oldest_letter = log.letters.len() / 2;
@@ -445,16 +457,22 @@ impl World {
                 break;
             }
             held.ledger = Some(at + 1);
-            let record = self.logs[partition].ledger[at].clone();
+            let stored = self.logs[partition].ledger[at].clone();
             let at = Offset(i64::try_from(at).unwrap_or(i64::MAX));
-            self.deliver(member, Input::Ledger(Box::new(LedgerRead { partition: named(partition), epoch, at, record })))?;
+            let partition = named(partition);
+            match stored {
+                Stored::Record(record) => self.deliver(member, Input::Ledger(Box::new(LedgerRead { partition, epoch, at, record })))?,
+                Stored::Tombstone(record) => self.deliver(member, Input::Removed(Box::new(RecordGone { partition, epoch, at, record })))?,
+                Stored::Compacted => {}
+            }
         }
         let Some(held) = self.held(member, partition, epoch).filter(|held| !held.disputed) else { return Ok(()) };
         if held.ledger.unwrap_or(0) >= end && !held.said_ledger_end {
             held.said_ledger_end = true;
             self.deliver(member, Input::LedgerEnd { partition: named(partition), epoch })?;
         }
-        let at = self.now + 1 + self.rng.within(0, self.plan.latency);
+        let stalls = self.rng.percent(self.plan.stalls);
+        let at = self.now + 1 + if stalls { self.rng.within(0, 2_000) } else { self.rng.within(0, self.plan.latency) };
         self.queue.at(at, Happening::ReadLedger { member, partition, epoch });
         Ok(())
     }

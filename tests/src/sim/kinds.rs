@@ -69,6 +69,8 @@ pub(crate) fn of_input(input: &Input) -> usize {
         Input::Suspects(_) => 19,
         // The ledger has a simulation of its own.
         Input::Ledger(_)
+        | Input::Removed(_)
+        | Input::OldestLetter { .. }
         | Input::LedgerEnd { .. }
         | Input::Claimed { .. }
         | Input::ClaimFailed { .. }
@@ -99,7 +101,9 @@ pub(crate) fn of_effect(effect: &Effect) -> usize {
         | Effect::Record(_)
         | Effect::FetchLetters(_)
         | Effect::Superseded { .. }
-        | Effect::Reassign { .. } => 14,
+        | Effect::Reassign { .. }
+        | Effect::Remove { .. }
+        | Effect::FindOldestLetter { .. } => 14,
     }
 }
 

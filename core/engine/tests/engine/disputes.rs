@@ -59,3 +59,19 @@ fn a_run_until_the_end_does_not_end_while_nobody_knows_whose_a_partition_is() {
     let (partition, epoch) = held.id();
     assert_eq!(script.tell(Input::Lost { partition, epoch }), [Effect::Finished]);
 }
+
+#[test]
+fn the_groups_answer_is_as_old_as_its_question() {
+    let mut script = Script::new(settings(Policy::default()));
+    let (partition, epoch) = HELD.id();
+    let next = Offset(5);
+    let asks = Effect::Commit { partition, epoch, next };
+    script.tell(Input::Assigned(Assignment { partition, epoch, from: next, ledger: true, ..assignment() }));
+    HELD.reads(&mut script, 0, claim(None));
+    assert_eq!(script.tell(Input::LedgerEnd { partition, epoch }), [asks.clone()]);
+    // The group said yes, and then gave the partition to somebody who claims it before that answer is here.
+    assert_eq!(HELD.reads(&mut script, 1, claim(Some(0))), []);
+    let committed = Input::Committed { partition, epoch, next };
+    assert_eq!(script.tell(committed.clone()), [asks], "a claim on top of that one needs another answer");
+    assert_eq!(script.tell(committed), [Effect::Claim { partition, epoch, prev: Some(Offset(1)) }]);
+}

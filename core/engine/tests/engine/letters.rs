@@ -3,7 +3,7 @@
 use onceward_engine::ledger::{Claim, Command, KeyDigest, LetterRecord, LetterState, Record, Verb};
 use onceward_engine::*;
 
-use crate::script::{Script, assignment, settings};
+use crate::script::{Script, assignment, record, settings};
 
 /// Where reading of the source partition goes on: behind all letters.
 const FROM: i64 = 10_000;
@@ -98,7 +98,7 @@ fn the_room_for_letters_is_shared_by_all_partitions_that_have_some() {
         let mut ledger = vec![claim(None)];
         ledger.extend((0..letters).map(|offset| letter(offset, 0, LetterState::Open)));
         next[partition.0 as usize] = partition.takes_over(&mut script, &ledger) + 1;
-        assert_eq!(partition.catches_up(&mut script), [], "nobody wants them handled");
+        assert_eq!(asked(&partition.catches_up(&mut script)), [0; 3], "nobody wants them handled");
     }
     for (partition, letters) in owned.into_iter().zip([500, 500, 4]) {
         let (id, epoch) = partition.id();
@@ -118,4 +118,42 @@ fn the_room_for_letters_is_shared_by_all_partitions_that_have_some() {
         (0..3).for_each(|number| served[number] += count[number]);
     }
     assert_eq!(served, [10, 10, 0]);
+}
+
+#[test]
+fn copies_that_go_back_behind_a_letter_that_failed_again_are_gone() {
+    let mut script = Script::new(settings(Policy { hold: true, ..Policy::default() }));
+    let owned = Owned(0, 1);
+    let (partition, epoch) = owned.id();
+    let of_one_key = |offset, state| match letter(offset, 0, state) {
+        Record::Letter(letter) => Record::Letter(LetterRecord { key: Some(KeyDigest(1)), ..letter }),
+        other => other,
+    };
+    let mut ledger = vec![claim(None), of_one_key(1, LetterState::Open), of_one_key(2, LetterState::Held)];
+    ledger.extend([of_one_key(3, LetterState::Held), of_one_key(4, LetterState::Held)]);
+    ledger.push(command("all", Verb::Replay, [1].into_iter()));
+    owned.takes_over(&mut script, &ledger);
+    assert_eq!(asked(&owned.catches_up(&mut script)), [4, 0, 0]);
+    // The first, the third and the fourth carry the same event.
+    let ids: Vec<DeliveryId> = [(1, 70), (2, 80), (3, 70), (4, 70)]
+        .into_iter()
+        .map(|(offset, event)| {
+            let fetched = record(offset, 1).event(event, 0).0;
+            let delivery = script.slots.insert(offset);
+            script.feed(Input::LetterFetched(Fetched { delivery, partition, epoch, ..fetched }));
+            delivery
+        })
+        .collect();
+    assert_eq!(script.orders(), [Effect::LookUp(vec![ids[0], ids[1]])]);
+    script.seen(ids[0], None);
+    script.seen(ids[1], None);
+    script.done(ids[0]);
+    script.ended(ids[1], Outcome::Reject(Rejection::Rejected));
+    let orders = script.durable(ids[0]);
+    let gone = Effect::Forget(vec![(ids[2], Fate::Abandoned), (ids[3], Fate::Abandoned)]);
+    assert!(orders.contains(&gone), "{orders:?}");
+    let delivery = DeliveryId { generation: ids[3].generation + 1, ..ids[3] };
+    let fetched = record(FROM, 9).0;
+    let orders = script.tell(Input::Fetched(Fetched { delivery, partition, epoch, ..fetched }));
+    assert_eq!(orders, [Effect::LookUp(vec![delivery])], "their slots are free");
 }

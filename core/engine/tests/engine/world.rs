@@ -175,7 +175,9 @@ impl World {
             | Effect::Record(_)
             | Effect::FetchLetters(_)
             | Effect::Superseded { .. }
-            | Effect::Reassign { .. } => {
+            | Effect::Reassign { .. }
+            | Effect::Remove { .. }
+            | Effect::FindOldestLetter { .. } => {
                 panic!("there is no ledger")
             }
             Effect::Pause { .. }

@@ -36,7 +36,9 @@ impl Watch {
             | Effect::Record(_)
             | Effect::FetchLetters(_)
             | Effect::Superseded { .. }
-            | Effect::Reassign { .. } => broken("I7", format!("there is no ledger: {effect:?}")),
+            | Effect::Reassign { .. }
+            | Effect::Remove { .. }
+            | Effect::FindOldestLetter { .. } => broken("I7", format!("there is no ledger: {effect:?}")),
         }
     }
 

@@ -77,7 +77,9 @@ impl World {
             | Effect::Record(_)
             | Effect::FetchLetters(_)
             | Effect::Superseded { .. }
-            | Effect::Reassign { .. } => {}
+            | Effect::Reassign { .. }
+            | Effect::Remove { .. }
+            | Effect::FindOldestLetter { .. } => {}
         }
         Ok(())
     }
