@@ -14,11 +14,14 @@ const SEEDS: u64 = 10_000;
 const FOR_A_BUG: u64 = 3_000;
 
 /// Which promise each bug breaks.
-const EXPECTED: [(Sabotage, &str); 15] = [
+const EXPECTED: [(Sabotage, &str); 18] = [
     (Sabotage::DispatchBeforeFolded, "I5"),
     (Sabotage::ClaimUnconfirmed, "I7"),
     (Sabotage::ClaimNotAwaited, "I5"),
     (Sabotage::SupersededGoesOn, "I6"),
+    (Sabotage::SupersededForEver, "I10"),
+    (Sabotage::CleanSettledFirst, "I5"),
+    (Sabotage::CleanClaimsFirst, "I5"),
     (Sabotage::RecordNotAwaited, "I1"),
     (Sabotage::KnownForgotten, "I5"),
     (Sabotage::FollowersHandled, "I2"),
@@ -42,8 +45,10 @@ fn worlds_with_ledgers_keep_the_promises() {
     println!("{SEEDS} seeds in {:.1} s", start.elapsed().as_secs_f64());
     let first: Vec<String> = report.failures.iter().take(10).map(|(seed, violation)| format!("seed {seed}: {violation}")).collect();
     assert!(first.is_empty(), "{} worlds fail, among them:\n{}", report.failures.len(), first.join("\n"));
-    let rare: Vec<_> = report.met.rows().into_iter().filter(|row| row.1 < 50).collect();
-    assert!(rare.is_empty(), "met less than 50 times: {rare:?}");
+    // Compaction has to take away a claim that was not read yet, behind one that was.
+    let enough = |(what, count): &(&str, u64)| *count >= if *what == "ledgers read again" { 1 } else { 50 };
+    let rare: Vec<_> = report.met.rows().into_iter().filter(|row| !enough(row)).collect();
+    assert!(rare.is_empty(), "met too seldom: {rare:?}");
 }
 
 #[test]

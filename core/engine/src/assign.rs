@@ -18,6 +18,7 @@ impl Engine {
         if let Some(last) = self.partitions.last_epoch(id) {
             self.end(id, last);
         }
+        self.end_dispute(id);
         self.partitions.insert(assignment, self.now);
         if assignment.ledger {
             self.read_ledger(id, epoch);
@@ -60,10 +61,12 @@ impl Engine {
             self.settle(lane);
         }
         self.enlist_all(index);
+        self.begin_cleaning(index);
     }
 
     pub(crate) fn lost(&mut self, id: PartitionId, epoch: Epoch) {
         if self.partitions.last_epoch(id) == Some(epoch) {
+            self.end_dispute(id);
             self.end(id, epoch);
             self.flow_all();
         }
@@ -89,6 +92,9 @@ impl Engine {
             self.totals.letters -= u32::try_from(book.fetching.len()).unwrap_or(u32::MAX);
             if let Some(due) = book.due {
                 self.deadlines.remove(due, Due::Replay(index));
+            }
+            if let Some(due) = book.clean {
+                self.deadlines.remove(due, Due::Clean(index));
             }
         }
         debug_assert_eq!((partition.records, partition.bytes), (0, 0), "nothing of a partition outlives it");

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{Offset, Timestamp};
 use crate::ledger::{Fold, KeyDigest};
+use crate::shelf::Shelf;
 
 /// How far the owner has come with its claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stand {
     /// The ledger is read.
     Reading,
+    /// The group is to be asked in a moment.
+    Waiting,
     /// The group is asked whether the partition is ours: by a commit of the offset that it has.
     Confirming,
     /// The claim is on its way, or waits for being read back.
@@ -25,9 +28,15 @@ pub(crate) enum Stand {
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
     pub(crate) stand: Stand,
+    /// The ledger is read anew, and what was read before came as far as this: the new reading begins before it.
+    pub(crate) again: Option<Offset>,
     /// The claim that ours follows.
     pub(crate) prev: Option<Offset>,
     pub(crate) fold: Fold,
+    /// Its records, and which of them can go.
+    pub(crate) shelf: Shelf,
+    /// When it is looked for such records again.
+    pub(crate) clean: Option<Timestamp>,
     /// Live deliveries whose letters are written and being recorded, by source offset.
     pub(crate) recording: BTreeMap<Offset, u32>,
     /// Letters that may have to be handled again, or discarded: to be looked at.
@@ -54,8 +63,11 @@ impl Book {
     pub(crate) fn new() -> Self {
         Self {
             stand: Stand::Reading,
+            again: None,
             prev: None,
             fold: Fold::new(),
+            shelf: Shelf::default(),
+            clean: None,
             recording: BTreeMap::new(),
             candidates: BTreeSet::new(),
             parked: BTreeMap::new(),

@@ -15,7 +15,7 @@ use crate::ids::{Epoch, Offset, PartitionId};
 use crate::ledger::{Applied, Record};
 use crate::partition::State;
 use crate::sabotage::Sabotage;
-use crate::{Claimed, Effect, LedgerRead};
+use crate::{Claimed, Effect, LedgerRead, RecordGone};
 
 /// How long after a refusal the group is asked again whether a partition is ours, in milliseconds.
 const AGAIN: u64 = 100;
@@ -33,7 +33,7 @@ impl Engine {
     }
 
     pub(crate) fn ledger_end(&mut self, id: PartitionId, epoch: Epoch) {
-        if self.book(id, epoch).is_some_and(|book| book.stand == Stand::Reading) {
+        if self.book(id, epoch).is_some_and(|book| book.stand == Stand::Reading && book.again.is_none()) {
             self.ask_the_group(id.0);
         }
     }
@@ -44,9 +44,14 @@ impl Engine {
         if !matches!(partition.state, State::CatchingUp) {
             return;
         }
+        if partition.commits.is_outstanding() {
+            // The answer to an earlier question says nothing: it was asked before the ledger was read.
+            return self.ask_later(index);
+        }
         let (id, epoch, next) = (partition.id, partition.epoch, partition.assignment.from);
         if let Some(book) = &mut partition.book {
             book.stand = Stand::Confirming;
+            book.prev = book.fold.current();
         }
         if self.bugs.has(Sabotage::ClaimUnconfirmed) {
             self.claim(index);
@@ -62,10 +67,14 @@ impl Engine {
         if partition.book.as_ref().is_none_or(|book| book.stand != Stand::Confirming) {
             return false;
         }
-        if ours {
-            self.claim(index);
-        } else {
+        // An answer is as old as its question: it says nothing of who claimed the partition since.
+        let overtaken = |book: &Book| book.fold.current() != book.prev;
+        if !ours {
             self.ask_later(index);
+        } else if self.partitions.get(index).and_then(|partition| partition.book.as_deref()).is_some_and(overtaken) {
+            self.ask_the_group(index);
+        } else {
+            self.claim(index);
         }
         true
     }
@@ -74,26 +83,25 @@ impl Engine {
         let at = self.now.after(AGAIN);
         let Some(partition) = self.partitions.get_mut(index) else { return };
         let Some(book) = &mut partition.book else { return };
-        book.stand = Stand::Confirming;
+        book.stand = Stand::Waiting;
         partition.commits.ask_at(at);
         self.deadlines.add(at, Due::Commit(index));
     }
 
     /// It is time to ask again. Returns whether that is what a commit was due for.
     pub(crate) fn asks_the_group(&mut self, index: u32) -> bool {
-        let confirming = self.partitions.get(index).and_then(|p| p.book.as_ref()).is_some_and(|book| book.stand == Stand::Confirming);
-        if confirming {
+        let waiting = self.partitions.get(index).and_then(|p| p.book.as_ref()).is_some_and(|book| book.stand == Stand::Waiting);
+        if waiting {
             self.cancel_commit(index);
             self.ask_the_group(index);
         }
-        confirming
+        waiting
     }
 
     fn claim(&mut self, index: u32) {
         let Some(partition) = self.partitions.get_mut(index) else { return };
         let Some(book) = &mut partition.book else { return };
         book.stand = Stand::Claiming { at: None };
-        book.prev = book.fold.current();
         let (prev, partition, epoch) = (book.prev, partition.id, partition.epoch);
         self.out.push(Effect::Claim { partition, epoch, prev });
     }
@@ -138,9 +146,10 @@ impl Engine {
     /// A record of the ledger, in its order.
     pub(crate) fn ledger_read(&mut self, read: &LedgerRead) {
         let LedgerRead { partition: id, epoch, at, record } = read;
-        let Some(book) = self.book(*id, *epoch) else { return };
+        let Some(book) = self.book_at(*id, *epoch, *at) else { return };
         let applied = book.fold.apply(*at, record);
         let stand = book.stand;
+        book.shelf.put(*at, record, applied, matches!(stand, Stand::Ours(_)));
         match (record, applied) {
             (Record::Claim(_), Applied::Counts | Applied::Refused) => match stand {
                 Stand::Claiming { at: Some(ours) } if ours == *at => self.claim_decided(id.0, *at, applied == Applied::Counts),
@@ -157,13 +166,27 @@ impl Engine {
         }
     }
 
-    /// Somebody else claimed it: the group gave it away and did not tell us yet.
-    fn superseded(&mut self, id: PartitionId, epoch: Epoch) {
-        if self.bugs.has(Sabotage::SupersededGoesOn) {
-            return;
+    /// The claim that is the current one for us was taken out of the ledger: a later one counts, and compaction took what lay between from
+    /// under us while we read. What we made of the ledger can't be trusted: it is read anew.
+    pub(crate) fn claim_is_gone(&mut self, gone: &RecordGone) {
+        let (id, epoch) = (gone.partition, gone.epoch);
+        let Some(book) = self.book(id, epoch) else { return };
+        if matches!(book.stand, Stand::Ours(_)) {
+            return self.superseded(id, epoch);
         }
-        self.lost(id, epoch);
-        self.out.push(Effect::Superseded { partition: id, epoch });
+        *book = Book { again: Some(gone.at), ..Book::new() };
+        self.cancel_commit(id.0);
+        self.out.push(Effect::ReadLedger { partition: id, epoch });
+    }
+
+    /// The ledger of an assignment, for somebody who read on to an offset there. What comes from a reading that was given up is passed over.
+    pub(crate) fn book_at(&mut self, id: PartitionId, epoch: Epoch, at: Offset) -> Option<&mut Book> {
+        let book = self.book(id, epoch)?;
+        if book.again.is_some_and(|before| at > before) {
+            return None;
+        }
+        book.again = None;
+        Some(book)
     }
 
     pub(crate) fn book(&mut self, id: PartitionId, epoch: Epoch) -> Option<&mut Book> {

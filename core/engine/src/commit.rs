@@ -52,6 +52,11 @@ impl Commits {
         self.acknowledged >= next
     }
 
+    /// What the broker has for certain.
+    pub(crate) fn acknowledged(&self) -> Offset {
+        self.acknowledged
+    }
+
     pub(crate) fn is_due(&self) -> bool {
         self.due.is_some()
     }

@@ -23,6 +23,10 @@ pub(crate) enum Due {
     Replay(u32),
     /// Records were refused for a while: whether somebody has to make room is to be looked at.
     Crowd,
+    /// What can go from the ledger of this partition is looked for.
+    Clean(u32),
+    /// The group had its time to take this partition from us.
+    Dispute(u32),
 }
 
 /// All deadlines. Whoever ends something takes its deadline out, so none is ever stale.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{DeliveryId, Epoch, Offset, PartitionId, PolicyId, Timestamp};
-use crate::ledger::{KeyDigest, LetterState};
+use crate::ledger::{KeyDigest, LetterState, Removed};
 
 /// One order. Lists hold many deliveries, so that the runtime works in batches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,12 +27,39 @@ pub enum Effect {
     },
     /// Write a letter's state to the ledger. It is answered by being read there.
     Record(Entry),
+    /// Take these records out of the ledger: write a tombstone for each. Answered by being read there, [`crate::Input::Removed`]. More come only
+    /// when all of these were read: the next ones must not go before.
+    Remove {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+        /// Which records.
+        records: Vec<Removed>,
+    },
+    /// Look up from where on the dead-letter topic's partition still has letters, and answer [`crate::Input::OldestLetter`]. It is no harm if no
+    /// answer comes: it is asked again.
+    FindOldestLetter {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+    },
     /// Read these letters and answer each with [`crate::Input::LetterFetched`] or [`crate::Input::LetterGone`], all of them in the order in
     /// which they were asked for: one that has no room yet ([`crate::Engine::accepts_letter`]) keeps those behind it waiting, never the
     /// other way round, since those may wait for it.
     FetchLetters(Vec<LetterPlace>),
-    /// Another member claimed the partition: its epoch is over. If the group still says that it is ours, it has to be assigned anew.
+    /// Another member claimed the partition: its epoch is over. Nothing of it is handed in until the group takes it away
+    /// ([`crate::Input::Lost`]), gives it to us anew, or [`Effect::Reassign`] comes.
     Superseded {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+    },
+    /// The group had its time to take a partition from us that another member claimed. Unless it did meanwhile, ask where it starts, and assign
+    /// it under a new epoch.
+    Reassign {
         /// Which partition.
         partition: PartitionId,
         /// Of which assignment.

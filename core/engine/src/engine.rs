@@ -1,10 +1,13 @@
 //! Wiring: input → parts → effects.
 
+use std::collections::BTreeMap;
+
 use crate::breaker::Breaker;
 use crate::credit::Crowd;
 use crate::deadline::{Deadlines, Due};
 use crate::delivery::Deliveries;
 use crate::gate::{Batches, Gate};
+use crate::ids::Epoch;
 use crate::lane::Lanes;
 use crate::outbox::Outbox;
 use crate::partition::Partitions;
@@ -51,6 +54,10 @@ pub struct Engine {
     pub(crate) finished: bool,
     /// Letters may have to be looked at.
     pub(crate) replays_due: bool,
+    /// The partition whose letters are looked at first.
+    pub(crate) look_next: u32,
+    /// Partitions that somebody else claimed, until the group says whose they are: the epoch that ended, and when we ask.
+    pub(crate) disputes: BTreeMap<u32, (Epoch, Timestamp)>,
 }
 
 /// What is in memory over all partitions.
@@ -127,6 +134,8 @@ impl Engine {
             finish_may_be_due: false,
             finished: false,
             replays_due: false,
+            look_next: 0,
+            disputes: BTreeMap::new(),
         }
     }
 
@@ -146,6 +155,8 @@ impl Engine {
             Input::LedgerEnd { partition, epoch } => self.ledger_end(partition, epoch),
             Input::Claimed { partition, epoch, at } => self.claim_acknowledged(partition, epoch, at),
             Input::ClaimFailed { partition, epoch } => self.claim_failed(partition, epoch),
+            Input::Removed(gone) => self.record_gone(&gone),
+            Input::OldestLetter { partition, epoch, oldest } => self.oldest_letter(partition, epoch, oldest),
             Input::LetterFetched(fetched) => self.letter_fetched(&fetched),
             Input::LetterGone { partition, epoch, offset } => self.letter_gone(partition, epoch, offset),
             Input::Suspects(suspects) => self.suspects(&suspects),
@@ -183,6 +194,8 @@ impl Engine {
                 Due::Gate(policy) => self.rate_is_due(policy),
                 Due::Replay(partition) => self.pace_is_due(partition),
                 Due::Crowd => self.look_at_the_crowd(),
+                Due::Clean(partition) => self.clean_is_due(partition),
+                Due::Dispute(partition) => self.dispute_is_due(partition),
             }
         }
         self.check_timers();

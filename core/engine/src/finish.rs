@@ -25,7 +25,12 @@ impl Engine {
     }
 
     pub(crate) fn finish(&mut self) {
-        if !self.settings.until_end || self.finished || !std::mem::take(&mut self.finish_may_be_due) || self.partitions.assigned == 0 {
+        if !self.settings.until_end
+            || self.finished
+            || !std::mem::take(&mut self.finish_may_be_due)
+            || self.partitions.assigned == 0
+            || !self.disputes.is_empty()
+        {
             return;
         }
         if self.partitions.iter().all(|partition| self.is_finished(partition)) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{DeliveryId, Digest, Epoch, EventHash, KeyHash, Offset, PartitionId, PolicyId, Timestamp};
-use crate::ledger::Record;
+use crate::ledger::{Record, Removed};
 
 /// One fact. Facts about an epoch that is over, or a delivery that was forgotten, change nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,17 @@ pub enum Input {
     },
     /// A record of the partition's ledger was read, in the ledger's order.
     Ledger(Box<LedgerRead>),
+    /// A record was taken out of the partition's ledger; read in the ledger's order, too.
+    Removed(Box<RecordGone>),
+    /// The answer to [`crate::Effect::FindOldestLetter`].
+    OldestLetter {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+        /// The first offset that the dead-letter topic's partition of the same number still has, or will have.
+        oldest: Offset,
+    },
     /// The ledger is read to where it ended after the assignment.
     LedgerEnd {
         /// Which partition.
@@ -185,6 +196,19 @@ pub struct LedgerRead {
     pub at: Offset,
     /// What it says.
     pub record: Record,
+}
+
+/// A record that was taken out of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordGone {
+    /// Of which partition's ledger.
+    pub partition: PartitionId,
+    /// Of which assignment.
+    pub epoch: Epoch,
+    /// Where the ledger says so.
+    pub at: Offset,
+    /// Which record.
+    pub record: Removed,
 }
 
 /// An event that may have killed the process.

@@ -80,6 +80,9 @@ impl Outbox {
             | Effect::ReadLedger { partition, epoch }
             | Effect::Claim { partition, epoch, .. }
             | Effect::Superseded { partition, epoch }
+            | Effect::Reassign { partition, epoch }
+            | Effect::Remove { partition, epoch, .. }
+            | Effect::FindOldestLetter { partition, epoch }
             | Effect::Commit { partition, epoch, .. }
             | Effect::Pause { partition, epoch }
             | Effect::Resume { partition, epoch }

@@ -13,6 +13,9 @@ pub struct EngineSettings {
     pub credit: Credit,
     /// Milliseconds between two commits of a partition. Default 1,000.
     pub commit_interval: u64,
+    /// Milliseconds after which it is looked for records that can go from a ledger, while there are settled letters. Default 600,000.
+    #[serde(default = "ten_minutes")]
+    pub clean_interval: u64,
     /// An event is given up when the process died so often while it ran alone. Default 3.
     #[serde(default = "three")]
     pub crash_limit: u32,
@@ -208,11 +211,16 @@ impl Default for EngineSettings {
             concurrency: 64,
             credit: Credit { records: 10_000, bytes: 64 << 20 },
             commit_interval: 1_000,
+            clean_interval: ten_minutes(),
             crash_limit: three(),
             seed: 0,
             until_end: false,
         }
     }
+}
+
+fn ten_minutes() -> u64 {
+    600_000
 }
 
 fn three() -> u32 {

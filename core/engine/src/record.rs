@@ -62,7 +62,8 @@ impl Engine {
     pub(crate) fn letter_counts(&mut self, index: u32, offset: Offset) {
         let Some(book) = self.partitions.get_mut(index).and_then(|partition| partition.book.as_mut()) else { return };
         book.settling.remove(&offset);
-        let key = book.fold.letter_of(offset).and_then(|letter| letter.record.key);
+        let letter = book.fold.letter_of(offset).map(|letter| &letter.record);
+        let (key, settled) = letter.map_or((None, false), |letter| (letter.key, letter.state.is_terminal()));
         if let Some(slot) = book.recording.remove(&offset) {
             self.is_lettered(slot);
             self.settle(self.deliveries[slot].lane);
@@ -70,6 +71,9 @@ impl Engine {
             self.letter_settled(index, slot);
         }
         self.look_at_key(index, offset, key);
+        if settled {
+            self.clean_later(index);
+        }
     }
 
     /// What a replayed delivery came to is recorded.

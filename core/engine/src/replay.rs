@@ -16,13 +16,12 @@ use crate::engine::Engine;
 use crate::ids::{Epoch, Offset, PartitionId, Timestamp};
 use crate::lane::LaneKey;
 use crate::ledger::{Command, KeyDigest, Letter, LetterState, Verb};
-use crate::partition::State;
 use crate::record::AHEAD;
 use crate::sabotage::Sabotage;
 use crate::{Alert, Effect, Fate, Fetched, LetterPlace};
 
 /// What is to be done with a letter that was looked at.
-enum Next {
+pub(crate) enum Next {
     Nothing,
     Discard,
     Park,
@@ -32,76 +31,14 @@ enum Next {
 }
 
 impl Engine {
-    /// Looks at letters that may have to be handled, of all partitions.
-    pub(crate) fn look_for_letters(&mut self) {
-        if self.down != 0 || !std::mem::take(&mut self.replays_due) {
-            return;
-        }
-        for index in 0..self.partitions.bound() {
-            let partition = self.partitions.get(index).filter(|partition| partition.state == State::Running && !partition.halted);
-            if partition.and_then(|partition| partition.book.as_ref()).is_some_and(|book| !book.candidates.is_empty()) {
-                self.look_at_candidates(index);
-            }
-        }
-    }
-
-    fn look_at_candidates(&mut self, index: u32) {
-        let mut asked = Vec::new();
-        while let Some((partition, offset)) = self.next_candidate(index) {
-            let next = self.judge_letter(index, offset);
-            let Some(book) = self.partitions.get_mut(index).and_then(|partition| partition.book.as_mut()) else { return };
-            book.candidates.remove(&offset);
-            let Some(letter) = book.fold.letter_of(offset).map(|letter| &letter.record) else { continue };
-            let key = letter.key;
-            match next {
-                Next::Nothing => self.let_live_go(index, key),
-                Next::Discard => {
-                    book.settling.insert(offset);
-                    self.record_again(index, offset, LetterState::Discarded, None);
-                    if self.bugs.has(Sabotage::DiscardNotAwaited) {
-                        self.pretend_settled(index, offset);
-                    }
-                }
-                Next::Park => {
-                    if let Some(key) = letter.key {
-                        book.parked.entry(key).or_default().insert(offset);
-                    }
-                }
-                Next::Refuse => {
-                    let replays = letter.replays;
-                    if book.refused.insert(offset, replays) != Some(replays) {
-                        self.out.push(Effect::Alert(Alert::ReplayRefused { partition, offset, replays }));
-                    }
-                    self.let_live_go(index, key);
-                }
-                Next::Pace(command, rate) => self.pace(index, command, rate, offset, &mut asked),
-                Next::Read => self.ask_for(index, offset, &mut asked),
-            }
-        }
-        if !asked.is_empty() {
-            self.out.push(Effect::FetchLetters(asked));
-        }
-    }
-
     /// Live events that waited for a letter need not: it does not run now.
-    fn let_live_go(&mut self, index: u32, key: Option<KeyDigest>) {
+    pub(crate) fn let_live_go(&mut self, index: u32, key: Option<KeyDigest>) {
         if let Some(key) = key {
             self.settle_live(index, key);
         }
     }
 
-    /// The first letter to look at, if there is room for one more.
-    fn next_candidate(&self, index: u32) -> Option<(PartitionId, Offset)> {
-        if self.totals.letters >= self.letter_credit().0 {
-            return None;
-        }
-        let partition = self.partitions.get(index)?;
-        let book = partition.book.as_ref()?;
-        let passed = if self.bugs.has(Sabotage::ReplayBeforePosition) { Offset(i64::MAX) } else { partition.window.position() };
-        book.candidates.range(..passed).next().map(|offset| (partition.id, *offset))
-    }
-
-    fn judge_letter(&self, index: u32, offset: Offset) -> Next {
+    pub(crate) fn judge_letter(&self, index: u32, offset: Offset) -> Next {
         let Some(partition) = self.partitions.get(index) else { return Next::Nothing };
         let Some(book) = &partition.book else { return Next::Nothing };
         let Some(letter) = book.fold.letter_of(offset).filter(|letter| !letter.record.state.is_terminal()) else { return Next::Nothing };
@@ -196,7 +133,7 @@ impl Engine {
     }
 
     /// A letter of a command with a rate: now, or when its time comes.
-    fn pace(&mut self, index: u32, command: Offset, rate: u32, offset: Offset, asked: &mut Vec<LetterPlace>) {
+    pub(crate) fn pace(&mut self, index: u32, command: Offset, rate: u32, offset: Offset, asked: &mut Vec<LetterPlace>) {
         let now = self.now;
         let Some(book) = self.partitions.get_mut(index).and_then(|partition| partition.book.as_mut()) else { return };
         let at = book.pace.get(&command).copied().unwrap_or_default().max(now.0.saturating_mul(1_000));
@@ -239,7 +176,7 @@ impl Engine {
         self.await_pace(index);
     }
 
-    fn ask_for(&mut self, index: u32, offset: Offset, asked: &mut Vec<LetterPlace>) {
+    pub(crate) fn ask_for(&mut self, index: u32, offset: Offset, asked: &mut Vec<LetterPlace>) {
         let Some(partition) = self.partitions.get_mut(index) else { return };
         let (id, epoch) = (partition.id, partition.epoch);
         let Some(book) = &mut partition.book else { return };
@@ -417,7 +354,7 @@ impl Engine {
     }
 
     /// Deliberately wrong: a discard counts as soon as it is decided.
-    fn pretend_settled(&mut self, index: u32, offset: Offset) {
+    pub(crate) fn pretend_settled(&mut self, index: u32, offset: Offset) {
         let Some(book) = self.partitions.get_mut(index).and_then(|partition| partition.book.as_mut()) else { return };
         if let Some(letter) = book.fold.letter_of(offset).cloned()
             && let (Some(next), Some(claim)) = (book.fold.next(), book.claim())

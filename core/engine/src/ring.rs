@@ -67,9 +67,16 @@ impl Engine {
     /// A primary's event is marked: its twins have nothing to wait for any more.
     pub(crate) fn release_twins(&mut self, primary: u32, stored: Digest) {
         let mut leader = self.twins.leave(&mut self.deliveries, primary);
+        let mut twins = Vec::new();
         while let Some(twin) = leader {
             leader = self.twins.leave(&mut self.deliveries, twin);
-            self.judge(twin, stored);
+            twins.push(twin);
+        }
+        for twin in twins {
+            // What one of them comes to may end others: a letter before them that failed again sends them back.
+            if self.deliveries.occupant(twin).is_some() {
+                self.judge(twin, stored);
+            }
         }
     }
 

@@ -90,6 +90,12 @@ pub enum Sabotage {
     ClaimNotAwaited,
     /// Another member's claim changes nothing.
     SupersededGoesOn,
+    /// A partition that another member claimed is left to stand, whatever the group says.
+    SupersededForEver,
+    /// That a letter is settled is taken out of the ledger before what says that it was open.
+    CleanSettledFirst,
+    /// Claims are taken out of the ledger before what they make void.
+    CleanClaimsFirst,
     /// A letter is resolved before its state is recorded.
     RecordNotAwaited,
     /// What the ledger knows is handled when it is read again.
@@ -159,11 +165,14 @@ impl Sabotage {
     ];
 
     /// Those that concern ledgers: a simulation of their own looks for them.
-    pub const LEDGER: [Self; 15] = [
+    pub const LEDGER: [Self; 18] = [
         Self::DispatchBeforeFolded,
         Self::ClaimUnconfirmed,
         Self::ClaimNotAwaited,
         Self::SupersededGoesOn,
+        Self::SupersededForEver,
+        Self::CleanSettledFirst,
+        Self::CleanClaimsFirst,
         Self::RecordNotAwaited,
         Self::KnownForgotten,
         Self::FollowersHandled,

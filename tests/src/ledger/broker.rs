@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use onceward_engine::Epoch;
-use onceward_engine::ledger::{Fold, Record as LedgerRecord};
+use onceward_engine::ledger::{Fold, Record as LedgerRecord, Removed};
+use onceward_engine::{Epoch, Offset};
 
 use super::plan::Plan;
 use crate::sim::Rng;
@@ -21,6 +21,29 @@ pub(super) struct Source {
     pub(super) effects: bool,
 }
 
+/// What stands in a ledger.
+#[derive(Clone, Debug)]
+pub(super) enum Stored {
+    Record(LedgerRecord),
+    Tombstone(Removed),
+    /// Compaction took it away.
+    Compacted,
+}
+
+impl Stored {
+    /// Whether a tombstone names the record at a place.
+    fn is_named(&self, gone: &Removed, place: usize) -> bool {
+        match (self, gone) {
+            (Self::Record(LedgerRecord::Claim(_)), Removed::Claim(at)) => usize::try_from(at.0) == Ok(place),
+            (Self::Record(LedgerRecord::Command(command)), Removed::Command(id)) => command.id == *id,
+            (Self::Record(LedgerRecord::Letter(letter)), Removed::Letter { offset, epoch, state, replays }) => {
+                (letter.offset, letter.epoch, letter.state, letter.replays) == (*offset, *epoch, *state, *replays)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// One partition, its companions, and its place in the group.
 #[derive(Debug, Default)]
 pub(super) struct Log {
@@ -32,7 +55,7 @@ pub(super) struct Log {
     pub(super) letters: Vec<usize>,
     /// Letters before this position are deleted.
     pub(super) oldest_letter: usize,
-    pub(super) ledger: Vec<LedgerRecord>,
+    pub(super) ledger: Vec<Stored>,
     /// The assignment that wrote the current claim.
     pub(super) claimant: Option<Epoch>,
     /// What the ledger comes to.
@@ -56,6 +79,31 @@ impl Log {
 
     pub(super) fn index(&self, offset: i64) -> usize {
         self.records.partition_point(|record| record.offset < offset)
+    }
+
+    /// Compaction: what tombstones before a place name is gone.
+    pub(super) fn compact(&mut self, until: usize) {
+        for at in 0..until.min(self.ledger.len()) {
+            let Stored::Tombstone(gone) = self.ledger[at].clone() else { continue };
+            for place in 0..at {
+                if self.ledger[place].is_named(&gone, place) {
+                    self.ledger[place] = Stored::Compacted;
+                }
+            }
+        }
+    }
+
+    /// What somebody who reads the ledger from its beginning makes of it, once compaction has caught up.
+    pub(super) fn compacted(&self) -> Fold {
+        let mut later = Self { ledger: self.ledger.clone(), ..Self::default() };
+        later.compact(usize::MAX);
+        let mut fold = Fold::new();
+        for (at, stored) in (0..).zip(&later.ledger) {
+            if let Stored::Record(record) = stored {
+                fold.apply(Offset(at), record);
+            }
+        }
+        fold
     }
 
     pub(super) fn is_over(&self) -> bool {

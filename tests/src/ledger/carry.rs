@@ -3,6 +3,7 @@
 use onceward_engine::ledger::{Applied, Claim, LetterRecord, LetterState, Record};
 use onceward_engine::{Alert, DeliveryId, Digest, Effect, Entry, Epoch, Fate, Input, MarkResult, Offset, Outcome, Runs};
 
+use super::broker::Stored;
 use super::judge::Verdict;
 use super::member::Place;
 use super::world::{Happening, World, Write, named};
@@ -12,17 +13,46 @@ impl World {
         match effect {
             Effect::ReadLedger { partition, epoch } => {
                 let at = self.soon();
+                if let Some(held) = self.held(member, partition.0 as usize, epoch) {
+                    let again = held.ledger.is_some();
+                    (held.ledger, held.said_ledger_end) = (None, false);
+                    self.met.read_again += u64::from(again);
+                }
                 self.queue.at(at, Happening::ReadLedger { member, partition: partition.0 as usize, epoch });
             }
             Effect::Claim { partition, epoch, prev } => self.write(member, partition.0 as usize, epoch, Write::Claim { prev }),
             Effect::Record(entry) => self.write(member, entry.partition.0 as usize, entry.epoch, Write::Record(entry)),
+            Effect::Remove { partition, epoch, records } => {
+                for record in records {
+                    self.write(member, partition.0 as usize, epoch, Write::Tombstone(record));
+                }
+            }
+            Effect::FindOldestLetter { partition, epoch } => {
+                let (oldest, at) = (self.logs[partition.0 as usize].oldest_letter, self.soon());
+                let oldest = Offset(i64::try_from(oldest).unwrap_or(i64::MAX));
+                self.queue.at(at, Happening::Answer { member, input: Input::OldestLetter { partition, epoch, oldest } });
+            }
             Effect::FetchLetters(letters) => {
                 self.judge_fetch(member, &letters)?;
                 let at = self.soon();
                 self.members[member].asked.extend(letters);
                 self.queue.at(at, Happening::FetchesLetters { member });
             }
-            Effect::Superseded { partition, epoch } => self.superseded(member, partition.0 as usize, epoch),
+            Effect::Superseded { partition, epoch } => {
+                self.met.superseded += 1;
+                if let Some(held) = self.held(member, partition.0 as usize, epoch) {
+                    held.disputed = true;
+                }
+            }
+            Effect::Reassign { partition, epoch } => {
+                let partition = partition.0 as usize;
+                if self.held(member, partition, epoch).is_some_and(|held| held.disputed) {
+                    // Who has lost it and does not know learns that it does not own it, and where it stands, like everybody else.
+                    self.met.reassigned += 1;
+                    let at = self.soon();
+                    self.queue.at(at, Happening::Reassigned { member, partition, epoch });
+                }
+            }
             Effect::CatchUp { partition, epoch, .. } => {
                 let at = self.soon();
                 self.queue.at(at, Happening::CatchesUp { member, partition: partition.0 as usize, epoch });
@@ -71,17 +101,6 @@ impl World {
             Effect::Alert(_) | Effect::Seek { .. } | Effect::Cancel { .. } | Effect::Finished => {}
         }
         Ok(())
-    }
-
-    /// The group says whether it is still ours.
-    fn superseded(&mut self, member: usize, partition: usize, epoch: Epoch) {
-        self.met.superseded += 1;
-        self.members[member].held.remove(&partition);
-        if self.logs[partition].owner == Some((member, epoch)) {
-            self.logs[partition].owner = None;
-            let at = self.now + 1;
-            self.queue.at(at, Happening::Balance { partition });
-        }
     }
 
     fn released(&mut self, member: usize, partition: usize, epoch: Epoch) {
@@ -153,6 +172,14 @@ impl World {
                 let (_, applied) = self.append(partition, Record::Letter(record));
                 self.count(&entry, applied);
             }
+            Write::Tombstone(gone) => {
+                self.met.removed += 1;
+                self.tell(|| format!("ledger {partition} without {gone:?}"));
+                self.logs[partition].ledger.push(Stored::Tombstone(gone));
+                if self.rng.percent(20) {
+                    self.judge_ledger(partition)?;
+                }
+            }
         }
         Ok(())
     }
@@ -171,7 +198,7 @@ impl World {
         let log = &mut self.logs[partition];
         let at = Offset(i64::try_from(log.ledger.len()).unwrap_or(i64::MAX));
         let applied = log.truth.apply(at, &record);
-        log.ledger.push(record);
+        log.ledger.push(Stored::Record(record));
         (at, applied)
     }
 

@@ -183,6 +183,43 @@ impl World {
         Ok(())
     }
 
+    /// Whatever was taken out of a ledger, whoever reads it anew must see the same.
+    pub(super) fn judge_ledger(&mut self, partition: usize) -> Verdict {
+        let log = &self.logs[partition];
+        let (truth, seen) = (&log.truth, log.compacted());
+        if truth.current() != seen.current() {
+            return broken(
+                "I7",
+                format!("partition {partition}: {:?} is read as the current claim, {:?} is", seen.current(), truth.current()),
+            );
+        }
+        for letter in seen.letters() {
+            let known = truth.letter_of(letter.record.offset).map(|known| &known.record);
+            if known.is_none_or(|known| known.state != letter.record.state && !letter.record.state.is_terminal()) {
+                let at = letter.record.offset.0;
+                let what = format!(
+                    "partition {partition}: letter {at} is read as {:?}, and is {:?}",
+                    letter.record.state,
+                    known.map(|known| known.state)
+                );
+                return broken("I5", what);
+            }
+        }
+        for letter in truth.letters() {
+            let (offset, state) = (letter.record.offset, letter.record.state);
+            let needed = !state.is_terminal() || log.committed.is_none_or(|committed| offset.0 >= committed);
+            let read = seen.letter_of(offset);
+            if needed && read.map(|read| read.record.state) != Some(state) {
+                return broken("I1", format!("partition {partition}: letter {} is {state:?}, and is not found", offset.0));
+            }
+            let commands = |fold: &onceward_engine::ledger::Fold, letter| fold.wanted(letter).map(|wanted| wanted.at).collect::<Vec<_>>();
+            if !state.is_terminal() && read.map(|read| commands(&seen, read)) != Some(commands(truth, letter)) {
+                return broken("I6", format!("partition {partition}: the commands of letter {} are not found", offset.0));
+            }
+        }
+        Ok(())
+    }
+
     /// The rate of a command.
     pub(super) fn judge_fetch(&mut self, _: usize, letters: &[LetterPlace]) -> Verdict {
         for letter in letters {

@@ -24,6 +24,8 @@ pub(super) struct Held {
     pub(super) ledger: Option<usize>,
     /// Its end at the assignment was said.
     pub(super) said_ledger_end: bool,
+    /// Another member claimed it: nothing of it is handed in.
+    pub(super) disputed: bool,
     /// Its claim, once acknowledged.
     pub(super) claim: Option<Offset>,
 }

@@ -40,6 +40,14 @@ pub struct Met {
     pub refused_claims: u64,
     /// Owners that read of another one's claim.
     pub superseded: u64,
+    /// Claims of somebody who does not own the partition, and was let through.
+    pub intruders: u64,
+    /// Owners that took their partition up again after such a claim.
+    pub reassigned: u64,
+    /// Records that were taken out of a ledger.
+    pub removed: u64,
+    /// Ledgers that had to be read anew, since compaction came in between.
+    pub read_again: u64,
     /// Records that counted for nobody.
     pub stale: u64,
     /// Members that died.
@@ -51,7 +59,7 @@ pub struct Met {
 impl Met {
     /// By name.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, u64); 11] {
+    pub fn rows(&self) -> [(&'static str, u64); 15] {
         [
             ("inputs", self.inputs),
             ("letters", self.letters),
@@ -61,6 +69,10 @@ impl Met {
             ("discarded", self.discarded),
             ("refused claims", self.refused_claims),
             ("superseded owners", self.superseded),
+            ("intruders", self.intruders),
+            ("reassigned", self.reassigned),
+            ("removed records", self.removed),
+            ("ledgers read again", self.read_again),
             ("stale records", self.stale),
             ("crashes", self.crashes),
             ("letters gone", self.gone),
@@ -76,6 +88,10 @@ impl Met {
         self.discarded += other.discarded;
         self.refused_claims += other.refused_claims;
         self.superseded += other.superseded;
+        self.intruders += other.intruders;
+        self.reassigned += other.reassigned;
+        self.removed += other.removed;
+        self.read_again += other.read_again;
         self.stale += other.stale;
         self.crashes += other.crashes;
         self.gone += other.gone;

@@ -13,6 +13,12 @@ pub(super) enum Trouble {
     Move,
     /// The group takes a partition away; its owner learns of it later.
     Lose,
+    /// Somebody who does not own a partition claims it, and the group never hears of that.
+    Intrude,
+    /// Compaction catches up with some of the ledger.
+    Compact,
+    /// Retention deletes letters that are settled.
+    Expire,
     /// The broker deletes the oldest letters.
     Delete,
 }
@@ -35,6 +41,8 @@ pub(super) struct Plan {
     pub(super) commit_errors: u64,
     pub(super) claim_errors: u64,
     pub(super) latency: u64,
+    /// How often reading a ledger stands still for a while, in hundredths.
+    pub(super) stalls: u64,
     /// When the handler is mended.
     pub(super) mended: u64,
     /// Nothing goes wrong after this.
@@ -66,6 +74,7 @@ impl Plan {
             concurrency: r.pick(&[1, 3, 64]),
             credit: Credit { records: r.pick(&[8, 16, 64, 1_000]), bytes: r.pick(&[1_000, 100_000]) },
             commit_interval: r.pick(&[1, 50, 500]),
+            clean_interval: [50, 500, 600_000][usize::try_from(seed % 3).unwrap_or(0)],
             crash_limit: 3,
             seed: r.next(),
             until_end: false,
@@ -76,7 +85,7 @@ impl Plan {
         let mut troubles: Vec<_> = (0..count).map(|_| (r.within(0, horizon), r.pick(&kinds))).collect();
         let deletes = r.percent(20);
         troubles.retain(|trouble| deletes || !matches!(trouble.1, Trouble::Delete));
-        Self {
+        let mut plan = Self {
             settings,
             members: usize::try_from(r.within(1, 3)).unwrap_or(1),
             partitions: usize::try_from(r.within(1, 2)).unwrap_or(1),
@@ -90,12 +99,23 @@ impl Plan {
             lag: r.pick(&[0, 30, 80]),
             commit_errors: r.pick(&[0, 20]),
             claim_errors: r.pick(&[0, 20]),
+            stalls: 0,
             latency: r.pick(&[1, 5, 40, 200]),
             mended: r.within(0, horizon),
             healed: horizon + 1,
             troubles,
             operators: (0..r.pick(&[0, 2, 6])).map(|_| r.within(0, horizon)).collect(),
             rate: r.percent(15).then(|| r.pick(&[2_000, 50_000])),
+        };
+        if r.percent(20) {
+            plan.troubles.push((r.within(0, horizon), Trouble::Intrude));
         }
+        if r.percent(50) {
+            for _ in 0..r.within(1, 20) {
+                plan.troubles.push((r.within(0, horizon + 2_000), r.pick(&[Trouble::Expire, Trouble::Compact])));
+            }
+            plan.stalls = r.pick(&[0, 10, 40]);
+        }
+        plan
     }
 }

@@ -1,12 +1,13 @@
 //! The world: time, faults, the group, and what members hear.
 
+use onceward_engine::ledger::{Claim, Record, Removed};
 use onceward_engine::{
     Assignment, DeliveryId, Digest, Entry, Epoch, EventHash, Fetched, Input, KeyHash, LedgerRead, Offset, Outcome, PartitionId, PolicyId,
-    Sabotage, Timestamp,
+    RecordGone, Sabotage, Timestamp,
 };
 
 use super::Met;
-use super::broker::{Log, Store, logs};
+use super::broker::{Log, Store, Stored, logs};
 use super::judge::Verdict;
 use super::member::{Held, Member, Place};
 use super::plan::{Plan, Trouble};
@@ -18,6 +19,7 @@ pub(super) enum Write {
     Letter { delivery: DeliveryId, index: usize },
     Record(Entry),
     Claim { prev: Option<Offset> },
+    Tombstone(Removed),
 }
 
 #[derive(Debug)]
@@ -34,7 +36,8 @@ pub(super) enum Happening {
     FetchesLetters { member: usize },
     Tick { member: usize, at: u64 },
     Balance { partition: usize },
-    Notice { member: usize, partition: usize, epoch: Epoch },
+    Notice { member: usize, partition: usize },
+    Reassigned { member: usize, partition: usize, epoch: Epoch },
     Produce { partition: usize },
     Trouble(Trouble),
     Operator { last: bool },
@@ -139,7 +142,8 @@ impl World {
             }
             Happening::Tick { .. } => Ok(()),
             Happening::Balance { partition } => self.balance(partition),
-            Happening::Notice { member, partition, epoch } => self.lose(member, partition, epoch),
+            Happening::Notice { member, partition } => self.notice(member, partition),
+            Happening::Reassigned { member, partition, epoch } => self.reassigned(member, partition, epoch),
             Happening::Produce { partition } => {
                 let log = &mut self.logs[partition];
                 log.produced = (log.produced + 3).min(log.records.len());
@@ -240,14 +244,35 @@ impl World {
         self.assign(member, partition)
     }
 
-    pub(super) fn assign(&mut self, member: usize, partition: usize) -> Verdict {
+    fn assign(&mut self, member: usize, partition: usize) -> Verdict {
+        self.logs[partition].owner = Some((member, Epoch(self.next_epoch + 1)));
+        self.begin(member, partition)
+    }
+
+    /// A member begins with a partition that somebody else had claimed. Whether it owns it, it does not know.
+    fn reassigned(&mut self, member: usize, partition: usize, epoch: Epoch) -> Verdict {
+        if self.held(member, partition, epoch).is_none_or(|held| !held.disputed) {
+            return Ok(());
+        }
+        if self.logs[partition].owner == Some((member, epoch)) { self.assign(member, partition) } else { self.begin(member, partition) }
+    }
+
+    fn begin(&mut self, member: usize, partition: usize) -> Verdict {
         self.next_epoch += 1;
         let epoch = Epoch(self.next_epoch);
-        let log = &mut self.logs[partition];
-        log.owner = Some((member, epoch));
+        let log = &self.logs[partition];
         let from = log.committed.unwrap_or(0);
         let committed = log.committed.is_some();
-        let held = Held { epoch, position: from, paused: false, said_end: None, ledger: None, said_ledger_end: false, claim: None };
+        let held = Held {
+            epoch,
+            position: from,
+            paused: false,
+            said_end: None,
+            ledger: None,
+            said_ledger_end: false,
+            disputed: false,
+            claim: None,
+        };
         self.members[member].held.insert(partition, held);
         let assignment = Assignment {
             partition: named(partition),
@@ -259,6 +284,15 @@ impl World {
             ledger: true,
         };
         self.deliver(member, Input::Assigned(assignment))
+    }
+
+    /// A member learns that it has lost a partition.
+    fn notice(&mut self, member: usize, partition: usize) -> Verdict {
+        let epoch = self.members[member].held.get(&partition).map(|held| held.epoch);
+        match epoch.filter(|epoch| self.logs[partition].owner != Some((member, *epoch))) {
+            Some(epoch) => self.lose(member, partition, epoch),
+            None => Ok(()),
+        }
     }
 
     fn lose(&mut self, member: usize, partition: usize, epoch: Epoch) -> Verdict {
@@ -282,16 +316,39 @@ impl World {
             }
             Trouble::Move => {
                 let Some((member, epoch)) = owner else { return Ok(()) };
+                if self.held(member, partition, epoch).is_some_and(|held| held.disputed) {
+                    // Its engine has nothing to drain.
+                    self.logs[partition].owner = None;
+                    self.queue.at(self.now + 1, Happening::Balance { partition });
+                    return self.lose(member, partition, epoch);
+                }
                 let deadline = Timestamp(self.now + self.rng.pick(&[10, 500, 5_000]));
                 return self.deliver(member, Input::Revoking { partition: named(partition), epoch, deadline });
             }
             Trouble::Lose => {
-                let Some((member, epoch)) = owner else { return Ok(()) };
+                let Some((member, _)) = owner else { return Ok(()) };
                 self.logs[partition].owner = None;
                 let at = self.now + self.rng.pick(&[0, 5, 100, 1_000]);
-                self.queue.at(at, Happening::Notice { member, partition, epoch });
+                self.queue.at(at, Happening::Notice { member, partition });
                 let at = self.now + self.rng.within(1, 50);
                 self.queue.at(at, Happening::Balance { partition });
+            }
+            Trouble::Intrude => {
+                let prev = self.logs[partition].truth.current();
+                let claim = Claim { prev, member: "stranger".to_owned(), generation: 0, store: "s".to_owned(), time: 0 };
+                self.append(partition, Record::Claim(claim));
+                self.met.intruders += 1;
+            }
+            Trouble::Compact => {
+                self.judge_ledger(partition)?;
+                let until = self.rng.below(self.logs[partition].ledger.len() + 1);
+                self.logs[partition].compact(until);
+            }
+            Trouble::Expire => {
+                let log = &mut self.logs[partition];
+                let open = log.truth.letters().filter(|letter| !letter.record.state.is_terminal());
+                let first = open.filter_map(|letter| usize::try_from(letter.record.letter.0).ok()).min();
+                log.oldest_letter = first.unwrap_or(log.letters.len()).max(log.oldest_letter);
             }
             Trouble::Delete => {
                 let log = &mut self.logs[partition];
@@ -323,7 +380,7 @@ impl World {
         }
         let unread = |(partition, held): (&usize, &Held)| {
             let log = &self.logs[*partition];
-            !held.paused && (held.position < log.end() || held.said_end != Some(log.end()))
+            !held.paused && !held.disputed && (held.position < log.end() || held.said_end != Some(log.end()))
         };
         if one.held.iter().any(unread) {
             self.members[member].poll_due = true;
@@ -342,7 +399,7 @@ impl World {
         for (partition, epoch) in partitions {
             let most = self.rng.pick(&[1, 5, 20]);
             for _ in 0..most {
-                let Some(held) = self.held(member, partition, epoch).filter(|held| !held.paused).cloned() else { break };
+                let Some(held) = self.held(member, partition, epoch).filter(|held| !held.paused && !held.disputed).cloned() else { break };
                 let log = &self.logs[partition];
                 let index = log.index(held.position);
                 if index >= log.produced {
@@ -363,7 +420,8 @@ impl World {
             let read = self.logs[partition].index(end);
             let at_end = |held: &Held, log: &Log| log.index(held.position) >= read && held.said_end != Some(end);
             let log = &self.logs[partition];
-            let says = self.members[member].held.get(&partition).is_some_and(|held| held.epoch == epoch && at_end(held, log));
+            let says =
+                self.members[member].held.get(&partition).is_some_and(|held| held.epoch == epoch && !held.disputed && at_end(held, log));
             if says {
                 if let Some(held) = self.held(member, partition, epoch) {
                     held.position = held.position.max(end);
@@ -397,22 +455,28 @@ impl World {
         let end = self.logs[partition].ledger.len();
         let most = self.rng.pick(&[1, 10, 1_000]);
         for _ in 0..most {
-            let Some(held) = self.held(member, partition, epoch) else { return Ok(()) };
+            let Some(held) = self.held(member, partition, epoch).filter(|held| !held.disputed) else { return Ok(()) };
             let at = held.ledger.unwrap_or(0);
             if at >= end {
                 break;
             }
             held.ledger = Some(at + 1);
-            let record = self.logs[partition].ledger[at].clone();
+            let stored = self.logs[partition].ledger[at].clone();
             let at = Offset(i64::try_from(at).unwrap_or(i64::MAX));
-            self.deliver(member, Input::Ledger(Box::new(LedgerRead { partition: named(partition), epoch, at, record })))?;
+            let partition = named(partition);
+            match stored {
+                Stored::Record(record) => self.deliver(member, Input::Ledger(Box::new(LedgerRead { partition, epoch, at, record })))?,
+                Stored::Tombstone(record) => self.deliver(member, Input::Removed(Box::new(RecordGone { partition, epoch, at, record })))?,
+                Stored::Compacted => {}
+            }
         }
-        let Some(held) = self.held(member, partition, epoch) else { return Ok(()) };
+        let Some(held) = self.held(member, partition, epoch).filter(|held| !held.disputed) else { return Ok(()) };
         if held.ledger.unwrap_or(0) >= end && !held.said_ledger_end {
             held.said_ledger_end = true;
             self.deliver(member, Input::LedgerEnd { partition: named(partition), epoch })?;
         }
-        let at = self.now + 1 + self.rng.within(0, self.plan.latency);
+        let stalls = self.rng.percent(self.plan.stalls);
+        let at = self.now + 1 + if stalls { self.rng.within(0, 2_000) } else { self.rng.within(0, self.plan.latency) };
         self.queue.at(at, Happening::ReadLedger { member, partition, epoch });
         Ok(())
     }

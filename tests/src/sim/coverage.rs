@@ -27,6 +27,7 @@ impl Coverage {
             Input::Assigned(assignment) => Some(assignment.partition),
             Input::Fetched(record) | Input::LetterFetched(record) => Some(record.partition),
             Input::Ledger(read) => Some(read.partition),
+            Input::Removed(gone) => Some(gone.partition),
             Input::CaughtUp { partition, .. }
             | Input::Committed { partition, .. }
             | Input::CommitFailed { partition, .. }
@@ -36,6 +37,7 @@ impl Coverage {
             | Input::Claimed { partition, .. }
             | Input::ClaimFailed { partition, .. }
             | Input::LetterGone { partition, .. }
+            | Input::OldestLetter { partition, .. }
             | Input::Revoking { partition, .. }
             | Input::Lost { partition, .. } => Some(*partition),
             Input::LookedUp { delivery, .. }

@@ -71,6 +71,8 @@ pub(crate) fn of_input(input: &Input) -> usize {
         Input::Refused { .. } => 20,
         // The ledger has a simulation of its own.
         Input::Ledger(_)
+        | Input::Removed(_)
+        | Input::OldestLetter { .. }
         | Input::LedgerEnd { .. }
         | Input::Claimed { .. }
         | Input::ClaimFailed { .. }
@@ -100,7 +102,10 @@ pub(crate) fn of_effect(effect: &Effect) -> usize {
         | Effect::Claim { .. }
         | Effect::Record(_)
         | Effect::FetchLetters(_)
-        | Effect::Superseded { .. } => 14,
+        | Effect::Superseded { .. }
+        | Effect::Reassign { .. }
+        | Effect::Remove { .. }
+        | Effect::FindOldestLetter { .. } => 14,
     }
 }
 

@@ -89,6 +89,7 @@ impl Plan {
             concurrency: u32::try_from(r.pick(&[1, 2, 3, 8, 64])).unwrap_or(1),
             credit: Credit { records: u32::try_from(r.pick(&[4, 8, 16, 64, 1_000])).unwrap_or(4), bytes: r.pick(&[400, 1_000, 100_000]) },
             commit_interval: r.pick(&[1, 50, 1_000]),
+            clean_interval: 600_000,
             crash_limit: 3,
             seed: r.next(),
             until_end,

@@ -178,6 +178,16 @@ impl Fold {
         self.commands.get(&at)
     }
 
+    /// All commands that were not taken out.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &Command> {
+        self.commands.values()
+    }
+
+    /// The places of commands that name a letter.
+    pub(crate) fn commands_of(&self, letter: Offset) -> impl Iterator<Item = Offset> {
+        self.wanted.get(&letter).into_iter().flatten().map(|(at, _)| *at)
+    }
+
     /// No letter and no command: nothing to look for.
     #[inline]
     #[must_use]
@@ -203,12 +213,23 @@ impl Fold {
         })
     }
 
-    /// Takes a settled letter out: its records were removed from the ledger. One that is not settled stays.
-    pub fn remove_letter(&mut self, offset: Offset) {
-        if self.letters.get(&offset).is_some_and(|letter| letter.record.state.is_terminal()) {
-            self.letters.remove(&offset);
-            self.wanted.remove(&offset);
+    /// A letter's record was removed from the ledger. If it is the one that counts, the letter is settled and over, whatever it says: what says
+    /// less goes before, so whoever still has that as its last word was overtaken by compaction while it read.
+    pub fn remove_letter(&mut self, offset: Offset, epoch: Offset, state: LetterState, replays: u32) {
+        let Some(record) = self.letters.get(&offset).map(|letter| &letter.record) else { return };
+        if (record.epoch, record.state, record.replays) != (epoch, state, replays) {
+            return;
         }
+        if let Some(key) = record.key.filter(|_| record.holds)
+            && let Some(holding) = self.holding.get_mut(&key)
+        {
+            holding.remove(&offset);
+            if holding.is_empty() {
+                self.holding.remove(&key);
+            }
+        }
+        self.letters.remove(&offset);
+        self.wanted.remove(&offset);
     }
 
     /// Takes a command out: it was removed from the ledger.

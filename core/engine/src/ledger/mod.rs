@@ -13,4 +13,4 @@ mod fold;
 mod record;
 
 pub use fold::{Applied, Fold, Letter, Wanted};
-pub use record::{Claim, Command, KeyDigest, LetterRecord, LetterState, Record, Verb};
+pub use record::{Claim, Command, KeyDigest, LetterRecord, LetterState, Record, Removed, Verb};

@@ -16,6 +16,26 @@ pub enum Record {
     Command(Command),
 }
 
+/// Names a record that was taken out of the ledger, or is to be: what its key says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Removed {
+    /// A claim, by its place in the ledger.
+    Claim(Offset),
+    /// A letter's record.
+    Letter {
+        /// The source offset.
+        offset: Offset,
+        /// The claim under which it was written.
+        epoch: Offset,
+        /// The state that it says.
+        state: LetterState,
+        /// The failed replays that it says.
+        replays: u32,
+    },
+    /// A command, by its id.
+    Command(String),
+}
+
 /// A member takes the partition over. Its offset in the ledger is the epoch of what that member writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {

@@ -122,12 +122,21 @@ fn folding_on_from_the_middle_comes_to_the_same() {
 }
 
 #[test]
-fn what_is_removed_from_the_ledger_is_forgotten_unless_it_is_not_settled() {
-    let (mut fold, _) =
-        fold(&[claim(None), letter(0, 0, Open, 0), letter(1, 0, Open, 0), letter(0, 0, Done, 0), command("c", Verb::Replay, &[(1, 0)])]);
-    fold.remove_letter(Offset(0));
-    fold.remove_letter(Offset(1));
+fn what_is_removed_from_the_ledger_takes_out_what_it_was_the_last_word_of() {
+    let command = command("c", Verb::Replay, &[(1, 0)]);
+    let (mut fold, _) = fold(&[claim(None), letter(0, 0, Open, 0), letter(1, 0, Open, 0), letter(0, 0, Done, 0), command]);
+    fold.remove_letter(Offset(0), Offset(0), Open, 0);
+    fold.remove_letter(Offset(0), Offset(7), Done, 0);
+    assert_eq!(
+        state(&fold, 0),
+        Some(Done),
+        "neither what came before nor what an owner wrote that had lost the partition settles anything"
+    );
+    fold.remove_letter(Offset(0), Offset(0), Done, 0);
     assert_eq!((state(&fold, 0), state(&fold, 1)), (None, Some(Open)));
     fold.remove_command("c");
     assert_eq!(fold.letter_of(Offset(1)).map(|letter| fold.wanted(letter).count()), Some(0));
+    fold.remove_letter(Offset(1), Offset(0), Open, 0);
+    assert_eq!(state(&fold, 1), None, "its end was compacted away before it was read");
+    assert!(!fold.is_held(KEY));
 }

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod chance;
+mod cleaning;
+mod disputes;
 mod lanes;
 mod ledger;
+mod letters;
 mod offsets;
 mod outages;
 mod partitions;

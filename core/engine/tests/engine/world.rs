@@ -170,7 +170,14 @@ impl World {
                     *self.ends.entry(fate).or_default() += 1;
                 }
             }
-            Effect::ReadLedger { .. } | Effect::Claim { .. } | Effect::Record(_) | Effect::FetchLetters(_) | Effect::Superseded { .. } => {
+            Effect::ReadLedger { .. }
+            | Effect::Claim { .. }
+            | Effect::Record(_)
+            | Effect::FetchLetters(_)
+            | Effect::Superseded { .. }
+            | Effect::Reassign { .. }
+            | Effect::Remove { .. }
+            | Effect::FindOldestLetter { .. } => {
                 panic!("there is no ledger")
             }
             Effect::Pause { .. }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
+use onceward_engine::{Epoch, Offset, PartitionId};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset as At, TopicPartitionList};
@@ -30,8 +31,16 @@ const NEAR: i64 = 2_000;
 const MOST: usize = 512;
 /// How long a broker may keep a fetch that finds nothing new: a jump has to wait for it.
 const FETCH_WAIT: &str = "20";
+/// How long the broker may take to say which letter is the oldest.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of letters that are read and not handed in.
 const AHEAD: u64 = 8 << 20;
+
+/// What is asked of the thread.
+enum Order {
+    Fetch(Vec<Wanted>),
+    Oldest { partition: PartitionId, epoch: Epoch, topic: Arc<str>, number: i32 },
+}
 
 /// How much is read and not handed in.
 #[derive(Default)]
@@ -62,7 +71,7 @@ impl Brim {
 
 /// The loop's end of the thread, which ends when this is dropped.
 pub(super) struct Letters {
-    orders: Sender<Vec<Wanted>>,
+    orders: Sender<Order>,
     pub(super) brim: Arc<Brim>,
     over: Arc<AtomicBool>,
 }
@@ -86,14 +95,22 @@ impl Letters {
     }
 
     pub(super) fn fetch(&self, letters: Vec<Wanted>) {
-        if self.orders.send(letters).is_err() {
+        self.order(Order::Fetch(letters));
+    }
+
+    pub(super) fn find_oldest(&self, partition: PartitionId, epoch: Epoch, topic: Arc<str>, number: i32) {
+        self.order(Order::Oldest { partition, epoch, topic, number });
+    }
+
+    fn order(&self, order: Order) {
+        if self.orders.send(order).is_err() {
             tracing::debug!("the letters' thread ended; it has said why");
         }
     }
 }
 
 /// Most services replay seldom: the client is made when the first letter is wanted.
-fn run(client: &[(String, String)], inbox: &Receiver<Vec<Wanted>>, sink: &ArchiveSink, (brim, over): (&Brim, &AtomicBool)) {
+fn run(client: &[(String, String)], inbox: &Receiver<Order>, sink: &ArchiveSink, (brim, over): (&Brim, &AtomicBool)) {
     let Ok(first) = inbox.recv() else { return };
     let mut client = client.to_vec();
     client.push(("fetch.wait.max.ms".to_owned(), FETCH_WAIT.to_owned()));
@@ -106,13 +123,14 @@ fn run(client: &[(String, String)], inbox: &Receiver<Vec<Wanted>>, sink: &Archiv
         Err(error) => return sink(ArchiveFact::Fatal(error)),
     };
     let mut reader = Reader { consumer, queue, sink, brim, over, builder: BatchBuilder::default(), at: None };
-    let mut asked = VecDeque::from(first);
+    let mut asked = VecDeque::new();
+    reader.take(first, &mut asked);
     loop {
-        asked.extend(inbox.try_iter().flatten());
+        inbox.try_iter().for_each(|order| reader.take(order, &mut asked));
         if asked.is_empty() {
             reader.rest();
             let Ok(more) = inbox.recv() else { return reader.leave() };
-            asked.extend(more);
+            reader.take(more, &mut asked);
         }
         if !reader.read(&mut asked) {
             return reader.leave();
@@ -145,6 +163,16 @@ impl Reader<'_> {
         let Self { consumer, queue, .. } = self;
         drop(queue);
         leave(consumer);
+    }
+
+    fn take(&self, order: Order, asked: &mut VecDeque<Wanted>) {
+        match order {
+            Order::Fetch(letters) => asked.extend(letters),
+            Order::Oldest { partition, epoch, topic, number } => match self.consumer.fetch_watermarks(&topic, number, PATIENCE) {
+                Ok((oldest, _)) => (self.sink)(ArchiveFact::OldestLetter { partition, epoch, oldest: Offset(oldest) }),
+                Err(error) => tracing::debug!(%topic, number, %error, "looking up the oldest dead letter"),
+            },
+        }
     }
 
     /// Nothing is wanted for now: a client that stands at the end of a topic would ask for more all the time.

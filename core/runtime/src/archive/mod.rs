@@ -16,6 +16,7 @@ use onceward_engine::{Epoch, LetterPlace, Offset, PartitionId, PolicyId};
 use crate::Error;
 use crate::event::Place;
 use crate::kafka::Batch;
+use crate::ledger::Key;
 
 pub(crate) use nothing::Nothing;
 pub(crate) use rebuild::{Stands, rebuild};
@@ -27,6 +28,9 @@ pub(crate) trait Archive: Send {
 
     /// The epoch is over: its ledger is not read on.
     fn stop(&self, partition: PartitionId, epoch: Epoch);
+
+    /// Looks up from where on a dead-letter topic's partition still has letters. On failure nothing is answered.
+    fn find_oldest(&self, partition: PartitionId, epoch: Epoch, topic: &Arc<str>, number: i32);
 
     /// Reads letters, in the order in which they are asked for.
     fn fetch(&self, letters: Vec<Wanted>);
@@ -51,9 +55,16 @@ pub(crate) struct LedgerItem {
     pub(crate) partition: PartitionId,
     pub(crate) epoch: Epoch,
     pub(crate) at: Offset,
-    /// The id of a claim: by it a member knows its own.
-    pub(crate) claim: Option<String>,
-    pub(crate) record: Record,
+    pub(crate) what: Told,
+}
+
+/// What a record of a ledger says.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// Something, and for a claim its id: by it a member knows its own.
+    Record(Record, Option<String>),
+    /// That an earlier one is taken out.
+    Removed(Key),
 }
 
 /// What was read.
@@ -63,6 +74,8 @@ pub(crate) enum ArchiveFact {
     Ledger(Vec<LedgerItem>),
     /// A ledger is read to where it ends.
     LedgerEnd { partition: PartitionId, epoch: Epoch },
+    /// From where on a dead-letter topic's partition still has letters.
+    OldestLetter { partition: PartitionId, epoch: Epoch, oldest: Offset },
     /// Letters, and what became of them in the order in which they were asked for.
     Letters { batch: Batch, answers: Vec<LetterAnswer>, bytes: u64 },
     /// A ledger holds what this version can't read: its partition can't be ours, and it is read no further.
@@ -103,6 +116,10 @@ impl Archive for Shelves {
 
     fn stop(&self, partition: PartitionId, epoch: Epoch) {
         self.tail.stop(partition, epoch);
+    }
+
+    fn find_oldest(&self, partition: PartitionId, epoch: Epoch, topic: &Arc<str>, number: i32) {
+        self.letters.find_oldest(partition, epoch, Arc::clone(topic), number);
     }
 
     fn fetch(&self, letters: Vec<Wanted>) {

@@ -14,6 +14,8 @@ impl Archive for Nothing {
 
     fn stop(&self, _: PartitionId, _: Epoch) {}
 
+    fn find_oldest(&self, _: PartitionId, _: Epoch, _: &Arc<str>, _: i32) {}
+
     fn fetch(&self, _: Vec<Wanted>) {}
 
     fn taken(&self, _: u64) {}

@@ -10,7 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset as From, TopicPartitionList};
 
-use super::{ArchiveFact, ArchiveSink, LedgerItem};
+use super::{ArchiveFact, ArchiveSink, LedgerItem, Told};
 use crate::Error;
 use crate::kafka::context::Context;
 use crate::kafka::fault::{self, Fault};
@@ -188,13 +188,16 @@ impl Thread {
         let Ok(topic) = std::str::from_utf8(record.topic()) else { return };
         let Some(reading) = self.readings.get(topic).and_then(|numbers| numbers.get(&record.partition())) else { return };
         let (partition, epoch, at) = (reading.partition, reading.epoch, Offset(record.offset()));
-        // What was removed on purpose concerns nobody: it is settled, and behind the committed offset.
-        let (Some(key), Some(value)) = (record.key(), record.value()) else { return };
-        match decode(key, value) {
-            Ok((key, record)) => {
+        let Some(key) = record.key() else { return };
+        let told = match record.value() {
+            Some(value) => decode(key, value).map(|(key, record)| {
                 let claim = if let Key::Claim(id) = key { Some(id) } else { None };
-                self.read.push(LedgerItem { partition, epoch, at, claim, record });
-            }
+                Told::Record(record, claim)
+            }),
+            None => std::str::from_utf8(key).ok().and_then(Key::parse).map(Told::Removed).ok_or(Unreadable::Foreign),
+        };
+        match told {
+            Ok(what) => self.read.push(LedgerItem { partition, epoch, at, what }),
             Err(why @ Unreadable::Newer(_)) => {
                 // What counts could not be told from what does not.
                 let what = format!("reading the ledger {topic}/{} at offset {}", record.partition(), at.0);

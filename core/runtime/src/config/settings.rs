@@ -234,6 +234,7 @@ impl Settings {
             crash_limit: self.crash_limit,
             seed,
             until_end,
+            ..EngineSettings::default()
         }
     }
 

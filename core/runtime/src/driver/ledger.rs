@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use onceward_engine::ledger::{Claim, LetterRecord, Record};
-use onceward_engine::{Entry, Epoch, Input, LedgerRead, LetterPlace, Offset, PartitionId, PolicyId};
+use onceward_engine::ledger::{Claim, LetterRecord, Record, Removed};
+use onceward_engine::{Entry, Epoch, Input, LedgerRead, LetterPlace, Offset, PartitionId, PolicyId, RecordGone};
 
 use super::Driver;
-use crate::archive::{ArchiveFact, LetterAnswer, Wanted};
+use crate::archive::{ArchiveFact, LedgerItem, LetterAnswer, Told, Wanted};
 use crate::event::one_line;
-use crate::kafka::Batch;
-use crate::ledger::encode;
+use crate::kafka::{Batch, SourceOrder};
+use crate::ledger::{Key, encode};
 use crate::letter::{LedgerRequest, fingerprint};
 
 /// Letters as they were asked for.
@@ -32,6 +32,8 @@ pub(crate) struct Ledgers {
     written: BTreeMap<u64, (PartitionId, Epoch)>,
     /// Claims that were not read back.
     claims: BTreeMap<PartitionId, (Epoch, String)>,
+    /// Claims that were read, by place: a tombstone needs the id.
+    read: BTreeMap<PartitionId, BTreeMap<Offset, String>>,
     arrived: VecDeque<Answered>,
 }
 
@@ -40,7 +42,7 @@ impl Ledgers {
         let id = uuid::Uuid::now_v7();
         let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
         let member = format!("{}/{}/{id}", host.trim(), std::process::id());
-        Self { member, store, next: 1, written: BTreeMap::new(), claims: BTreeMap::new(), arrived: VecDeque::new() }
+        Self { member, store, next: 1, written: BTreeMap::new(), claims: BTreeMap::new(), read: BTreeMap::new(), arrived: VecDeque::new() }
     }
 
     pub(super) fn recorded(&mut self, token: u64) {
@@ -122,17 +124,41 @@ impl Driver {
     }
 
     fn write(&mut self, partition: PartitionId, epoch: Epoch, record: &Record, claim: &str) {
+        let (key, value) = encode(record, claim);
+        self.send(partition, epoch, &key, Some(value));
+    }
+
+    /// Takes records out of the ledger. They are known to be out when that is read back.
+    pub(crate) fn remove(&mut self, partition: PartitionId, epoch: Epoch, records: &[Removed]) {
+        for record in records {
+            let key = match record {
+                Removed::Letter { offset, epoch, state, replays } => {
+                    Key::Letter { offset: *offset, epoch: *epoch, state: *state, replays: *replays }
+                }
+                Removed::Command(id) => Key::Command(id.clone()),
+                Removed::Claim(at) => {
+                    let Some(id) = self.ledgers.read.get(&partition).and_then(|read| read.get(at)) else { continue };
+                    Key::Claim(id.clone())
+                }
+            };
+            self.send(partition, epoch, &key, None);
+        }
+    }
+
+    fn send(&mut self, partition: PartitionId, epoch: Epoch, key: &Key, value: Option<Vec<u8>>) {
         let Some(entry) = self.partitions.get(partition).filter(|entry| entry.epoch == epoch) else { return };
         let Some(ledger) = self.letters.ledger(&entry.name.topic) else { return };
-        let (key, value) = encode(record, claim);
-        let request = LedgerRequest {
-            token: self.ledgers.token(partition, epoch),
-            topic: ledger.to_string(),
-            partition: entry.name.number,
-            key: key.to_string(),
-            value: Some(value),
-        };
-        self.producer.record(request);
+        let (topic, number) = (ledger.to_string(), entry.name.number);
+        let token = self.ledgers.token(partition, epoch);
+        self.producer.record(LedgerRequest { token, topic, partition: number, key: key.to_string(), value });
+    }
+
+    pub(crate) fn find_oldest_letter(&mut self, partition: PartitionId, epoch: Epoch) {
+        if let Some(entry) = self.partitions.get(partition).filter(|entry| entry.epoch == epoch)
+            && let Some(topic) = self.letters.letters(&entry.name.topic)
+        {
+            self.archive.find_oldest(partition, epoch, topic, entry.name.number);
+        }
     }
 
     pub(crate) fn fetch_letters(&mut self, letters: &[LetterPlace]) {
@@ -145,18 +171,27 @@ impl Driver {
         self.archive.fetch(wanted.collect());
     }
 
-    /// Another member claimed it. The group gave it away, and will say so to us, too.
+    /// Another member claimed it. Nearly always the group gave it away, and will say so to us, too.
     pub(crate) fn superseded(&mut self, partition: PartitionId, epoch: Epoch) {
         tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0,
             "another member has claimed this partition: nothing of it is handled here any more. The group will take it from us as well");
         self.partitions.end(partition, epoch);
         self.leave_ledger(partition, epoch);
         self.inbox.release(partition, epoch);
+        self.source.order(SourceOrder::Disown { partition, epoch });
+    }
+
+    /// The group did not take it from us: who claimed it had lost it.
+    pub(crate) fn reassign(&mut self, partition: PartitionId, epoch: Epoch) {
+        tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0,
+            "another member has claimed this partition, but the group did not take it from us: the group is asked, and it is claimed again");
+        self.source.order(SourceOrder::Reassign { partition, epoch });
     }
 
     /// The epoch is over.
     pub(crate) fn leave_ledger(&mut self, partition: PartitionId, epoch: Epoch) {
         self.archive.stop(partition, epoch);
+        self.ledgers.read.remove(&partition);
         if self.ledgers.claims.get(&partition).is_some_and(|claim| claim.0 == epoch) {
             self.ledgers.claims.remove(&partition);
         }
@@ -175,20 +210,15 @@ impl Driver {
         match fact {
             ArchiveFact::Ledger(items) => {
                 for item in items {
-                    let (partition, epoch, at) = (item.partition, item.epoch, item.at);
-                    let ours =
-                        self.ledgers.claims.get(&partition).is_some_and(|claim| claim.0 == epoch && Some(&claim.1) == item.claim.as_ref());
-                    if ours {
-                        // To be read back says more than to be acknowledged: it stands on all replicas, and what came before it was read.
-                        self.ledgers.claims.remove(&partition);
-                        self.engine.handle(now, Input::Claimed { partition, epoch, at });
-                    }
-                    self.engine.handle(now, Input::Ledger(Box::new(LedgerRead { partition, epoch, at, record: item.record })));
+                    self.take_ledger(item);
                 }
             }
             ArchiveFact::LedgerEnd { partition, epoch } => {
                 self.letter_watch.soon();
                 self.engine.handle(now, Input::LedgerEnd { partition, epoch });
+            }
+            ArchiveFact::OldestLetter { partition, epoch, oldest } => {
+                self.engine.handle(now, Input::OldestLetter { partition, epoch, oldest });
             }
             ArchiveFact::Letters { batch, answers, bytes } => {
                 let batch = Arc::new(batch);
@@ -201,6 +231,39 @@ impl Driver {
             }
             ArchiveFact::Newer { partition, epoch, why } => self.leave_alone(partition, epoch, &why),
             ArchiveFact::Fatal(error) => self.ending.fail(error),
+        }
+    }
+
+    fn take_ledger(&mut self, item: LedgerItem) {
+        let now = self.clock.now();
+        let (partition, epoch, at) = (item.partition, item.epoch, item.at);
+        match item.what {
+            Told::Record(record, claim) => {
+                let ours = self.ledgers.claims.get(&partition).is_some_and(|ours| ours.0 == epoch && Some(&ours.1) == claim.as_ref());
+                if ours {
+                    // To be read back says more than to be acknowledged: it stands on all replicas, and what came before it was read.
+                    self.ledgers.claims.remove(&partition);
+                    self.engine.handle(now, Input::Claimed { partition, epoch, at });
+                }
+                if let Some(id) = claim {
+                    self.ledgers.read.entry(partition).or_default().insert(at, id);
+                }
+                self.engine.handle(now, Input::Ledger(Box::new(LedgerRead { partition, epoch, at, record })));
+            }
+            Told::Removed(key) => {
+                let record = match key {
+                    Key::Letter { offset, epoch, state, replays } => Removed::Letter { offset, epoch, state, replays },
+                    Key::Command(id) => Removed::Command(id),
+                    Key::Claim(id) => {
+                        let read = self.ledgers.read.entry(partition).or_default();
+                        // Compaction took the claim before we read it.
+                        let Some(at) = read.iter().find(|(_, read)| **read == id).map(|(at, _)| *at) else { return };
+                        read.remove(&at);
+                        Removed::Claim(at)
+                    }
+                };
+                self.engine.handle(now, Input::Removed(Box::new(RecordGone { partition, epoch, at, record })));
+            }
         }
     }
 

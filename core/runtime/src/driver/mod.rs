@@ -183,8 +183,11 @@ impl Driver {
             Effect::Finished => self.ending.finished(),
             Effect::Claim { partition, epoch, prev } => self.claim(partition, epoch, prev),
             Effect::Record(entry) => self.record(&entry),
+            Effect::Remove { partition, epoch, records } => self.remove(partition, epoch, &records),
+            Effect::FindOldestLetter { partition, epoch } => self.find_oldest_letter(partition, epoch),
             Effect::FetchLetters(letters) => self.fetch_letters(&letters),
             Effect::Superseded { partition, epoch } => self.superseded(partition, epoch),
+            Effect::Reassign { partition, epoch } => self.reassign(partition, epoch),
             Effect::Commit { .. } | Effect::Pause { .. } | Effect::Resume { .. } | Effect::Seek { .. } | Effect::Release { .. } => {
                 self.order(&effect);
             }

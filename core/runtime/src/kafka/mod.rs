@@ -9,6 +9,7 @@ mod commit;
 pub(crate) mod connect;
 pub(crate) mod context;
 mod diagnose;
+mod disown;
 pub(crate) mod fault;
 mod flow;
 mod identity;
@@ -308,6 +309,21 @@ pub enum SourceOrder {
     },
     /// Give the partition back (after [`SourceFact::Revoking`]). No commit of it is outstanding.
     Release {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+    },
+    /// The epoch is over although the group did not say so. Nothing of the partition is handed over until it is taken away
+    /// ([`SourceFact::Lost`]), given to us anew, or [`SourceOrder::Reassign`] comes.
+    Disown {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+    },
+    /// Begin with a disowned partition as if it had just been given to us: the answer is [`SourceFact::Assigned`], unless it is taken away before.
+    Reassign {
         /// Which partition.
         partition: PartitionId,
         /// Of which assignment.

@@ -10,6 +10,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::commit::Commits;
 use super::context::{self, Context};
+use super::disown::Disowned;
 use super::fault::{self, Fault};
 use super::flow::Waker;
 use super::identity::Identifier;
@@ -40,6 +41,7 @@ pub(super) struct Poll {
     pub(super) asker: Asker,
     pub(super) table: Table,
     pub(super) rebalance: Rebalance,
+    pub(super) disowned: Disowned,
     pub(super) commits: Commits,
     builder: BatchBuilder,
     /// Batches handed over so far; the waker counts those taken off.
@@ -80,6 +82,7 @@ impl Poll {
             sink,
             asker,
             rebalance: Rebalance::default(),
+            disowned: Disowned::default(),
             commits: Commits::default(),
             builder: BatchBuilder::default(),
             handed: 0,
@@ -291,6 +294,8 @@ impl Poll {
                 }
                 SourceOrder::Commit { partition, epoch, next } => self.want_commit(partition, epoch, next),
                 SourceOrder::Release { partition, epoch } => self.release(partition, epoch),
+                SourceOrder::Disown { partition, epoch } => self.disown(partition, epoch),
+                SourceOrder::Reassign { partition, epoch } => self.reassign(partition, epoch),
                 SourceOrder::Subscribe(topics) => self.subscribe(topics),
                 SourceOrder::Close { deadline } => {
                     self.send_commits();
@@ -306,7 +311,10 @@ impl Poll {
     fn take_answers(&mut self) {
         while let Ok(answer) = self.asker.answers.try_recv() {
             match answer {
-                Answer::Start { number, starts } => self.start_partitions(number, &starts),
+                Answer::Start { number, starts } => match self.disowned.take(number) {
+                    Some(asked) => self.begin_again(asked, &starts),
+                    None => self.start_partitions(number, &starts),
+                },
                 Answer::Ends { place: (topic, partition), oldest, end } => self.out_of_range(&topic, partition, oldest, end),
                 Answer::Alive => {}
                 Answer::Slow(text) => {

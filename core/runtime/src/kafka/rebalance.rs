@@ -34,6 +34,12 @@ pub(super) struct Rebalance {
 }
 
 impl Rebalance {
+    /// The number of a new question about where partitions start.
+    pub(super) fn question(&mut self) -> u64 {
+        self.questions += 1;
+        self.questions
+    }
+
     /// Whether librdkafka waits for an answer.
     pub(super) fn is_open(&self) -> bool {
         self.assigning.is_some() || self.revoking.is_some()
@@ -74,8 +80,7 @@ impl Poll {
             places.sort();
             places.dedup();
         }
-        self.rebalance.questions += 1;
-        let number = self.rebalance.questions;
+        let number = self.rebalance.question();
         self.rebalance.assigning = Some((number, places.clone()));
         if places.is_empty() {
             return self.start_partitions(number, &[]);
@@ -130,7 +135,7 @@ impl Poll {
         }
     }
 
-    fn begin_partition(&mut self, index: usize, start: &Start, begin: &Begin) {
+    pub(super) fn begin_partition(&mut self, index: usize, start: &Start, begin: &Begin) {
         self.rebalance.epochs += 1;
         let slot = &mut self.table.slots[index];
         slot.epoch = Epoch(self.rebalance.epochs);
@@ -167,6 +172,9 @@ impl Poll {
             self.lose(&indices);
         } else {
             for &index in &indices {
+                if self.table.slots[index].state == State::Disowned {
+                    self.lose(&[index]);
+                }
                 let slot = &mut self.table.slots[index];
                 if slot.state == State::Active {
                     slot.state = State::Revoking;

@@ -44,12 +44,14 @@ pub(super) enum State {
     Active,
     /// Ours until the driver has drained it.
     Revoking,
+    /// Ours as far as the group says; the driver wants nothing of it.
+    Disowned,
 }
 
 impl Slot {
     /// Whether orders and commits of this epoch still count.
     pub(super) fn is_live(&self, epoch: Epoch) -> bool {
-        self.epoch == epoch && self.state != State::Away
+        self.epoch == epoch && matches!(self.state, State::Active | State::Revoking)
     }
 }
 

@@ -25,10 +25,10 @@ pub fn put(fold: &mut Fold, at: Offset, key: &[u8], value: Option<&[u8]>) -> Res
         return Ok(Put::Applied(fold.apply(at, &record)));
     }
     match std::str::from_utf8(key).ok().and_then(Key::parse).ok_or(Unreadable::Foreign)? {
-        // A letter is cleaned record by record, the settled one last: only that one takes it out, or it would be open again half-way.
-        Key::Letter { offset, state, .. } if state.is_terminal() => fold.remove_letter(offset),
+        // A letter is cleaned record by record, the settled one last: that one takes it out.
+        Key::Letter { offset, epoch, state, replays } => fold.remove_letter(offset, epoch, state, replays),
         Key::Command(id) => fold.remove_command(&id),
-        Key::Letter { .. } | Key::Claim(_) => {}
+        Key::Claim(_) => {}
     }
     Ok(Put::Removed)
 }

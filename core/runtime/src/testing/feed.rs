@@ -244,8 +244,8 @@ impl State {
                     world.note(format!("{}/{} given back", slot.name.0, slot.name.1));
                 }
             }
-            // Nobody looks for topics here: a record that is sent finds them.
-            SourceOrder::Subscribe(_) => {}
+            // Nobody looks for topics here: a record that is sent finds them. And nobody else claims anything.
+            SourceOrder::Subscribe(_) | SourceOrder::Disown { .. } | SourceOrder::Reassign { .. } => {}
             SourceOrder::Close { .. } => (self.sink)(SourceFact::Closed),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use onceward::ledger::encode;
+use onceward::ledger::{Key, encode};
 use onceward::{AutoOffsetReset, Backoff, Builder, Consumer, Event, Failure, Summary};
 use onceward_engine::Offset;
 use onceward_engine::ledger::{Command, Record, Verb};
@@ -96,9 +96,13 @@ pub fn command(broker: &Broker, verb: Verb, partition: i32, letters: &[(i64, u32
         who: "test".to_owned(),
         time: 0,
     };
-    let (key, value) = encode(&Record::Command(command), "");
+    write(broker, partition, &encode(&Record::Command(command), ""));
+}
+
+/// Writes a record to the ledger.
+pub fn write(broker: &Broker, partition: i32, (key, value): &(Key, Vec<u8>)) {
     let producer: BaseProducer = rdkafka::ClientConfig::new().set("bootstrap.servers", broker.address()).create().unwrap();
     let key = key.to_string();
-    producer.send(BaseRecord::to("orders.g.ledger").partition(partition).key(&key).payload(&value)).map_err(|(error, _)| error).unwrap();
+    producer.send(BaseRecord::to("orders.g.ledger").partition(partition).key(&key).payload(value)).map_err(|(error, _)| error).unwrap();
     producer.flush(Duration::from_secs(10)).unwrap();
 }

@@ -31,9 +31,14 @@ impl Watch {
             Effect::Forget(fates) => fates.iter().try_for_each(|(id, fate)| self.forget(*id, *fate)),
             Effect::Alert(alert) => self.alert(alert),
             Effect::Finished => self.finish(),
-            Effect::ReadLedger { .. } | Effect::Claim { .. } | Effect::Record(_) | Effect::FetchLetters(_) | Effect::Superseded { .. } => {
-                broken("I7", format!("there is no ledger: {effect:?}"))
-            }
+            Effect::ReadLedger { .. }
+            | Effect::Claim { .. }
+            | Effect::Record(_)
+            | Effect::FetchLetters(_)
+            | Effect::Superseded { .. }
+            | Effect::Reassign { .. }
+            | Effect::Remove { .. }
+            | Effect::FindOldestLetter { .. } => broken("I7", format!("there is no ledger: {effect:?}")),
         }
     }
 

@@ -41,6 +41,8 @@ impl Watch {
             Input::Tick | Input::Refused { .. } => true,
             // The ledger has a simulation of its own.
             Input::Ledger(_)
+            | Input::Removed(_)
+            | Input::OldestLetter { .. }
             | Input::LedgerEnd { .. }
             | Input::Claimed { .. }
             | Input::ClaimFailed { .. }

@@ -72,7 +72,14 @@ impl World {
             Effect::Alert(alert) => self.alerted(life, alert)?,
             Effect::Finished => {}
             // Without a ledger nothing of it is ordered: the checker says so.
-            Effect::ReadLedger { .. } | Effect::Claim { .. } | Effect::Record(_) | Effect::FetchLetters(_) | Effect::Superseded { .. } => {}
+            Effect::ReadLedger { .. }
+            | Effect::Claim { .. }
+            | Effect::Record(_)
+            | Effect::FetchLetters(_)
+            | Effect::Superseded { .. }
+            | Effect::Reassign { .. }
+            | Effect::Remove { .. }
+            | Effect::FindOldestLetter { .. } => {}
         }
         Ok(())
     }

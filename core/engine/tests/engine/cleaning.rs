@@ -1,0 +1,102 @@
+//! What is over goes from the ledger, in an order in which nothing comes back.
+
+use onceward_engine::ledger::{LetterState, Record, Removed, Verb};
+use onceward_engine::*;
+
+use crate::letters::{Owned, claim, command, letter};
+use crate::script::{Script, settings};
+
+const HELD: Owned = Owned(0, 1);
+
+fn record(offset: i64, epoch: i64, state: LetterState) -> Removed {
+    Removed::Letter { offset: Offset(offset), epoch: Offset(epoch), state, replays: 0 }
+}
+
+/// Tombstones are read, in their order; what is ordered then.
+fn gone(script: &mut Script, at: &mut i64, records: &[Removed]) -> Vec<Effect> {
+    let (partition, epoch) = HELD.id();
+    let mut orders = Vec::new();
+    for record in records {
+        assert_eq!(orders, [], "all of them are awaited");
+        *at += 1;
+        orders = script.tell(Input::Removed(Box::new(RecordGone { partition, epoch, at: Offset(*at), record: record.clone() })));
+    }
+    orders
+}
+
+fn remove(records: &[Removed]) -> Vec<Effect> {
+    let (partition, epoch) = HELD.id();
+    vec![Effect::Remove { partition, epoch, records: records.to_vec() }]
+}
+
+#[test]
+fn what_counts_for_nobody_goes_first_then_claims_then_letters_and_their_end_last() {
+    let (partition, epoch) = HELD.id();
+    let mut script = Script::new(settings(Policy { hold: true, ..Policy::default() }));
+    let ledger: Vec<Record> = vec![
+        claim(None),
+        letter(7, 0, LetterState::Open),
+        letter(8, 0, LetterState::Open),
+        claim(Some(0)),
+        claim(Some(0)),
+        letter(9, 0, LetterState::Open),
+        command("discard", Verb::Discard, [7].into_iter()),
+        letter(7, 3, LetterState::Discarded),
+    ];
+    let mut at = HELD.takes_over(&mut script, &ledger);
+    let ask = Effect::FindOldestLetter { partition, epoch };
+    let stale = record(9, 0, LetterState::Open);
+    let orders = HELD.catches_up(&mut script);
+    assert_eq!(orders, [remove(std::slice::from_ref(&stale)), vec![ask]].concat());
+    let refused = [Removed::Claim(Offset(4))];
+    assert_eq!(gone(&mut script, &mut at, &[stale]), remove(&refused));
+    let first = [Removed::Claim(Offset(0))];
+    assert_eq!(gone(&mut script, &mut at, &refused), remove(&first));
+    let second = [Removed::Claim(Offset(3))];
+    assert_eq!(gone(&mut script, &mut at, &first), remove(&second), "one after the other: each counts only behind the one that it names");
+    assert_eq!(gone(&mut script, &mut at, &second), []);
+    // Both copies are gone; one of the letters is not settled.
+    let oldest = |oldest| Input::OldestLetter { partition, epoch, oldest: Offset(oldest) };
+    assert_eq!(script.tell(oldest(7)), [], "its copy is there");
+    let open = [record(7, 0, LetterState::Open)];
+    assert_eq!(script.tell(oldest(100)), remove(&open));
+    let end = [record(7, 3, LetterState::Discarded), Removed::Command("discard".to_owned())];
+    assert_eq!(gone(&mut script, &mut at, &open), remove(&end));
+    assert_eq!(gone(&mut script, &mut at, &end), []);
+    let fold = script.engine.ledger(partition).unwrap();
+    assert!(fold.letter_of(Offset(7)).is_none() && fold.letter_of(Offset(8)).is_some());
+    assert_eq!(script.tell(oldest(100)), [], "nothing is left to go");
+}
+
+#[test]
+fn nothing_goes_that_the_committed_offset_has_not_passed() {
+    let (partition, epoch) = HELD.id();
+    let mut script = Script::new(settings(Policy::default()));
+    let ledger = [claim(None), letter(20_000, 0, LetterState::Open), letter(20_000, 0, LetterState::Done)];
+    let mut at = HELD.takes_over(&mut script, &ledger);
+    HELD.catches_up(&mut script);
+    assert_eq!(gone(&mut script, &mut at, &[Removed::Claim(Offset(0))]), []);
+    assert_eq!(script.tell(Input::OldestLetter { partition, epoch, oldest: Offset(90_000) }), [], "it is read again after a crash");
+}
+
+#[test]
+fn who_was_overtaken_by_compaction_reads_the_ledger_anew() {
+    let (partition, epoch) = HELD.id();
+    let mut script = Script::new(settings(Policy::default()));
+    let assignment = Assignment { partition, epoch, from: Offset(3), ledger: true, ..crate::script::assignment() };
+    let read = Effect::ReadLedger { partition, epoch };
+    assert_eq!(script.tell(Input::Assigned(assignment)), [read.clone()]);
+    assert_eq!(HELD.reads(&mut script, 0, claim(None)), []);
+    // The one that follows it, at 1, was compacted away before it was read: this one seems to follow nothing.
+    assert_eq!(HELD.reads(&mut script, 2, claim(Some(1))), []);
+    let mut at = 2;
+    assert_eq!(gone(&mut script, &mut at, &[Removed::Claim(Offset(0))]), [read]);
+    // What is left of the first reading says nothing.
+    assert_eq!(HELD.reads(&mut script, 5, claim(Some(2))), []);
+    assert_eq!(script.tell(Input::LedgerEnd { partition, epoch }), []);
+    assert_eq!(HELD.reads(&mut script, 2, claim(Some(1))), []);
+    assert_eq!(HELD.reads(&mut script, 5, claim(Some(2))), []);
+    let next = Offset(3);
+    assert_eq!(script.tell(Input::LedgerEnd { partition, epoch }), [Effect::Commit { partition, epoch, next }]);
+    assert_eq!(script.tell(Input::Committed { partition, epoch, next }), [Effect::Claim { partition, epoch, prev: Some(Offset(5)) }]);
+}

@@ -1,0 +1,159 @@
+//! What the owner of a partition does about its ledger and its letters.
+
+use onceward_engine::ledger::{Claim, Command, KeyDigest, LetterRecord, LetterState, Record, Verb};
+use onceward_engine::*;
+
+use crate::script::{Script, assignment, record, settings};
+
+/// Where reading of the source partition goes on: behind all letters.
+const FROM: i64 = 10_000;
+
+pub(crate) fn claim(prev: Option<i64>) -> Record {
+    Record::Claim(Claim { prev: prev.map(Offset), member: "m".to_owned(), generation: 1, store: "s".to_owned(), time: 0 })
+}
+
+/// A letter of a key of its own.
+pub(crate) fn letter(offset: i64, epoch: i64, state: LetterState) -> Record {
+    Record::Letter(LetterRecord {
+        offset: Offset(offset),
+        epoch: Offset(epoch),
+        state,
+        replays: 0,
+        key: Some(KeyDigest(u128::from(offset.unsigned_abs()) + 1)),
+        holds: true,
+        letter: Offset(offset),
+        reason: Reason::Exhausted,
+        fingerprint: String::new(),
+        time: 0,
+    })
+}
+
+pub(crate) fn command(id: &str, verb: Verb, letters: impl Iterator<Item = i64>) -> Record {
+    let letters = letters.map(|offset| (Offset(offset), 0)).collect();
+    Record::Command(Command { id: id.to_owned(), verb, letters, force: false, rate: None, who: "me".to_owned(), time: 0 })
+}
+
+/// A partition with a ledger: its number, and the number of its assignment.
+#[derive(Clone, Copy)]
+pub(crate) struct Owned(pub(crate) u32, pub(crate) u64);
+
+impl Owned {
+    pub(crate) fn id(self) -> (PartitionId, Epoch) {
+        (PartitionId(self.0), Epoch(self.1))
+    }
+
+    /// A record of its ledger is read.
+    pub(crate) fn reads(self, script: &mut Script, at: i64, record: Record) -> Vec<Effect> {
+        let (partition, epoch) = self.id();
+        script.tell(Input::Ledger(Box::new(LedgerRead { partition, epoch, at: Offset(at), record })))
+    }
+
+    /// Takes it over with what stands in its ledger, and returns the place of the claim.
+    pub(crate) fn takes_over(self, script: &mut Script, ledger: &[Record]) -> i64 {
+        let (partition, epoch) = self.id();
+        let from = Offset(FROM);
+        let orders = script.tell(Input::Assigned(Assignment { partition, epoch, from, ledger: true, ..assignment() }));
+        assert_eq!(orders, [Effect::ReadLedger { partition, epoch }]);
+        let mut fold = ledger::Fold::new();
+        for (at, record) in (0..).zip(ledger) {
+            fold.apply(Offset(at), record);
+            assert_eq!(self.reads(script, at, record.clone()), []);
+        }
+        assert_eq!(script.tell(Input::LedgerEnd { partition, epoch }), [Effect::Commit { partition, epoch, next: from }]);
+        let prev = fold.current();
+        assert_eq!(script.tell(Input::Committed { partition, epoch, next: from }), [Effect::Claim { partition, epoch, prev }]);
+        let at = i64::try_from(ledger.len()).unwrap();
+        assert_eq!(script.tell(Input::Claimed { partition, epoch, at: Offset(at) }), []);
+        let claimed = Some(Claimed { at: Offset(at), prev, from });
+        let own = claim(prev.map(|prev| prev.0));
+        assert_eq!(self.reads(script, at, own), [Effect::CatchUp { partition, epoch, claim: claimed }]);
+        at
+    }
+
+    pub(crate) fn catches_up(self, script: &mut Script) -> Vec<Effect> {
+        let (partition, epoch) = self.id();
+        script.tell(Input::CaughtUp { partition, epoch, remembered: None })
+    }
+}
+
+/// How many letters of each of three partitions are asked for.
+fn asked(orders: &[Effect]) -> [usize; 3] {
+    let mut count = [0; 3];
+    for order in orders {
+        if let Effect::FetchLetters(letters) = order {
+            letters.iter().for_each(|letter| count[letter.partition.0 as usize] += 1);
+        }
+    }
+    count
+}
+
+#[test]
+fn the_room_for_letters_is_shared_by_all_partitions_that_have_some() {
+    // An eighth of the credit: room for thirty letters.
+    let credit = Credit { records: 240, bytes: 1 << 20 };
+    let mut script = Script::new(EngineSettings { credit, ..settings(Policy { hold: true, ..Policy::default() }) });
+    let owned = [Owned(0, 1), Owned(1, 2), Owned(2, 3)];
+    let mut next = [0; 3];
+    for (partition, letters) in owned.into_iter().zip([500, 500, 4]) {
+        let mut ledger = vec![claim(None)];
+        ledger.extend((0..letters).map(|offset| letter(offset, 0, LetterState::Open)));
+        next[partition.0 as usize] = partition.takes_over(&mut script, &ledger) + 1;
+        assert_eq!(asked(&partition.catches_up(&mut script)), [0; 3], "nobody wants them handled");
+    }
+    for (partition, letters) in owned.into_iter().zip([500, 500, 4]) {
+        let (id, epoch) = partition.id();
+        let record = command("all", Verb::Replay, 0..letters);
+        let at = Offset(next[partition.0 as usize]);
+        script.feed(Input::Ledger(Box::new(LedgerRead { partition: id, epoch, at, record })));
+    }
+    let mut orders = script.orders();
+    assert_eq!(asked(&orders), [13, 13, 4], "who has few letters leaves the rest to the others");
+    // From now on there is room for one more whenever one is gone: the turn goes round.
+    let mut served = [0; 3];
+    for _ in 0..20 {
+        let gone = orders.iter().find_map(|order| if let Effect::FetchLetters(letters) = order { letters.first().copied() } else { None });
+        let LetterPlace { partition, epoch, offset, .. } = gone.unwrap();
+        orders = script.tell(Input::LetterGone { partition, epoch, offset });
+        let count = asked(&orders);
+        (0..3).for_each(|number| served[number] += count[number]);
+    }
+    assert_eq!(served, [10, 10, 0]);
+}
+
+#[test]
+fn copies_that_go_back_behind_a_letter_that_failed_again_are_gone() {
+    let mut script = Script::new(settings(Policy { hold: true, ..Policy::default() }));
+    let owned = Owned(0, 1);
+    let (partition, epoch) = owned.id();
+    let of_one_key = |offset, state| match letter(offset, 0, state) {
+        Record::Letter(letter) => Record::Letter(LetterRecord { key: Some(KeyDigest(1)), ..letter }),
+        other => other,
+    };
+    let mut ledger = vec![claim(None), of_one_key(1, LetterState::Open), of_one_key(2, LetterState::Held)];
+    ledger.extend([of_one_key(3, LetterState::Held), of_one_key(4, LetterState::Held)]);
+    ledger.push(command("all", Verb::Replay, [1].into_iter()));
+    owned.takes_over(&mut script, &ledger);
+    assert_eq!(asked(&owned.catches_up(&mut script)), [4, 0, 0]);
+    // The first, the third and the fourth carry the same event.
+    let ids: Vec<DeliveryId> = [(1, 70), (2, 80), (3, 70), (4, 70)]
+        .into_iter()
+        .map(|(offset, event)| {
+            let fetched = record(offset, 1).event(event, 0).0;
+            let delivery = script.slots.insert(offset);
+            script.feed(Input::LetterFetched(Fetched { delivery, partition, epoch, ..fetched }));
+            delivery
+        })
+        .collect();
+    assert_eq!(script.orders(), [Effect::LookUp(vec![ids[0], ids[1]])]);
+    script.seen(ids[0], None);
+    script.seen(ids[1], None);
+    script.done(ids[0]);
+    script.ended(ids[1], Outcome::Reject(Rejection::Rejected));
+    let orders = script.durable(ids[0]);
+    let gone = Effect::Forget(vec![(ids[2], Fate::Abandoned), (ids[3], Fate::Abandoned)]);
+    assert!(orders.contains(&gone), "{orders:?}");
+    let delivery = DeliveryId { generation: ids[3].generation + 1, ..ids[3] };
+    let fetched = record(FROM, 9).0;
+    let orders = script.tell(Input::Fetched(Fetched { delivery, partition, epoch, ..fetched }));
+    assert_eq!(orders, [Effect::LookUp(vec![delivery])], "their slots are free");
+}
