@@ -34,6 +34,12 @@ class Order:
     lines: list[Line] = field(default_factory=list[Line])
 
 
+@dataclass
+class Tree:
+    name: str
+    branches: list[Tree] = field(default_factory=list["Tree"])
+
+
 def of_pydantic() -> Any:
     pydantic = importlib.import_module("pydantic")
     line = pydantic.create_model("Line", article=(str, ...), pieces=(int, 1))
@@ -74,3 +80,12 @@ def test_a_handler_gets_its_model_whatever_wrote_it(consumer: Make, onceward_rig
     assert seen == [("e1", True, "o1", "Oslo", [("a", 2), ("b", 1)]), ("e2", True, "o2", None, [])]
     assert [(letter.id, letter.reason) for letter in rig.dead_letters] == [("e3", "undecodable"), ("e4", "undecodable")]
     assert not [line for line in rig.logs if "CANARY" in line.message or "CANARY" in str(line.fields)], "no value in a log line"
+
+
+def test_a_dataclass_may_hold_itself_and_what_is_defined_later(consumer: Make, onceward_rig: MakeRig) -> None:
+    app, seen = consumer(), list[Tree]()
+    app.on("trees", model=Tree)(seen.append)
+    rig = onceward_rig(app)
+    rig.send("trees", json={"name": "oak", "branches": [{"name": "a", "branches": [{"name": "b"}]}]})
+    rig.run()
+    assert seen == [Tree("oak", [Tree("a", [Tree("b")])])]
