@@ -6,7 +6,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import onceward
 from fastapi import FastAPI, HTTPException
@@ -36,7 +36,7 @@ async def confirm(order: Order) -> None:
 
 
 @contextlib.asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
     async with consumer:  # runs beside the requests; when the service stops it drains and commits
         yield
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any, get_args, get_type_hints
+from collections.abc import Callable, Iterable
+from typing import Any, cast, get_args, get_type_hints
 
 Part = Callable[[Any], Any]
+
+
+def is_dataclass(model: object) -> bool:
+    """Whether it is such a class, and not an instance of one."""
+    return isinstance(model, type) and dataclasses.is_dataclass(model)
 
 
 class Maker:
@@ -33,7 +38,8 @@ class Maker:
                 self._parts = self._learn({})
         if not isinstance(found, dict):
             raise TypeError(f"{type(found).__name__} is no object")
-        made = {name: found[name] if part is None else part(found[name]) for name, part in self._parts.items() if name in found}
+        fields = cast("dict[str, Any]", found)
+        made = {name: fields[name] if part is None else part(fields[name]) for name, part in self._parts.items() if name in fields}
         return self._model(**made)
 
     def _learn(self, hints: dict[str, Any]) -> dict[str, Part | None]:
@@ -41,10 +47,16 @@ class Maker:
 
     def _part(self, hint: Any) -> Part | None:
         """A dataclass within, also if it is optional or in a list; everything else is as JSON has it."""
-        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        if is_dataclass(hint):
             maker = self._known.get(hint) or Maker(hint, self._known)
             return lambda value: maker(value) if isinstance(value, dict) else value
         inner = next((part for part in map(self._part, get_args(hint)) if part is not None), None)
         if inner is None:
             return None
-        return lambda value: [inner(item) for item in value] if isinstance(value, list) else inner(value)
+
+        def within(value: Any) -> Any:
+            if isinstance(value, list):
+                return [inner(item) for item in cast("Iterable[Any]", value)]
+            return inner(value)
+
+        return within

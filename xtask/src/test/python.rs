@@ -52,7 +52,7 @@ fn command(place: &Place) -> Outcome<()> {
     process::quiet(strip.arg("-o").arg(folder.join("onceward")).arg(place.target.join("ci/onceward"))).map(drop)
 }
 
-/// Types: the stubs against the library, the package and its tests against the stubs.
+/// Types: the stubs against the library; the package and the examples against the stubs, by both checkers that people use.
 pub(crate) fn types(place: &Place) -> Outcome<String> {
     let python = installed(place, "python3", "types")?;
     let check = |module: &[&str]| {
@@ -61,9 +61,11 @@ pub(crate) fn types(place: &Place) -> Outcome<String> {
         process::quiet(&mut command).map(drop)
     };
     check(&["mypy.stubtest", "onceward._native", "--ignore-missing-stub"])?;
-    check(&["mypy", "--strict", "src/onceward"])?;
+    check(&["mypy", "--strict", "src/onceward", "tests/typed.py"])?;
+    check(&["mypy", "--strict", "../examples/python/quickstart.py", "../examples/python/invoices.py", "../examples/python/web.py"])?;
+    check(&["pyright", "--pythonpath", &python.to_string_lossy()])?;
     process::quiet(Command::new(&python).current_dir(place.root.join("python")).args(["tools/settings.py", "--check"]))?;
-    Ok("stubs fit the library, strict types fit the stubs".to_owned())
+    Ok("stubs fit the library; mypy and pyright, both strict, find nothing in the package and the examples".to_owned())
 }
 
 /// All tests with the default interpreter; those without a broker with every other one that is here.
