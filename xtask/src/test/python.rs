@@ -64,6 +64,10 @@ pub(crate) fn types(place: &Place) -> Outcome<String> {
     check(&["mypy", "--strict", "src/onceward", "tests/typed.py"])?;
     check(&["mypy", "--strict", "../examples/python/quickstart.py", "../examples/python/invoices.py", "../examples/python/web.py"])?;
     check(&["pyright", "--pythonpath", &python.to_string_lossy()])?;
+    let shown = place.target.join("python/shown");
+    process::quiet(Command::new(&python).arg(place.root.join("python/tools/shown.py")).arg(&shown))?;
+    check(&["mypy", "--strict", &shown.to_string_lossy()])?;
+    check(&["pyright", "--pythonpath", &python.to_string_lossy(), "--project", &shown.to_string_lossy()])?;
     process::quiet(Command::new(&python).current_dir(place.root.join("python")).args(["tools/settings.py", "--check"]))?;
     Ok("stubs fit the library; mypy and pyright, both strict, find nothing in the package and the examples".to_owned())
 }
