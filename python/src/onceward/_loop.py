@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
 from collections.abc import Sequence
@@ -16,8 +17,14 @@ from ._native import Batch, Letter, Queue, Run
 from ._outcome import told
 from ._trace import attached
 
+PATIENCE = 5.0
+"""Seconds that a cancelled handler gets to clean up at the end of a run."""
+
 TURN = 256
 """Runs that are begun before the loop's other tasks get a turn."""
+
+
+_log = logging.getLogger("onceward")
 
 
 class Loop:
@@ -51,8 +58,14 @@ class Loop:
     async def closed(self) -> None:
         """Until nothing comes any more and every task has ended."""
         await self._closed.wait()
-        while self._tasks or self._telling:
-            await asyncio.wait([*self._tasks.values(), *self._telling])
+        # What still runs is past the drain deadline: nobody waits for it, and its event is handled again.
+        tasks = {*self._tasks.values(), *self._telling}
+        for task in tasks:
+            task.cancel("the drain deadline is over")
+        if tasks:
+            _, left = await asyncio.wait(tasks, timeout=PATIENCE)
+            if left:
+                _log.warning("%d handlers did not end when they were cancelled; they are left to the event loop", len(left))
 
     def _watch(self) -> None:
         import time

@@ -20,6 +20,30 @@ pub(crate) struct Options {
     filters: Vec<String>,
 }
 
+/// What to do with the Python package.
+#[derive(Args)]
+pub(crate) struct PythonOptions {
+    /// Only build the wheel; it is in `target/python/wheels`.
+    #[arg(long)]
+    wheel: bool,
+    /// Only tests whose names contain one of these.
+    filters: Vec<String>,
+}
+
+/// The Python package alone.
+pub(crate) fn python_only(place: &Place, options: &PythonOptions) -> Outcome<ExitCode> {
+    let mut report = Report::default();
+    if report.step("the Python package", || python::wheel(place, "ci")) && !options.wheel {
+        if options.filters.is_empty() {
+            report.step("types of the Python package", || python::types(place));
+        }
+        let broker = kafka::start(place, kafka::SHARED, false)?;
+        let environment = kafka::environment(place, &broker)?;
+        report.suite("tests of the Python package", || python::tests(place, &environment, &options.filters));
+    }
+    Ok(report.close())
+}
+
 /// Runs them. What can't be had (a prerequisite, the broker) ends the run; what is merely wrong is counted and the run goes on.
 pub(crate) fn run(place: &Place, options: &Options) -> Outcome<ExitCode> {
     let mut report = Report::default();

@@ -5,4 +5,4 @@ pub(crate) mod python;
 mod report;
 mod suite;
 
-pub(crate) use command::{Options, run};
+pub(crate) use command::{Options, PythonOptions, python_only, run};

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use super::suite::Tally;
 use crate::failure::{Doing as _, Failure, Outcome};
 use crate::place::Place;
-use crate::process;
+use crate::{parts, process};
 
 /// Interpreters that are looked for besides `python3`; the wheel is one for all of them.
 const OTHERS: [&str; 5] = ["python3.10", "python3.11", "python3.12", "python3.13", "python3.14"];
@@ -17,16 +17,19 @@ const OTHERS: [&str; 5] = ["python3.10", "python3.11", "python3.12", "python3.13
 pub(crate) fn wheel(place: &Place, profile: &str) -> Outcome<String> {
     let tools = tools(place)?;
     command(place)?;
+    let package = place.root.join("python");
+    let sbom = place.target.join("python/onceward.cdx.json");
+    let count = parts::write(place, &["onceward-python", "onceward-cli"], &package.join("LICENSE-third-party.txt"), &sbom)?;
     let out = wheels(place);
     if out.exists() {
         fs::remove_dir_all(&out).doing("remove the wheel of the last run")?;
     }
     let mut maturin = Command::new(program(&tools, "maturin"));
-    maturin.current_dir(place.root.join("python")).env("CARGO_TARGET_DIR", &place.target);
-    process::quiet(maturin.args(["build", "--profile", profile, "--locked", "--quiet", "--out"]).arg(&out))?;
+    maturin.current_dir(&package).env("CARGO_TARGET_DIR", &place.target).arg("build").arg("--sbom-include").arg(&sbom);
+    process::quiet(maturin.args(["--profile", profile, "--locked", "--quiet", "--out"]).arg(&out))?;
     let file = built(place)?;
     let size = fs::metadata(&file).doing("look at the wheel")?.len();
-    Ok(format!("{}, {} KiB", file.file_name().unwrap_or_default().to_string_lossy(), size / 1024))
+    Ok(format!("{}, {} KiB, {count} parts of others", file.file_name().unwrap_or_default().to_string_lossy(), size / 1024))
 }
 
 /// An interpreter with the wheel as people get it, and with what it is measured against. The next `cargo xtask test` builds its own again.
