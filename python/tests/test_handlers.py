@@ -238,7 +238,8 @@ def test_a_file_a_folder_of_migrations_and_the_environment(tmp_path: Path, oncew
 colour: contextvars.ContextVar[str] = contextvars.ContextVar("colour", default="none")
 
 
-def test_each_line_of_a_handler_has_its_event_threads_included(consumer: Make, onceward_rig: MakeRig) -> None:
+@pytest.mark.parametrize("awaits", [False, True])
+def test_each_line_of_a_handler_has_its_event_threads_included(consumer: Make, onceward_rig: MakeRig, awaits: bool) -> None:
     app = consumer()
     colours: list[str] = []
 
@@ -247,19 +248,28 @@ def test_each_line_of_a_handler_has_its_event_threads_included(consumer: Make, o
         await asyncio.to_thread(logging.getLogger("mine").warning, "from a thread")
         assert onceward.current_event() is not None
 
-    @app.on("others")
     def leak(event: onceward.Event) -> None:
         colours.append(colour.get())
         colour.set("red")
+        assert onceward.current_event() is event
+
+    async def leak_awaited(event: onceward.Event) -> None:
+        await asyncio.sleep(0)
+        leak(event)
+        await asyncio.sleep(0.001)
+        assert (colour.get(), onceward.current_event()) == ("red", event)
+
+    app.on("others", retry=onceward.Backoff(attempts=1))(leak_awaited if awaits else leak)
 
     rig = onceward_rig(app)
     rig.send("orders", id="e1", headers={"correlation-id": "flow"})
-    rig.send("others", key="k")
-    rig.send("others", key="k")
+    for _ in range(3):
+        rig.send("others", key="k")
     rig.run()
+    assert rig.dead_letters == []
     [line] = [line for line in rig.logs if line.message == "from a thread"]
     assert (line.fields["correlation_id"], line.fields["topic"], line.fields["attempt"]) == ("flow", "orders", "1")
-    assert colours == ["none", "none"], "what one handler sets the next one does not see"
+    assert colours == ["none"] * 3, "what one handler sets the next one does not see"
     assert onceward.current_event() is None
 
 

@@ -57,9 +57,9 @@ impl Queue {
     }
 }
 
-fn object(py: Python<'_>, work: Work) -> PyResult<Bound<'_, PyAny>> {
+pub(crate) fn object(py: Python<'_>, work: Work) -> PyResult<Bound<'_, PyAny>> {
     Ok(match work {
-        Work::Run(inner) => Bound::new(py, Run { inner })?.into_any(),
+        Work::Run(inner) => Bound::new(py, Run { inner, queue: None, other: None })?.into_any(),
         Work::Batch(inner) => Bound::new(py, Batch { inner })?.into_any(),
         Work::Letter(held) => Bound::new(py, Letter(Some(held)))?.into_any(),
     })

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 from ._batch import EventBatch
 from ._context import current
 from ._escape import Escape
 from ._handler import Handler
+from ._isolated import Isolated
 from ._letters import Told
-from ._native import Batch, Letter, Queue, Run
+from ._native import Batch, Event, Letter, Queue, Run
 from ._outcome import told
 from ._trace import attached
 
@@ -23,6 +27,7 @@ PATIENCE = 5.0
 TURN = 256
 """Runs that are begun before the loop's other tasks get a turn."""
 
+Call = Callable[[Event], Coroutine[Any, Any, None]]
 
 _log = logging.getLogger("onceward")
 
@@ -81,6 +86,7 @@ class Loop:
             if task := self._tasks.get(token):
                 self._told.add(token)
                 task.cancel("the handler is past its handler_timeout")
+        create_task = self._loop.create_task
         for _ in range(TURN):
             work = queue.next(0.0)
             if work is None:
@@ -91,9 +97,7 @@ class Loop:
                 self._tell(work)
                 continue
             token = work.token
-            task = self._loop.create_task(self._batch(work) if isinstance(work, Batch) else self._run(work))
-            self._tasks[token] = task
-            task.add_done_callback(lambda _, token=token: self._over(token))  # type: ignore[misc]
+            self._tasks[token] = create_task(self._batch(work) if isinstance(work, Batch) else self._run(work))
         self._loop.call_soon(self._ready)
 
     def _tell(self, letter: Letter) -> None:
@@ -110,24 +114,29 @@ class Loop:
         handler = self._handlers[run.handler]
         token = run.token
         run.watch(self._queue)
-        for event in run:
-            current.set(event)
-            try:
-                if attached is None:
-                    await handler.call(event)
+        call: Call = handler.call if attached is None else _traced(attached, handler.call)
+        context: contextvars.Context | None = None
+        try:
+            for event in run:
+                if context is None:
+                    # The task's own context is the first event's; those behind it get copies of what it was before.
+                    context = contextvars.copy_context()
+                    current.set(event)
+                    await call(event)
                 else:
-                    with attached(event):
-                        await handler.call(event)
-            except asyncio.CancelledError as error:
-                if self._was_told(token):
-                    run.stopped()
-                else:
-                    run.fail(*told(error, handler.fatal, handler.is_fatal))
-                return
-            except BaseException as error:
-                self._escape.note(error)
+                    its = context.copy()
+                    its.run(current.set, event)
+                    await Isolated(its.run(call, event), its)
+        except asyncio.CancelledError as error:
+            if self._was_told(token):
+                run.stopped()
+            else:
                 run.fail(*told(error, handler.fatal, handler.is_fatal))
-                return
+        except BaseException as error:
+            self._escape.note(error)
+            run.fail(*told(error, handler.fatal, handler.is_fatal))
+        finally:
+            self._over(token)
 
     async def _batch(self, batch: Batch) -> None:
         handler = self._handlers[batch.handler]
@@ -140,6 +149,8 @@ class Loop:
             batch.fail(None, *told(error, handler.fatal, handler.is_fatal))
         else:
             batch.done()
+        finally:
+            self._over(batch.token)
 
     def _was_told(self, token: int) -> bool:
         if token not in self._told:
@@ -150,3 +161,10 @@ class Loop:
             task.uncancel()
         return True
 
+
+def _traced(attached: Callable[[Event], AbstractContextManager[None]], call: Callable[[Event], Awaitable[None]]) -> Call:
+    async def traced(event: Event) -> None:
+        with attached(event):
+            await call(event)
+
+    return traced

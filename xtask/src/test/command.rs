@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use clap::Args;
 
 use super::report::Report;
-use super::{python, suite};
+use super::{python, sdist, suite};
 use crate::failure::Outcome;
 use crate::place::Place;
 use crate::{flights, kafka, prerequisites, process, tidy, tools};
@@ -26,19 +26,26 @@ pub(crate) struct PythonOptions {
     /// Only build the wheel; it is in `target/python/wheels`.
     #[arg(long)]
     wheel: bool,
+    /// Also build a wheel from the source distribution, which takes minutes.
+    #[arg(long)]
+    sdist: bool,
     /// Only tests whose names contain one of these.
     filters: Vec<String>,
 }
 
-/// The Python package alone.
+/// The Python package alone, with the broker that `ONCEWARD_TEST_BROKERS` names, or with ours.
 pub(crate) fn python_only(place: &Place, options: &PythonOptions) -> Outcome<ExitCode> {
     let mut report = Report::default();
     if report.step("the Python package", || python::wheel(place, "ci")) && !options.wheel {
         if options.filters.is_empty() {
             report.step("types of the Python package", || python::types(place));
+            report.step("its source distribution", || sdist::check(place, options.sdist));
         }
-        let broker = kafka::start(place, kafka::SHARED, false)?;
-        let environment = kafka::environment(place, &broker)?;
+        // A broker that somebody names is used as it is.
+        let environment = match std::env::var_os("ONCEWARD_TEST_BROKERS") {
+            Some(_) => Vec::new(),
+            None => kafka::environment(place, &kafka::start(place, kafka::SHARED, false)?)?,
+        };
         report.suite("tests of the Python package", || python::tests(place, &environment, &options.filters));
     }
     Ok(report.close())
@@ -90,6 +97,9 @@ fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
         if wheel {
             if options.filters.is_empty() {
                 report.step("types of the Python package", || python::types(place));
+                // On a CI machine it is built, too: there nobody waits for it.
+                report
+                    .step("its source distribution", || sdist::check(place, std::env::var_os("CI").is_some_and(|value| !value.is_empty())));
             }
             report.suite("tests of the Python package", || python::tests(place, &environment, &options.filters));
         }

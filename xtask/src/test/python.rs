@@ -126,7 +126,7 @@ fn installed(place: &Place, interpreter: &str, name: &str) -> Outcome<PathBuf> {
     Ok(python)
 }
 
-fn tools(place: &Place) -> Outcome<PathBuf> {
+pub(super) fn tools(place: &Place) -> Outcome<PathBuf> {
     let folder = place.target.join("python/tools");
     environment("python3", &folder)?;
     pip(&program(&folder, "python"), &["-r".as_ref(), place.root.join("python/requirements-dev.txt").as_ref()])?;
@@ -145,7 +145,7 @@ fn pip(python: &Path, arguments: &[&std::ffi::OsStr]) -> Outcome<()> {
     process::quiet(command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(arguments)).map(drop)
 }
 
-fn program(folder: &Path, name: &str) -> PathBuf {
+pub(super) fn program(folder: &Path, name: &str) -> PathBuf {
     folder.join("bin").join(name)
 }
 
