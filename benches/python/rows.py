@@ -21,7 +21,7 @@ BROKERS = os.environ.get("ONCEWARD_TEST_BROKERS", "")
 KEYS, PARTITIONS = 10_000, 8
 
 
-def prepare(topic: str, count: int) -> None:
+def prepare(topic: str, count: int, pad: int = 180) -> None:
     from confluent_kafka import Producer
     from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -30,10 +30,12 @@ def prepare(topic: str, count: int) -> None:
         future.result(30)
     producer = Producer({"bootstrap.servers": BROKERS, "linger.ms": 20, "queue.buffering.max.messages": 1_000_000})
     for number in range(count):
-        value = json.dumps({"id": f"o{number}", "total": number * 1.5, "pad": "x" * 180})
+        value = json.dumps({"id": f"o{number}", "total": number * 1.5, "pad": "x" * pad})
         producer.produce(topic, key=f"k{number % KEYS}", value=value, headers=[("onceward-id", f"e{number}".encode())])
         if number % 10_000 == 0:
             producer.poll(0)
+        while len(producer) > 500_000:
+            producer.poll(0.1)
     producer.flush()
 
 
@@ -137,6 +139,31 @@ def ours(topic: str, count: int, kind: str) -> Clock:
     return clock
 
 
+def memory(topic: str, count: int) -> None:
+    """Resident memory while events go through: MiB by millions of events, and the slope behind the first million."""
+    import onceward
+
+    found: list[tuple[float, float]] = []
+    seen = 0
+    app = onceward.Consumer(
+        brokers=BROKERS, group=uuid.uuid4().hex, inbox="sqlite:ours.db", auto_offset_reset="earliest", create_topics=True, concurrency=256
+    )
+
+    @app.on(topic)
+    def one(event: onceward.Event) -> None:
+        nonlocal seen
+        seen += 1
+        if seen % 50_000 == 0:
+            pages = int(open("/proc/self/statm").read().split()[1])
+            found.append((seen / 1e6, pages * os.sysconf("SC_PAGESIZE") / 2**20))
+
+    app.run(until="end")
+    for millions, mebibytes in found[19::20]:
+        print(f"{millions:.0f} million events: {mebibytes:.0f} MiB")
+    behind = [point for point in found if point[0] >= 1.0]
+    print(f"slope behind the first million: {statistics.linear_regression(*zip(*behind)).slope:.2f} MiB per million")
+
+
 ROWS: dict[str, tuple[Callable[[str, int], Clock], float]] = {
     "confluent-kafka poll, bare": (lambda topic, count: confluent(topic, count, 0), 1.0),
     "confluent-kafka consume(500), bare": (lambda topic, count: confluent(topic, count, 500), 1.0),
@@ -153,12 +180,20 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--count", type=int, default=500_000)
     arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--only", default="")
+    arguments.add_argument("--only", default="", help="rows whose names contain this; `rss` is memory over 5 million events, and nothing else")
     arguments.add_argument("--row", help=argparse.SUPPRESS)
     arguments.add_argument("--topic", help=argparse.SUPPRESS)
     chosen = arguments.parse_args()
     if not BROKERS:
         sys.exit("set ONCEWARD_TEST_BROKERS, or use `cargo xtask bench --python`")
+    if chosen.only == "rss":
+        topic = f"bench-{uuid.uuid4().hex[:8]}"
+        count = max(chosen.count, 5_000_000)
+        prepare(topic, count, pad=8)
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            memory(topic, count)
+            os._exit(0)
     if chosen.row:
         clock = ROWS[chosen.row][0](chosen.topic, chosen.count)
         end = time.perf_counter()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -58,6 +60,34 @@ def chained() -> None:
         raise OSError("outer") from error
 
 
+class Wordless(Exception):
+    def __str__(self) -> str:
+        return None  # type: ignore
+
+
+class Nameless(Exception):
+    __module__ = None  # type: ignore
+    __qualname__ = "Name\udce9less"
+
+
+def undecodable() -> None:
+    b"caf\xe9".decode()
+
+
+def circular() -> None:
+    first, second = OSError("first"), OSError("second")
+    first.__cause__, second.__cause__ = second, first
+    raise first
+
+
+def raises(error: BaseException) -> Callable[[], None]:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize("awaits", [False, True])
 @pytest.mark.parametrize(
     ("act", "kind", "said"),
     [
@@ -66,35 +96,57 @@ def chained() -> None:
         (surrogate, "ValueError", "lone \\udce9 surrogate"),
         (chained, "OSError", "outer"),
         (lambda: {}["no"], "KeyError", "'no'"),
+        (raises(Wordless()), "Wordless", "its __str__ raised TypeError"),
+        (raises(Nameless("x")), "Name\\udce9less", "x"),
+        (raises(OSError(b"caf\xe9", "\x00\x1b[31m")), "OSError", "caf"),
+        (undecodable, "UnicodeDecodeError", "can't decode byte 0xe9"),
+        (circular, "OSError", "first"),
+        (raises(MemoryError()), "MemoryError", ""),
+        (raises(ValueError("long " * 1_000_000)), "ValueError", "long long"),
+        (raises(asyncio.CancelledError("not by us")), "CancelledError", "not by us"),
+        (raises(ExceptionGroup("several", [OSError("inner")]) if sys.version_info >= (3, 11) else OSError("several")), "", "several"),
     ],
 )
 def test_whatever_is_raised_becomes_a_letter(
-    consumer: Make, onceward_rig: MakeRig, act: Callable[[], object], kind: str, said: str
+    consumer: Make, onceward_rig: MakeRig, act: Callable[[], object], kind: str, said: str, awaits: bool
 ) -> None:
     app = consumer()
 
-    @app.on("orders", retry=onceward.Backoff(attempts=1))
     def fail(event: onceward.Event) -> None:
         act()
 
+    async def fail_awaited(event: onceward.Event) -> None:
+        act()
+
+    app.on("orders", retry=onceward.Backoff(attempts=1))(fail_awaited if awaits else fail)
     rig = onceward_rig(app)
     rig.send("orders", id="e1")
     rig.run()
     [letter] = rig.dead_letters
-    assert (letter.header("kafka_dlt-exception-fqcn") or "").rsplit(".")[-1] == kind.rsplit(".")[-1]
+    assert kind == "" or (letter.header("kafka_dlt-exception-fqcn") or "").rsplit(".")[-1] == kind.rsplit(".")[-1]
     assert said in (letter.header("kafka_dlt-exception-message") or "")
     if act is chained:
         assert "KeyError" in (letter.header("kafka_dlt-exception-stacktrace") or "")
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
-def test_what_ends_the_program_is_no_failure_of_the_event(consumer: Make, onceward_rig: MakeRig, error: BaseException) -> None:
+class Ending(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("awaits", [False, True])
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), Ending()])
+def test_what_ends_the_program_is_no_failure_of_the_event(
+    consumer: Make, onceward_rig: MakeRig, error: BaseException, awaits: bool
+) -> None:
     app = consumer()
 
-    @app.on("orders")
     def leave(event: onceward.Event) -> None:
         raise error
 
+    async def leave_awaited(event: onceward.Event) -> None:
+        raise error
+
+    app.on("orders")(leave_awaited if awaits else leave)
     rig = onceward_rig(app)
     rig.send("orders", id="e1")
     with pytest.raises(type(error)):

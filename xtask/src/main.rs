@@ -7,6 +7,7 @@ mod delegate;
 mod failure;
 mod flights;
 mod kafka;
+mod parts;
 mod place;
 mod prerequisites;
 mod process;
@@ -33,6 +34,8 @@ struct Arguments {
 enum Command {
     /// Fetch what is missing, check everything, start a real Kafka and run every test; ends with `N passed, N failed`.
     Test(test::Options),
+    /// Build the Python package, check its types and run its tests; nothing else.
+    Python(test::PythonOptions),
     /// Check the house rules: file sizes, dependency arrows, generated files, no build machine's paths, the README's two commands.
     Tidy,
     /// Start, stop or show the real Kafka that tests and benchmarks use.
@@ -51,6 +54,7 @@ fn run() -> Outcome<ExitCode> {
     let place = Place::find()?;
     match Arguments::parse().command {
         Command::Test(options) => test::run(&place, &options),
+        Command::Python(options) => test::python_only(&place, &options),
         Command::Tidy => tidy::command(&place),
         Command::Kafka(options) => kafka::command(&place, &options),
         Command::Flights(options) => flights::command(&place, &options),

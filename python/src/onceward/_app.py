@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json as _json
 import os
-import signal
-import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from os import PathLike
-from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
 
-from ._backoff import Backoff, text_of
 from ._body import body
 from ._errors import ClosedError
-from ._handler import LOOP, THREADS, Handler, is_async, with_model
 from ._life import Life
 from ._native import Session
+from ._register import Handlers
+from ._signals import Signals
 from ._threads import default_size
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from ._batch import EventBatch
     from ._config import Settings
-    from ._native import Event
-
-H = TypeVar("H", bound="Callable[..., Awaitable[None] | None]")
 
 POLL = 0.1
 """Seconds between two looks of a waiting main thread at whether a signal came."""
@@ -56,7 +50,7 @@ class Summary:
     """Partitions halted by an alert."""
 
 
-class Consumer:
+class Consumer(Handlers):
     """A consumer. Settings have the names of `onceward.toml`; `threads` is the size of the pool for `def` handlers, by default
     min(32, cores + 4).
 
@@ -74,109 +68,20 @@ class Consumer:
         return app
 
     def _prepare(self, settings: dict[str, object], threads: int | None) -> None:
-        import json
-
         if threads is not None and not 1 <= threads <= 1024:
             raise ValueError(f"threads is {threads}; it must be from 1 to 1024")
+        Handlers.__init__(self)
         self._settings = settings
         self.threads = threads or default_size()
-        self.handlers: list[Handler] = []
         self._life: Life | None = None
         self.has_run = False
         self._task: asyncio.Task[Summary] | None = None
         # Opened for its checks only.
-        Session(json.dumps(settings))
+        Session(_json.dumps(settings))
 
     def document(self) -> dict[str, object]:
         """What crosses to the core at the start."""
-        return {**self._settings, "handlers": [handler.declared for handler in self.handlers], "channels": 2}
-
-    def on(
-        self,
-        *topics: str,
-        type: str | Sequence[str] = (),
-        retry: Backoff | None = None,
-        fatal: Iterable[type[BaseException]] = (),
-        is_fatal: Callable[[BaseException], bool] | None = None,
-        model: Any = None,
-        timeout: str | float | timedelta | None = None,
-        max_rate: float | None = None,
-        reads: bool = False,
-    ) -> Callable[[H], H]:
-        """Handles the events of topics: a decorator for `def` and `async def` functions of one event.
-
-        `type`: only events of these types. `retry`: the retry policy. `fatal`: exception classes (subclasses included) that are given up
-        at once, with the reason `rejected`; `is_fatal`: a predicate for the same. `model`: a pydantic model, msgspec struct, dataclass or
-        callable; the handler then gets the body, and the event as second argument if it takes one. `timeout`: how long one call may
-        take, default 60 s. `max_rate`: events per second. `reads`: the handler calls `event.query`.
-        """
-        options = self._options(topics, type, retry, timeout, max_rate)
-        options["reads"] = reads
-
-        def register(handler: H) -> H:
-            call = handler if model is None else with_model(handler, model)
-            self._register(handler, call, options, False, fatal, is_fatal)
-            return handler
-
-        return register
-
-    def on_batch(
-        self,
-        *topics: str,
-        type: str | Sequence[str] = (),
-        size: int | None = None,
-        at_once: int | None = None,
-        retry: Backoff | None = None,
-        fatal: Iterable[type[BaseException]] = (),
-        is_fatal: Callable[[BaseException], bool] | None = None,
-        timeout: str | float | timedelta | None = None,
-        max_rate: float | None = None,
-    ) -> Callable[[H], H]:
-        """Handles the events of topics several at a time: as many as are ready, up to `size` (500) in one call, `at_once` (1) calls.
-
-        The handler gets an EventBatch. An exception is nobody's attempt: each event is then handled in a call of its own.
-        """
-        options = self._options(topics, type, retry, timeout, max_rate)
-        options.update(batch=True, batch_size=size, batches_at_once=at_once)
-
-        def register(handler: H) -> H:
-            self._register(handler, handler, options, True, fatal, is_fatal)
-            return handler
-
-        return register
-
-    def _options(
-        self,
-        topics: Sequence[str],
-        types: str | Sequence[str],
-        retry: Backoff | None,
-        timeout: str | float | timedelta | None,
-        max_rate: float | None,
-    ) -> dict[str, object]:
-        if not topics or not all(isinstance(topic, str) for topic in topics):
-            raise TypeError('name the topics: @app.on("orders")')
-        return {
-            "topics": list(topics),
-            "types": [types] if isinstance(types, str) else list(types),
-            "retry": None if retry is None else retry.to_config(),
-            "timeout": None if timeout is None else text_of(timeout),
-            "max_rate": max_rate,
-        }
-
-    def _register(
-        self,
-        handler: Callable[..., Any],
-        call: Callable[..., Any],
-        options: dict[str, object],
-        batch: bool,
-        fatal: Iterable[type[BaseException]],
-        is_fatal: Callable[[BaseException], bool] | None,
-    ) -> None:
-        if self._life is not None:
-            raise ClosedError("this consumer runs already; register handlers before run()")
-        awaits = is_async(handler)
-        declared = {**options, "channel": LOOP if awaits else THREADS}
-        self.handlers.append(Handler(call, awaits, batch, tuple(fatal), is_fatal, declared))
+        return {**self._settings, **self.declared()}
 
     def run(self, *, until: Literal["end"] | None = None) -> Summary:
         """Runs until SIGINT or SIGTERM, then drains, commits and closes; a second signal exits at once. With `until="end"` it stops when
@@ -185,12 +90,12 @@ class Consumer:
         Raises what keeps the consumer from starting or going on. In a thread other than the main one, use `stop()` instead of signals;
         where an event loop runs already (Jupyter, FastAPI), use `await app.run_async()`.
         """
-        if any(handler.awaits for handler in self.handlers):
+        if self.awaits:
             return asyncio.run(self._run_async(until, signals=True))
         life = self._begin()
         try:
             life.executors(on_loop=False)
-            with _Signals(life.session):
+            with Signals(life.session):
                 life.start(until == "end")
                 while (found := life.session.wait(POLL)) is None:
                     pass
@@ -209,7 +114,7 @@ class Consumer:
             life.executors(on_loop=True)
             loop = life.loop
             assert loop is not None
-            with _Signals(life.session, signals):
+            with Signals(life.session, signals):
                 life.start(until == "end")
                 closed = asyncio.ensure_future(loop.closed())
                 try:
@@ -228,13 +133,13 @@ class Consumer:
         if self._life is not None:
             raise ClosedError("this consumer runs already")
         self._life = life = Life(self)
-        self.has_run = True
+        self.has_run = self.sealed = True
         return life
 
     def _end(self, life: Life) -> None:
         life.session.stop()
         life.finish()
-        self._life = None
+        self._life, self.sealed = None, False
         life.escape.raise_again()
 
     def stop(self) -> None:
@@ -293,29 +198,3 @@ class Consumer:
         if (life := self._life) is None:
             raise ClosedError("this consumer does not run; call this while run() is under way")
         return life
-
-
-class _Signals:
-    """The first SIGINT or SIGTERM drains, the second one ends the process at once. Only in the main thread; what was there before comes
-    back afterwards."""
-
-    def __init__(self, session: Session, wanted: bool = True) -> None:
-        self._session = session
-        self._before: dict[signal.Signals, Any] = {}
-        self._wanted = wanted and threading.current_thread() is threading.main_thread()
-        self._asked = False
-
-    def __enter__(self) -> None:
-        if self._wanted:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._heard)
-
-    def __exit__(self, *_: object) -> None:
-        for number, before in self._before.items():
-            signal.signal(number, before)
-
-    def _heard(self, number: int, frame: FrameType | None) -> None:
-        if self._asked:
-            os._exit(128 + number)
-        self._asked = True
-        self._session.stop()

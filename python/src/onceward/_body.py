@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
 
+from ._dataclass import Maker, is_dataclass
 from ._errors import DecodeError
 
 
@@ -57,6 +57,5 @@ def parser(model: Any) -> Callable[[bytes], Any]:
 
         decoder = msgspec.json.Decoder(model)
         return guarded(decoder.decode)
-    if dataclasses.is_dataclass(model) and isinstance(model, type):
-        return guarded(lambda value: model(**loads(value)))
-    return guarded(lambda value: model(loads(value)))
+    make: Callable[[Any], Any] = Maker(model) if is_dataclass(model) else model
+    return guarded(lambda value: make(loads(value)))

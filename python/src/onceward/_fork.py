@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
+here = object()
+"""Another one in a child. To be compared by who can't afford a call for each event."""
+
 _in_child = False
 
 
 def _forked() -> None:
-    global _in_child
-    _in_child = True
+    global here, _in_child
+    here, _in_child = object(), True
 
 
 if hasattr(os, "register_at_fork"):

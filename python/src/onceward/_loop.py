@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import logging
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 from ._batch import EventBatch
 from ._context import current
 from ._escape import Escape
 from ._handler import Handler
-from ._native import Batch, Queue, Run
+from ._isolated import Isolated
+from ._letters import Told
+from ._native import Batch, Event, Letter, Queue, Run
 from ._outcome import told
 from ._trace import attached
 
+PATIENCE = 5.0
+"""Seconds that a cancelled handler gets to clean up at the end of a run."""
+
 TURN = 256
 """Runs that are begun before the loop's other tasks get a turn."""
+
+Call = Callable[[Event], Coroutine[Any, Any, None]]
+
+_log = logging.getLogger("onceward")
 
 
 class Loop:
     """Takes work when the loop has time, and wakes up by a file descriptor: no thread of ours ever calls into the loop."""
 
-    def __init__(self, queue: Queue, handlers: Sequence[Handler], escape: Escape) -> None:
-        self._queue, self._handlers, self._escape = queue, handlers, escape
+    def __init__(self, queue: Queue, handlers: Sequence[Handler], letters: Told | None, escape: Escape) -> None:
+        self._queue, self._handlers, self._letters, self._escape = queue, handlers, letters, escape
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._told: set[int] = set()
+        self._telling: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
         self._descriptor: int | None = None
         self._loop = asyncio.get_running_loop()
@@ -49,8 +63,14 @@ class Loop:
     async def closed(self) -> None:
         """Until nothing comes any more and every task has ended."""
         await self._closed.wait()
-        while self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+        # What still runs is past the drain deadline: nobody waits for it, and its event is handled again.
+        tasks = {*self._tasks.values(), *self._telling}
+        for task in tasks:
+            task.cancel("the drain deadline is over")
+        if tasks:
+            _, left = await asyncio.wait(tasks, timeout=PATIENCE)
+            if left:
+                _log.warning("%d handlers did not end when they were cancelled; they are left to the event loop", len(left))
 
     def _watch(self) -> None:
         import time
@@ -66,17 +86,25 @@ class Loop:
             if task := self._tasks.get(token):
                 self._told.add(token)
                 task.cancel("the handler is past its handler_timeout")
+        create_task = self._loop.create_task
         for _ in range(TURN):
             work = queue.next(0.0)
             if work is None:
                 if queue.closed:
                     self._closed.set()
                 return
+            if isinstance(work, Letter):
+                self._tell(work)
+                continue
             token = work.token
-            task = self._loop.create_task(self._batch(work) if isinstance(work, Batch) else self._run(work))
-            self._tasks[token] = task
-            task.add_done_callback(lambda _, token=token: self._over(token))  # type: ignore[misc]
+            self._tasks[token] = create_task(self._batch(work) if isinstance(work, Batch) else self._run(work))
         self._loop.call_soon(self._ready)
+
+    def _tell(self, letter: Letter) -> None:
+        assert self._letters is not None
+        task = self._loop.create_task(self._letters.say_awaited(letter))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     def _over(self, token: int) -> None:
         self._tasks.pop(token, None)
@@ -86,24 +114,29 @@ class Loop:
         handler = self._handlers[run.handler]
         token = run.token
         run.watch(self._queue)
-        for event in run:
-            current.set(event)
-            try:
-                if attached is None:
-                    await handler.call(event)
+        call: Call = handler.call if attached is None else _traced(attached, handler.call)
+        context: contextvars.Context | None = None
+        try:
+            for event in run:
+                if context is None:
+                    # The task's own context is the first event's; those behind it get copies of what it was before.
+                    context = contextvars.copy_context()
+                    current.set(event)
+                    await call(event)
                 else:
-                    with attached(event):
-                        await handler.call(event)
-            except asyncio.CancelledError as error:
-                if self._was_told(token):
-                    run.stopped()
-                else:
-                    run.fail(*told(error, handler.fatal, handler.is_fatal))
-                return
-            except BaseException as error:
-                self._escape.note(error)
+                    its = context.copy()
+                    its.run(current.set, event)
+                    await Isolated(its.run(call, event), its)
+        except asyncio.CancelledError as error:
+            if self._was_told(token):
+                run.stopped()
+            else:
                 run.fail(*told(error, handler.fatal, handler.is_fatal))
-                return
+        except BaseException as error:
+            self._escape.note(error)
+            run.fail(*told(error, handler.fatal, handler.is_fatal))
+        finally:
+            self._over(token)
 
     async def _batch(self, batch: Batch) -> None:
         handler = self._handlers[batch.handler]
@@ -116,6 +149,8 @@ class Loop:
             batch.fail(None, *told(error, handler.fatal, handler.is_fatal))
         else:
             batch.done()
+        finally:
+            self._over(batch.token)
 
     def _was_told(self, token: int) -> bool:
         if token not in self._told:
@@ -126,3 +161,10 @@ class Loop:
             task.uncancel()
         return True
 
+
+def _traced(attached: Callable[[Event], AbstractContextManager[None]], call: Callable[[Event], Awaitable[None]]) -> Call:
+    async def traced(event: Event) -> None:
+        with attached(event):
+            await call(event)
+
+    return traced

@@ -1,4 +1,4 @@
-"""`def` handlers: threads that each take one run after the other."""
+"""`def` handlers: threads that each take one run after the other, and one event after the other across them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import CoroutineType
 from typing import Any
 
+from . import _fork
 from ._batch import EventBatch
 from ._context import current
 from ._escape import Escape
@@ -33,8 +34,11 @@ class Threads:
 
     def __init__(self, queue: Queue, handlers: Sequence[Handler], size: int, escape: Escape) -> None:
         self._queue, self._handlers, self._escape = queue, handlers, escape
-        self._base = contextvars.copy_context()
-        self._pool = [threading.Thread(target=self._work, name=f"onceward-handler-{number}", daemon=True) for number in range(size)]
+        base = contextvars.copy_context()
+        self._pool = [
+            threading.Thread(target=base.copy().run, args=(self._work,), name=f"onceward-handler-{number}", daemon=True)
+            for number in range(size)
+        ]
 
     def start(self) -> None:
         for thread in self._pool:
@@ -48,38 +52,47 @@ class Threads:
 
     def _work(self) -> None:
         queue, handlers = self._queue, self._handlers
-        take = queue.next
         while True:
-            work = take(IDLE)
-            if work is None:
-                if queue.closed:
-                    return
-                continue
-            handler = handlers[work.handler]
-            if isinstance(work, Batch):
-                self._batch(work, handler)
-            else:
-                self._run(work, handler)
-            # The last reference: what is in hand ends here, and not when the next work comes.
-            del work
+            work = queue.next(IDLE)
+            if work is None and queue.closed:
+                return
+            while work is not None:
+                if isinstance(work, Run):
+                    self._run(work, handlers[work.handler])
+                    work = work.another()
+                elif isinstance(work, Batch):
+                    self._batch(work, handlers[work.handler])
+                    work = None
 
     def _run(self, run: Run, handler: Handler) -> None:
-        call, base = handler.call, self._base
+        call, here = handler.call, _fork.here
+        run.through(self._queue)
+        # The thread has a context of its own, which holds the event; its copy is the handler's: what that sets is gone with it.
+        enter, copy = current.set, contextvars.copy_context
         for event in run:
+            enter(event)
             try:
-                # Each event has a context of its own: what a handler sets is gone with it.
-                base.copy().run(_enter, call, event)
-                leave_child()
+                if attached is None:
+                    result = copy().run(call, event)
+                else:
+                    result = copy().run(_traced, attached, call, event)
+                if result is not None:
+                    refuse_coroutine(result)
+                if here is not _fork.here:
+                    leave_child()
             except BaseException as error:
                 leave_child()
                 self._escape.note(error)
                 run.fail(*told(error, handler.fatal, handler.is_fatal))
-                return
+        # Between events the thread holds none: what an event refers to is large.
+        enter(None)
 
     def _batch(self, batch: Batch, handler: Handler) -> None:
         try:
             events = EventBatch(batch, handler.fatal)
-            self._base.copy().run(_enter_batch, handler.call, events)
+            result = contextvars.copy_context().run(handler.call, events)
+            if result is not None:
+                refuse_coroutine(result)
             leave_child()
         except BaseException as error:
             leave_child()
@@ -89,21 +102,9 @@ class Threads:
             batch.done()
 
 
-def _enter(call: Any, event: Any) -> None:
-    current.set(event)
-    if attached is None:
-        result = call(event)
-    else:
-        with attached(event):
-            result = call(event)
-    if result is not None:
-        refuse_coroutine(result)
-
-
-def _enter_batch(call: Any, events: EventBatch) -> None:
-    result = call(events)
-    if result is not None:
-        refuse_coroutine(result)
+def _traced(attached: Any, call: Any, event: Any) -> Any:
+    with attached(event):
+        return call(event)
 
 
 def refuse_coroutine(result: object) -> None:

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use clap::Args;
 
 use super::report::Report;
-use super::{python, suite};
+use super::{python, sdist, suite};
 use crate::failure::Outcome;
 use crate::place::Place;
 use crate::{flights, kafka, prerequisites, process, tidy, tools};
@@ -18,6 +18,37 @@ pub(crate) struct Options {
     fresh: bool,
     /// Only tests whose names contain one of these; formatting, lints and the other checks are left out then.
     filters: Vec<String>,
+}
+
+/// What to do with the Python package.
+#[derive(Args)]
+pub(crate) struct PythonOptions {
+    /// Only build the wheel; it is in `target/python/wheels`.
+    #[arg(long)]
+    wheel: bool,
+    /// Also build a wheel from the source distribution, which takes minutes.
+    #[arg(long)]
+    sdist: bool,
+    /// Only tests whose names contain one of these.
+    filters: Vec<String>,
+}
+
+/// The Python package alone, with the broker that `ONCEWARD_TEST_BROKERS` names, or with ours.
+pub(crate) fn python_only(place: &Place, options: &PythonOptions) -> Outcome<ExitCode> {
+    let mut report = Report::default();
+    if report.step("the Python package", || python::wheel(place, "ci")) && !options.wheel {
+        if options.filters.is_empty() {
+            report.step("types of the Python package", || python::types(place));
+            report.step("its source distribution", || sdist::check(place, options.sdist));
+        }
+        // A broker that somebody names is used as it is.
+        let environment = match std::env::var_os("ONCEWARD_TEST_BROKERS") {
+            Some(_) => Vec::new(),
+            None => kafka::environment(place, &kafka::start(place, kafka::SHARED, false)?)?,
+        };
+        report.suite("tests of the Python package", || python::tests(place, &environment, &options.filters));
+    }
+    Ok(report.close())
 }
 
 /// Runs them. What can't be had (a prerequisite, the broker) ends the run; what is merely wrong is counted and the run goes on.
@@ -66,6 +97,9 @@ fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
         if wheel {
             if options.filters.is_empty() {
                 report.step("types of the Python package", || python::types(place));
+                // On a CI machine it is built, too: there nobody waits for it.
+                report
+                    .step("its source distribution", || sdist::check(place, std::env::var_os("CI").is_some_and(|value| !value.is_empty())));
             }
             report.suite("tests of the Python package", || python::tests(place, &environment, &options.filters));
         }

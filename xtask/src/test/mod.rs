@@ -3,6 +3,7 @@
 mod command;
 pub(crate) mod python;
 mod report;
+mod sdist;
 mod suite;
 
-pub(crate) use command::{Options, run};
+pub(crate) use command::{Options, PythonOptions, python_only, run};

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use super::suite::Tally;
 use crate::failure::{Doing as _, Failure, Outcome};
 use crate::place::Place;
-use crate::process;
+use crate::{parts, process};
 
 /// Interpreters that are looked for besides `python3`; the wheel is one for all of them.
 const OTHERS: [&str; 5] = ["python3.10", "python3.11", "python3.12", "python3.13", "python3.14"];
@@ -17,16 +17,19 @@ const OTHERS: [&str; 5] = ["python3.10", "python3.11", "python3.12", "python3.13
 pub(crate) fn wheel(place: &Place, profile: &str) -> Outcome<String> {
     let tools = tools(place)?;
     command(place)?;
+    let package = place.root.join("python");
+    let sbom = place.target.join("python/onceward.cdx.json");
+    let count = parts::write(place, &["onceward-python", "onceward-cli"], &package.join("LICENSE-third-party.txt"), &sbom)?;
     let out = wheels(place);
     if out.exists() {
         fs::remove_dir_all(&out).doing("remove the wheel of the last run")?;
     }
     let mut maturin = Command::new(program(&tools, "maturin"));
-    maturin.current_dir(place.root.join("python")).env("CARGO_TARGET_DIR", &place.target);
-    process::quiet(maturin.args(["build", "--profile", profile, "--locked", "--quiet", "--out"]).arg(&out))?;
+    maturin.current_dir(&package).env("CARGO_TARGET_DIR", &place.target).arg("build").arg("--sbom-include").arg(&sbom);
+    process::quiet(maturin.args(["--profile", profile, "--locked", "--quiet", "--out"]).arg(&out))?;
     let file = built(place)?;
     let size = fs::metadata(&file).doing("look at the wheel")?.len();
-    Ok(format!("{}, {} KiB", file.file_name().unwrap_or_default().to_string_lossy(), size / 1024))
+    Ok(format!("{}, {} KiB, {count} parts of others", file.file_name().unwrap_or_default().to_string_lossy(), size / 1024))
 }
 
 /// An interpreter with the wheel as people get it, and with what it is measured against. The next `cargo xtask test` builds its own again.
@@ -52,7 +55,7 @@ fn command(place: &Place) -> Outcome<()> {
     process::quiet(strip.arg("-o").arg(folder.join("onceward")).arg(place.target.join("ci/onceward"))).map(drop)
 }
 
-/// Types: the stubs against the library, the package and its tests against the stubs.
+/// Types: the stubs against the library; the package and the examples against the stubs, by both checkers that people use.
 pub(crate) fn types(place: &Place) -> Outcome<String> {
     let python = installed(place, "python3", "types")?;
     let check = |module: &[&str]| {
@@ -61,9 +64,15 @@ pub(crate) fn types(place: &Place) -> Outcome<String> {
         process::quiet(&mut command).map(drop)
     };
     check(&["mypy.stubtest", "onceward._native", "--ignore-missing-stub"])?;
-    check(&["mypy", "--strict", "src/onceward"])?;
+    check(&["mypy", "--strict", "src/onceward", "tests/typed.py"])?;
+    check(&["mypy", "--strict", "../examples/python/quickstart.py", "../examples/python/invoices.py", "../examples/python/web.py"])?;
+    check(&["pyright", "--pythonpath", &python.to_string_lossy()])?;
+    let shown = place.target.join("python/shown");
+    process::quiet(Command::new(&python).arg(place.root.join("python/tools/shown.py")).arg(&shown))?;
+    check(&["mypy", "--strict", &shown.to_string_lossy()])?;
+    check(&["pyright", "--pythonpath", &python.to_string_lossy(), "--project", &shown.to_string_lossy()])?;
     process::quiet(Command::new(&python).current_dir(place.root.join("python")).args(["tools/settings.py", "--check"]))?;
-    Ok("stubs fit the library, strict types fit the stubs".to_owned())
+    Ok("stubs fit the library; mypy and pyright, both strict, find nothing in the package and the examples".to_owned())
 }
 
 /// All tests with the default interpreter; those without a broker with every other one that is here.
@@ -117,7 +126,7 @@ fn installed(place: &Place, interpreter: &str, name: &str) -> Outcome<PathBuf> {
     Ok(python)
 }
 
-fn tools(place: &Place) -> Outcome<PathBuf> {
+pub(super) fn tools(place: &Place) -> Outcome<PathBuf> {
     let folder = place.target.join("python/tools");
     environment("python3", &folder)?;
     pip(&program(&folder, "python"), &["-r".as_ref(), place.root.join("python/requirements-dev.txt").as_ref()])?;
@@ -136,7 +145,7 @@ fn pip(python: &Path, arguments: &[&std::ffi::OsStr]) -> Outcome<()> {
     process::quiet(command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(arguments)).map(drop)
 }
 
-fn program(folder: &Path, name: &str) -> PathBuf {
+pub(super) fn program(folder: &Path, name: &str) -> PathBuf {
     folder.join("bin").join(name)
 }
 
