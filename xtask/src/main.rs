@@ -33,6 +33,11 @@ struct Arguments {
 enum Command {
     /// Fetch what is missing, check everything, start a real Kafka and run every test; ends with `N passed, N failed`.
     Test(test::Options),
+    /// Build, check and test the npm packages only, with the broker of ONCEWARD_TEST_BROKERS if it is set.
+    Node {
+        /// Only tests whose names match one of these.
+        filters: Vec<String>,
+    },
     /// Check the house rules: file sizes, dependency arrows, generated files, no build machine's paths, the README's two commands.
     Tidy,
     /// Start, stop or show the real Kafka that tests and benchmarks use.
@@ -51,6 +56,7 @@ fn run() -> Outcome<ExitCode> {
     let place = Place::find()?;
     match Arguments::parse().command {
         Command::Test(options) => test::run(&place, &options),
+        Command::Node { filters } => Ok(test::node::only(&place, &filters)),
         Command::Tidy => tidy::command(&place),
         Command::Kafka(options) => kafka::command(&place, &options),
         Command::Flights(options) => flights::command(&place, &options),
