@@ -230,6 +230,28 @@ def test_the_command_comes_with_the_package_and_runs_files(tmp_path: Path) -> No
     assert absent.returncode == 2 and "absent.py is not a file" in absent.stderr
 
 
+def test_a_service_is_started_again_when_its_file_changes(tmp_path: Path) -> None:
+    orders, group = topic("orders"), name("g")
+    code = SERVICE.replace("time.sleep(0.002)", "open('versions', 'a').write('first\\n')").rsplit("print(", 1)[0]
+    file = tmp_path / "service.py"
+    file.write_text(code)
+    command = Path(sys.executable).with_name("onceward")
+    process = subprocess.Popen([command, "run", "service.py", "--reload", BROKERS, orders, group], cwd=tmp_path)
+    versions = tmp_path / "versions"
+    try:
+        send(orders, range(5))
+        until(lambda: versions.exists() and versions.read_text().count("first") == 5, "the first version handles five")
+        file.write_text(f"open('again', 'w').close()\n{code.replace('first', 'second')}")
+        until((tmp_path / "again").exists, "it is started again")
+        send(orders, range(5, 10))
+        until(lambda: versions.read_text().count("second") == 5, "the second version handles the rest")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        ended = process.wait(60)
+    assert ended == 0, "the service was drained, not killed"
+    assert rows(tmp_path / "billing.db", "SELECT count(*), count(DISTINCT order_id) FROM invoice") == [(10, 10)]
+
+
 def test_the_interpreter_ends_with_events_in_flight(tmp_path: Path) -> None:
     """The main thread ends while a run goes on in a daemon thread: no crash, no hang, nothing handled twice afterwards."""
     orders, group = topic("orders"), name("g")

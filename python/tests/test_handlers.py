@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,30 +143,6 @@ def test_later_events_of_a_key_wait_and_others_do_not(consumer: Make, onceward_r
     assert rig.handled == ["b1", "a1", "a2"]
 
 
-@dataclass
-class Order:
-    id: str
-    total: float
-
-
-def test_a_model_is_parsed_and_a_bad_body_is_undecodable(consumer: Make, onceward_rig: MakeRig) -> None:
-    app = consumer()
-    seen: list[tuple[Order, str]] = []
-
-    @app.on("orders", model=Order)
-    def take(order: Order, event: onceward.Event) -> None:
-        seen.append((order, event.id))
-
-    rig = onceward_rig(app)
-    rig.send("orders", json={"id": "o1", "total": 1.0}, id="e1")
-    rig.send("orders", json={"id": "CANARY"}, id="e2")
-    rig.send("orders", value="{CANARY", id="e3")
-    rig.run()
-    assert seen == [(Order("o1", 1.0), "e1")]
-    assert [(letter.id, letter.reason) for letter in rig.dead_letters] == [("e2", "undecodable"), ("e3", "undecodable")]
-    assert not [line for line in rig.logs if "CANARY" in line.message or "CANARY" in str(line.fields)], "no value in a log line"
-
-
 @pytest.mark.parametrize("awaits", [False, True])
 def test_a_batch_handler_fails_one_and_keeps_the_others(consumer: Make, onceward_rig: MakeRig, awaits: bool) -> None:
     app = consumer()
@@ -222,6 +198,41 @@ def test_a_crash_forgets_what_was_not_marked_and_repeats_nothing_else(consumer: 
     rig.crash()
     rig.run()
     assert sorted(rig.sql("SELECT id, count(*) FROM n GROUP BY id")) == sorted((f"e{number}", 1) for number in range(20))
+
+
+def test_a_rate_is_kept(consumer: Make, onceward_rig: MakeRig) -> None:
+    app = consumer()
+    app.on("orders", max_rate=10)(lambda event: None)
+    rig = onceward_rig(app)
+    for number in range(50):
+        rig.send("orders", key=str(number), id=f"e{number}")
+    rig.run()
+    assert len(rig.handled) == 50
+    assert 3 <= rig.now.total_seconds() <= 6, "ten in a second, after a small head start"
+
+
+def test_a_file_a_folder_of_migrations_and_the_environment(tmp_path: Path, onceward_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql/001.sql").write_text("CREATE TABLE n(id TEXT);")
+    (tmp_path / "sql/002.sql").write_text("ALTER TABLE n ADD COLUMN seen_by TEXT;")
+    settings = 'brokers = "x:1"\ngroup = "from-the-file"\ninbox = "sqlite:unused.db"\nauto_offset_reset = "earliest"\n'
+    (tmp_path / "onceward.toml").write_text(f'{settings}migrations = "{tmp_path}/sql"\n')
+    monkeypatch.delenv("ONCEWARD_TEST_BROKERS", raising=False)
+    monkeypatch.setenv("ONCEWARD_GROUP", "from-the-environment")
+    app = onceward.Consumer.from_file(tmp_path / "onceward.toml")
+
+    @app.on("orders", retry=onceward.Backoff(attempts=1))
+    def take(event: onceward.Event) -> None:
+        event.effect("INSERT INTO n VALUES (?, 'me')", [event.id])
+        if event.id == "e2":
+            raise OSError
+
+    rig = onceward_rig(app)
+    rig.send("orders", id="e1")
+    rig.send("orders", id="e2")
+    rig.run()
+    assert rig.sql("SELECT id, seen_by FROM n") == [("e1", "me")]
+    assert rig.dead_letters[0].header("kafka_dlt-original-consumer-group") == "from-the-environment"
 
 
 colour: contextvars.ContextVar[str] = contextvars.ContextVar("colour", default="none")

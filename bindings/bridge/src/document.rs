@@ -8,6 +8,7 @@ use onceward::foreign::Runs;
 use onceward::{Backoff, Consumer, EventBatch, HandlerOptions};
 use serde::Deserialize;
 
+use crate::letters::Telling;
 use crate::{Fault, Queue};
 
 /// Settings and handlers. The settings' names and their paths in messages are those of `onceward.toml`.
@@ -23,6 +24,9 @@ pub struct Document {
     /// The handlers; their order is their number.
     #[serde(default)]
     pub handlers: Vec<Handler>,
+    /// The channel of the function that is told of dead letters, if there is one.
+    #[serde(default)]
+    pub on_dead_letter: Option<usize>,
     /// Channels that there are at least.
     #[serde(default)]
     pub channels: usize,
@@ -73,10 +77,10 @@ impl Document {
         serde_json::from_str(text).map_err(|error| Fault::config("configuration", format!("is not what the bridge reads: {error}")))
     }
 
-    /// The consumer with all its handlers, and their queues by channel.
-    pub(crate) fn build(self) -> Result<(Consumer, Vec<Arc<Queue>>), Fault> {
+    /// The consumer with all its handlers, their queues by channel, and what is known of letters that are told.
+    pub(crate) fn build(self) -> Result<(Consumer, Vec<Arc<Queue>>, Telling), Fault> {
         let mut consumer = Consumer::from_config(self.settings()?)?;
-        let named = self.handlers.iter().map(|handler| handler.channel.saturating_add(1)).max().unwrap_or(1);
+        let named = self.handlers.iter().map(|handler| handler.channel).chain(self.on_dead_letter).max().unwrap_or(0).saturating_add(1);
         let channels = named.max(self.channels).min(64);
         let queues: Vec<Arc<Queue>> = (0..channels).map(|_| Arc::default()).collect();
         for (number, handler) in self.handlers.into_iter().enumerate() {
@@ -92,7 +96,12 @@ impl Document {
                 consumer.on_foreign(handler.topics, options, move |runs: Runs| queue.push_runs(number, runs))
             };
         }
-        Ok((consumer, queues))
+        let mut telling = Telling::default();
+        if let Some(channel) = self.on_dead_letter {
+            let queue = queues.get(channel).ok_or_else(|| Fault::config("on_dead_letter", "the channel is beyond 63"))?;
+            (telling, consumer) = Telling::through(Arc::clone(queue), consumer);
+        }
+        Ok((consumer, queues, telling))
     }
 
     fn settings(&self) -> Result<raw::Config, Fault> {

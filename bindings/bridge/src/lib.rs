@@ -18,6 +18,7 @@
 //! | `document` | what crosses at the start: one JSON document, the settings of `onceward.toml` and the handlers' declarations |
 //! | `session` | a consumer's life: open, start, wait, stop |
 //! | `queue`, `work` | what is to be handled, and what is in the host's hands |
+//! | `letters` | dead letters on their way to a function of the host |
 //! | `outcome`, `fault` | what a handler said; what an error is called in every language |
 //! | `logs` | lines of the log, in batches |
 //! | `process` | a forked child is told, not broken |
@@ -25,6 +26,7 @@
 mod bell;
 mod document;
 mod fault;
+mod letters;
 pub mod logs;
 mod outcome;
 mod process;
@@ -34,9 +36,10 @@ mod work;
 
 pub use document::{Document, Handler};
 pub use fault::{Fault, codes};
+pub use letters::HeldLetter;
 pub use onceward::inbox::Value;
 pub use onceward::testing;
-pub use onceward::{Event, Publish, Summary};
+pub use onceward::{DeadLetter, Event, Publish, Summary};
 pub use outcome::{Outcome, Trouble};
 pub use queue::Queue;
 pub use session::Session;

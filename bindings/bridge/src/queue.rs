@@ -9,6 +9,7 @@ use onceward::foreign::Runs;
 use onceward::{EventBatch, Failure};
 use tokio::sync::oneshot;
 
+use crate::HeldLetter;
 use crate::bell::Bell;
 use crate::work::{HeldBatch, HeldRun, Work};
 
@@ -36,6 +37,7 @@ struct State {
 enum Piece {
     Runs(usize, Runs),
     Batch(HeldBatch),
+    Letter(HeldLetter),
 }
 
 impl Queue {
@@ -116,6 +118,10 @@ impl Queue {
         self.push(Piece::Runs(handler, runs));
     }
 
+    pub(crate) fn push_letter(&self, letter: HeldLetter) {
+        self.push(Piece::Letter(letter));
+    }
+
     /// Hands a batch to the host and awaits its answer. Dropped while it waits, the call is past its `handler_timeout`.
     pub(crate) async fn call(self: Arc<Self>, handler: usize, batch: EventBatch) -> Result<(), Failure> {
         let (answer, answered) = oneshot::channel();
@@ -192,11 +198,12 @@ impl Queue {
                         break Work::Run(run);
                     }
                 }
-                Piece::Batch(_) => {
-                    if let Some(Piece::Batch(batch)) = state.waiting.pop_front() {
-                        break Work::Batch(batch);
-                    }
-                }
+                Piece::Batch(_) | Piece::Letter(_) => match state.waiting.pop_front()? {
+                    Piece::Batch(batch) => break Work::Batch(batch),
+                    Piece::Letter(letter) => break Work::Letter(letter),
+                    // Just seen: it is none.
+                    Piece::Runs(..) => {}
+                },
             }
         };
         if !state.waiting.is_empty() {

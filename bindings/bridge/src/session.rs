@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::document::Document;
+use crate::letters::Telling;
 use crate::process::Home;
 use crate::{Fault, Queue};
 
@@ -33,7 +34,7 @@ struct Life {
 
 #[derive(Debug, Default)]
 enum Stage {
-    Opened(Box<Consumer>),
+    Opened(Box<(Consumer, Telling)>),
     Running {
         stop: Option<oneshot::Sender<()>>,
         runtime: Handle,
@@ -49,9 +50,9 @@ impl Session {
     /// # Errors
     /// [`onceward::ErrorCode::Config`] with all problems at once.
     pub fn open(document: &str) -> Result<Self, Fault> {
-        let (consumer, queues) = Document::read(document)?.build()?;
+        let (consumer, queues, telling) = Document::read(document)?.build()?;
         let (control, publisher) = (consumer.control(), consumer.publisher());
-        let life = Arc::new(Life { stage: Mutex::new(Stage::Opened(Box::new(consumer))), ended: Condvar::new() });
+        let life = Arc::new(Life { stage: Mutex::new(Stage::Opened(Box::new((consumer, telling)))), ended: Condvar::new() });
         Ok(Self { home: Home::here(), queues, control, publisher, life })
     }
 
@@ -62,8 +63,8 @@ impl Session {
     pub fn start(&self, until_end: bool) -> Result<(), Fault> {
         self.home.check()?;
         let mut stage = self.life.stage();
-        let consumer = match std::mem::take(&mut *stage) {
-            Stage::Opened(consumer) => consumer,
+        let (consumer, telling) = match std::mem::take(&mut *stage) {
+            Stage::Opened(opened) => *opened,
             other => {
                 *stage = other;
                 return Err(Fault::closed("this consumer was started before; build a new one to run again"));
@@ -82,6 +83,7 @@ impl Session {
             let shutdown = async move { stopped.await.unwrap_or_default() };
             let result =
                 runtime.block_on(async { if until_end { consumer.run_until_end(shutdown).await } else { consumer.run(shutdown).await } });
+            runtime.block_on(telling.over());
             runtime.shutdown_background();
             ending.with(result.map_err(Fault::from));
         });
@@ -99,9 +101,11 @@ impl Session {
         self.home.check()?;
         let mut stage = self.life.stage();
         match std::mem::take(&mut *stage) {
-            Stage::Opened(consumer) => {
+            Stage::Opened(opened) => {
                 drop(stage);
-                Ok(Rig::with(*consumer, options)?)
+                let (consumer, telling) = *opened;
+                telling.in_rig();
+                Ok(Rig::with(consumer, options)?)
             }
             other => {
                 *stage = other;

@@ -7,7 +7,7 @@ use onceward::foreign::Run;
 use onceward::{Event, EventBatch, Failure};
 use tokio::sync::oneshot;
 
-use crate::{Outcome, Queue};
+use crate::{HeldLetter, Outcome, Queue};
 
 /// One call's worth of work.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub enum Work {
     Run(HeldRun),
     /// Several events for one call.
     Batch(HeldBatch),
+    /// A dead letter that the host's function is told of.
+    Letter(HeldLetter),
 }
 
 /// Consecutive events of one key. Dropped, what was not begun is handed over again, and an event in hand stops the consumer.

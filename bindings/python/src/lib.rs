@@ -7,6 +7,7 @@ mod batch;
 mod convert;
 mod error;
 mod event;
+mod letter;
 mod logs;
 mod queue;
 mod rig;
@@ -23,6 +24,8 @@ mod _native {
     use super::error::error_codes;
     #[pymodule_export]
     use super::event::Event;
+    #[pymodule_export]
+    use super::letter::Letter;
     #[pymodule_export]
     use super::logs::{collect_logs, next_logs, wake_logs};
     #[pymodule_export]

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::batch::Batch;
 use crate::convert::seconds;
+use crate::letter::Letter;
 use crate::run::Run;
 
 /// One channel: for threads, or for an event loop.
@@ -15,7 +16,7 @@ pub(crate) struct Queue(pub(crate) Arc<Inner>);
 
 #[pymethods]
 impl Queue {
-    /// A Run or a Batch; None when none has come within so many seconds.
+    /// A Run, a Batch or a Letter; None when none has come within so many seconds.
     fn next<'py>(&self, py: Python<'py>, wait: f64) -> PyResult<Option<Bound<'py, PyAny>>> {
         // Letting go of the GIL and taking it again costs more than a small handler: it is done only to wait.
         if let Some(work) = self.0.try_next() {
@@ -60,5 +61,6 @@ fn object(py: Python<'_>, work: Work) -> PyResult<Bound<'_, PyAny>> {
     Ok(match work {
         Work::Run(inner) => Bound::new(py, Run { inner })?.into_any(),
         Work::Batch(inner) => Bound::new(py, Batch { inner })?.into_any(),
+        Work::Letter(held) => Bound::new(py, Letter(Some(held)))?.into_any(),
     })
 }

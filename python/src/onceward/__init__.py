@@ -28,6 +28,7 @@ from ._errors import (
     Retry,
     TopicsError,
 )
+from ._letters import DeadLetter
 from ._native import Event
 from ._batch import EventBatch
 
@@ -37,6 +38,7 @@ __all__ = [
     "ClosedError",
     "ConfigError",
     "Consumer",
+    "DeadLetter",
     "DecodeError",
     "Event",
     "EventBatch",

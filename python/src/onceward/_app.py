@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ._backoff import Backoff, text_of
 from ._body import body
-from ._errors import ClosedError
-from ._handler import LOOP, THREADS, Handler, is_async, with_model
+from ._errors import ClosedError, ConfigError
+from ._handler import LETTERS, LOOP, THREADS, Handler, is_async, with_model
+from ._letters import DeadLetter, Told
 from ._life import Life
 from ._native import Session
 from ._threads import default_size
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ._config import Settings
     from ._native import Event
 
+L = TypeVar("L", bound="Callable[[DeadLetter], Awaitable[None] | None]")
 H = TypeVar("H", bound="Callable[..., Awaitable[None] | None]")
 
 POLL = 0.1
@@ -81,6 +83,7 @@ class Consumer:
         self._settings = settings
         self.threads = threads or default_size()
         self.handlers: list[Handler] = []
+        self.letters: Told | None = None
         self._life: Life | None = None
         self.has_run = False
         self._task: asyncio.Task[Summary] | None = None
@@ -89,7 +92,15 @@ class Consumer:
 
     def document(self) -> dict[str, object]:
         """What crosses to the core at the start."""
-        return {**self._settings, "handlers": [handler.declared for handler in self.handlers], "channels": 2}
+        document = {**self._settings, "handlers": [handler.declared for handler in self.handlers], "channels": LETTERS + 1}
+        if self.letters is not None:
+            document["on_dead_letter"] = LOOP if self.letters.awaits else LETTERS
+        return document
+
+    @property
+    def awaits(self) -> bool:
+        """Whether anything that was registered runs on an event loop."""
+        return any(handler.awaits for handler in self.handlers) or (self.letters is not None and self.letters.awaits)
 
     def on(
         self,
@@ -145,6 +156,21 @@ class Consumer:
 
         return register
 
+    def on_dead_letter(self, function: L) -> L:
+        """Calls a function, `def` or `async def`, for each event that this consumer gives up: when the letter is durable, one after the
+        other, on a thread of its own or on the loop, and never in the way of handlers.
+
+        It gets a DeadLetter, a summary without payload. What it raises is logged and changes nothing. While 1,024 letters wait for it,
+        further ones are not told, which is logged; they are in the dead-letter topic all the same.
+        """
+        if self._life is not None:
+            raise ClosedError("this consumer runs already; register functions before run()")
+        if self.letters is not None:
+            message = "has a function already; call what else is to hear of letters from there"
+            raise ConfigError(f"on_dead_letter: {message}", [("on_dead_letter", message)])
+        self.letters = Told(function, is_async(function))
+        return function
+
     def _options(
         self,
         topics: Sequence[str],
@@ -185,7 +211,7 @@ class Consumer:
         Raises what keeps the consumer from starting or going on. In a thread other than the main one, use `stop()` instead of signals;
         where an event loop runs already (Jupyter, FastAPI), use `await app.run_async()`.
         """
-        if any(handler.awaits for handler in self.handlers):
+        if self.awaits:
             return asyncio.run(self._run_async(until, signals=True))
         life = self._begin()
         try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from ._errors import DecodeError
 
@@ -58,5 +59,31 @@ def parser(model: Any) -> Callable[[bytes], Any]:
         decoder = msgspec.json.Decoder(model)
         return guarded(decoder.decode)
     if dataclasses.is_dataclass(model) and isinstance(model, type):
-        return guarded(lambda value: model(**loads(value)))
+        return guarded(lambda value: _built(model, loads(value)))
     return guarded(lambda value: model(loads(value)))
+
+
+def _built(model: Any, found: Any) -> Any:
+    """A dataclass from a JSON object. Fields that it does not know are left out: a producer may add some."""
+    hints = _hints(model)
+    names = [field.name for field in dataclasses.fields(model) if field.init and field.name in found]
+    return model(**{name: _part(hints.get(name), found[name]) for name in names})
+
+
+def _part(hint: Any, value: Any) -> Any:
+    """A dataclass within a dataclass, also if it is optional or in a list; everything else as JSON has it."""
+    if isinstance(value, list):
+        return [_part(part, item) for part in get_args(hint)[:1] for item in value] if get_args(hint) else value
+    if isinstance(value, dict):
+        inner = next((kind for kind in (hint, *get_args(hint)) if isinstance(kind, type) and dataclasses.is_dataclass(kind)), None)
+        return value if inner is None else _built(inner, value)
+    return value
+
+
+@functools.cache
+def _hints(model: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(model)
+    except NameError:
+        # Annotations that name what only a function knows: such a class has no dataclasses within.
+        return {}

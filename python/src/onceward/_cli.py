@@ -9,7 +9,7 @@ from pathlib import Path
 
 PROGRAM = Path(__file__).parent / "_bin" / "onceward"
 
-USAGE = """Usage: onceward run [--reload] FILE.py [ARGUMENTS...]
+USAGE = """Usage: onceward run [--reload] FILE.py [--reload] [ARGUMENTS...]
 
 Runs a consumer file, like `python FILE.py`; without a call of run() in it, its one Consumer is run. With --reload it is stopped (drained,
 committed) and started again whenever a Python file beside it changes: for development.
@@ -33,8 +33,8 @@ def main() -> int:
 
 def run(arguments: list[str]) -> int:
     """`onceward run`."""
-    reload = arguments[:1] == ["--reload"]
-    arguments = arguments[1:] if reload else arguments
+    reload = "--reload" in arguments[:2]
+    arguments = [argument for place, argument in enumerate(arguments) if place > 1 or argument != "--reload"]
     if not arguments or arguments[0].startswith("-"):
         wanted = arguments[:1] in (["--help"], ["-h"])
         print(USAGE, end="", file=sys.stdout if wanted else sys.stderr)
@@ -73,8 +73,15 @@ def _reload(file: Path, arguments: list[str]) -> int:
     command = [sys.executable, "-m", "onceward", "run", *arguments]
     child = subprocess.Popen(command)
     seen = _stamps(file)
+    ended = False
+
+    def end(number: int, frame: object) -> None:
+        nonlocal ended
+        ended = True
+
+    signal.signal(signal.SIGTERM, end)
     try:
-        while True:
+        while not ended:
             time.sleep(0.3)
             if (now := _stamps(file)) == seen:
                 continue
@@ -85,8 +92,11 @@ def _reload(file: Path, arguments: list[str]) -> int:
                 child.wait()
             child = subprocess.Popen(command)
     except KeyboardInterrupt:
-        # The child heard it, too.
+        # A terminal tells all of its processes: a second signal would end the child without draining.
         return child.wait()
+    if child.poll() is None:
+        child.send_signal(signal.SIGTERM)
+    return child.wait()
 
 
 def _stamps(file: Path) -> dict[Path, int]:

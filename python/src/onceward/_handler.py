@@ -11,7 +11,7 @@ from typing import Any
 from ._body import parser
 from ._native import Event
 
-THREADS, LOOP = 0, 1
+THREADS, LOOP, LETTERS = 0, 1, 2
 """Channels: where a handler's work waits."""
 
 

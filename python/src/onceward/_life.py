@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from . import _logs
 from ._escape import Escape
-from ._handler import LOOP, THREADS
+from ._handler import LETTERS, LOOP, THREADS
+from ._letters import Teller
 from ._loop import Loop
 from ._native import Session
 from ._threads import Threads
@@ -43,11 +44,12 @@ class Life:
     """Made for each run; used once."""
 
     def __init__(self, app: Consumer) -> None:
-        self.handlers = app.handlers
+        self.handlers, self._letters = app.handlers, app.letters
         self._size = app.threads
         self.escape = Escape()
         self.session = Session(json.dumps(app.document()))
         self._threads: Threads | None = None
+        self._teller: Teller | None = None
         self.loop: Loop | None = None
 
     def executors(self, *, on_loop: bool, threads: int | None = None) -> None:
@@ -58,11 +60,20 @@ class Life:
             assert queue is not None
             self._threads = Threads(queue, self.handlers, threads or self._size, self.escape)
             self._threads.start()
-        if on_loop:
-            queue = self.session.queue(LOOP)
+        if self._letters is not None and not self._letters.awaits:
+            queue = self.session.queue(LETTERS)
             assert queue is not None
-            self.loop = Loop(queue, self.handlers, self.escape)
+            self._teller = Teller(queue, self._letters)
+            self._teller.start()
+        if on_loop:
+            self.loop = self.executor()
             self.loop.start()
+
+    def executor(self) -> Loop:
+        """What executes `async def` handlers, for the running loop."""
+        queue = self.session.queue(LOOP)
+        assert queue is not None
+        return Loop(queue, self.handlers, self._letters, self.escape)
 
     def start(self, until_end: bool) -> None:
         """Starts the session, when everything that executes handlers is there."""
@@ -77,4 +88,6 @@ class Life:
             self.loop.stop()
         if self._threads is not None:
             self._threads.join(2.0)
+        if self._teller is not None:
+            self._teller.join(2.0)
         _logs.stop()

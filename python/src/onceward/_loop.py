@@ -11,7 +11,8 @@ from ._batch import EventBatch
 from ._context import current
 from ._escape import Escape
 from ._handler import Handler
-from ._native import Batch, Queue, Run
+from ._letters import Told
+from ._native import Batch, Letter, Queue, Run
 from ._outcome import told
 from ._trace import attached
 
@@ -22,10 +23,11 @@ TURN = 256
 class Loop:
     """Takes work when the loop has time, and wakes up by a file descriptor: no thread of ours ever calls into the loop."""
 
-    def __init__(self, queue: Queue, handlers: Sequence[Handler], escape: Escape) -> None:
-        self._queue, self._handlers, self._escape = queue, handlers, escape
+    def __init__(self, queue: Queue, handlers: Sequence[Handler], letters: Told | None, escape: Escape) -> None:
+        self._queue, self._handlers, self._letters, self._escape = queue, handlers, letters, escape
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._told: set[int] = set()
+        self._telling: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
         self._descriptor: int | None = None
         self._loop = asyncio.get_running_loop()
@@ -49,8 +51,8 @@ class Loop:
     async def closed(self) -> None:
         """Until nothing comes any more and every task has ended."""
         await self._closed.wait()
-        while self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+        while self._tasks or self._telling:
+            await asyncio.wait([*self._tasks.values(), *self._telling])
 
     def _watch(self) -> None:
         import time
@@ -72,11 +74,20 @@ class Loop:
                 if queue.closed:
                     self._closed.set()
                 return
+            if isinstance(work, Letter):
+                self._tell(work)
+                continue
             token = work.token
             task = self._loop.create_task(self._batch(work) if isinstance(work, Batch) else self._run(work))
             self._tasks[token] = task
             task.add_done_callback(lambda _, token=token: self._over(token))  # type: ignore[misc]
         self._loop.call_soon(self._ready)
+
+    def _tell(self, letter: Letter) -> None:
+        assert self._letters is not None
+        task = self._loop.create_task(self._letters.say_awaited(letter))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     def _over(self, token: int) -> None:
         self._tasks.pop(token, None)

@@ -55,11 +55,10 @@ class Threads:
                 if queue.closed:
                     return
                 continue
-            handler = handlers[work.handler]
-            if isinstance(work, Batch):
-                self._batch(work, handler)
-            else:
-                self._run(work, handler)
+            if isinstance(work, Run):
+                self._run(work, handlers[work.handler])
+            elif isinstance(work, Batch):
+                self._batch(work, handlers[work.handler])
             # The last reference: what is in hand ends here, and not when the next work comes.
             del work
 

@@ -106,18 +106,14 @@ class Rig:
         self._loop_thread: threading.Thread | None = None
         # One thread: what runs beside what is the same in every run of the test.
         self._life.executors(on_loop=False, threads=1)
-        if any(handler.awaits for handler in app.handlers):
+        if app.awaits:
             started = threading.Event()
             self._loop_thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), name="onceward-rig-loop", daemon=True)
             self._loop_thread.start()
             started.wait()
 
     async def _serve(self, started: threading.Event) -> None:
-        from ._loop import Loop
-
-        queue = self._life.session.queue(LOOP)
-        assert queue is not None
-        loop = Loop(queue, self._life.handlers, self._life.escape)
+        loop = self._life.executor()
         loop.start()
         started.set()
         await loop.closed()

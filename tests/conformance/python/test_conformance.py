@@ -94,16 +94,24 @@ def send(rig: Rig, case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("file", CASES, ids=lambda file: file.stem)
 def test_case(file: Path, awaits: bool, onceward_rig: Callable[..., Rig]) -> None:
     case = json.loads(file.read_text())
-    rig = onceward_rig(build(case, awaits), partitions=case.get("partitions"))
+    app = build(case, awaits)
+    told: list[onceward.DeadLetter] = []
+    if "told" in case["expect"]:
+
+        async def awaited(letter: onceward.DeadLetter) -> None:
+            told.append(letter)
+
+        app.on_dead_letter(awaited if awaits else told.append)
+    rig = onceward_rig(app, partitions=case.get("partitions"))
     for step in case.get("script", ["send", "run"]):
         if step == "send":
             send(rig, case)
         else:
             getattr(rig, step)()
-    compare(case["expect"], rig)
+    compare(case["expect"], rig, told)
 
 
-def compare(expect: dict[str, Any], rig: Rig) -> None:
+def compare(expect: dict[str, Any], rig: Rig, told: list[onceward.DeadLetter]) -> None:
     for name, wanted in expect.items():
         match name:
             case "handled":
@@ -116,6 +124,8 @@ def compare(expect: dict[str, Any], rig: Rig) -> None:
                 records(wanted, rig.dead_letters)
             case "published":
                 records(wanted, rig.published)
+            case "told":
+                summaries(wanted, told)
             case "sql":
                 for query, rows in wanted.items():
                     assert rig.sql(query) == [tuple(row) for row in rows]
@@ -146,6 +156,14 @@ def records(wanted: list[dict[str, Any]], found: list[Any]) -> None:
                     assert record.key == value.encode()
                 case _:
                     assert getattr(record, name) == value
+
+
+def summaries(wanted: list[dict[str, Any]], found: list[onceward.DeadLetter]) -> None:
+    assert len(found) == len(wanted), found
+    assert "SECRET" not in str(found), "a payload was told"
+    for expected, letter in zip(wanted, found):
+        for name, value in expected.items():
+            assert fits(value, getattr(letter, name)), (name, value, letter)
 
 
 def fits(wanted: str | dict[str, str], found: str | None) -> bool:

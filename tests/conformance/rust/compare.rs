@@ -1,5 +1,6 @@
 //! What is expected, held against what a rig has seen.
 
+use onceward::DeadLetter;
 use onceward::inbox::Value as Found;
 use onceward::testing::{HeaderList, LogLine, Rig};
 use serde_json::{Value, json};
@@ -44,6 +45,19 @@ pub(crate) fn compare(name: &str, wanted: &Value, rig: &Rig) {
             }
         }
         _ => panic!("nothing of that name is compared: {name}"),
+    }
+}
+
+/// What `on_dead_letter` heard.
+pub(crate) fn told(wanted: &Value, found: &[DeadLetter]) {
+    let (wanted, found) = (wanted.as_array().unwrap(), serde_json::to_value(found).unwrap());
+    assert_eq!(found.as_array().unwrap().len(), wanted.len(), "{found}");
+    assert!(!found.to_string().contains("SECRET"), "a payload was told: {found}");
+    for (wanted, letter) in wanted.iter().zip(found.as_array().unwrap()) {
+        for (name, value) in wanted.as_object().unwrap() {
+            let fitting = letter[name].as_str().map_or(letter[name] == *value, |text| fits(value, Some(text)));
+            assert!(fitting, "{name}: {value} in {letter}");
+        }
     }
 }
 

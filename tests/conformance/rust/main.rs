@@ -6,11 +6,11 @@ mod case;
 mod compare;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use case::Case;
 use onceward::testing::{Rig, RigOptions};
-use onceward::{Backoff, Consumer, Event, EventBatch, Failure, HandlerOptions};
+use onceward::{Backoff, Consumer, DeadLetter, Event, EventBatch, Failure, HandlerOptions};
 use serde_json::json;
 
 fn folder() -> PathBuf {
@@ -62,7 +62,16 @@ fn many(case: &Case, batch: &EventBatch) {
 fn run(file: &Path) {
     let case: Arc<Case> = Arc::new(serde_json::from_str(&std::fs::read_to_string(file).unwrap()).expect("a case as the README says"));
     let options = case.partitions.iter().fold(RigOptions::new(), |options, (topic, count)| options.partitions(topic, *count));
-    let rig = Rig::with(build(&case), options).unwrap();
+    let told: Arc<Mutex<Vec<DeadLetter>>> = Arc::default();
+    let mut app = build(&case);
+    if case.expect.contains_key("told") {
+        let heard = Arc::clone(&told);
+        app = app.on_dead_letter(move |letter| {
+            heard.lock().unwrap().push(letter);
+            std::future::ready(())
+        });
+    }
+    let rig = Rig::with(app, options).unwrap();
     for step in &case.script {
         match step.as_str() {
             "send" => case.records.iter().for_each(|record| record.send(&rig)),
@@ -73,7 +82,10 @@ fn run(file: &Path) {
         }
     }
     for (name, wanted) in &case.expect {
-        compare::compare(name, wanted, &rig);
+        match name.as_str() {
+            "told" => compare::told(wanted, &told.lock().unwrap()),
+            _ => compare::compare(name, wanted, &rig),
+        }
     }
 }
 
@@ -81,7 +93,7 @@ fn run(file: &Path) {
 fn cases() {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder().join("cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    assert!(files.len() >= 15, "cases are missing");
+    assert!(files.len() >= 16, "cases are missing");
     // All of them, each with what its assertion said.
     let failed: Vec<_> = files.iter().filter(|file| std::panic::catch_unwind(|| run(file)).is_err()).collect();
     assert!(failed.is_empty(), "cases failed: {failed:?}");
