@@ -3,8 +3,9 @@
 import { body, headerPairs, octets, type RecordOptions } from "./bytes";
 import { written } from "./config";
 import { CREATED, type Created } from "./created";
-import { ClosedError, asked, translated } from "./errors";
+import { ClosedError, ConfigError, asked, translated } from "./errors";
 import { type BatchHandler, type BatchOptions, type EventHandler, type Handler, type HandlerOptions, handlerOf } from "./handler";
+import type { LetterFunction } from "./letters";
 import { opening } from "./life";
 import { Lines, type LogLevel, type Logger } from "./logs";
 import { native, type Session } from "./native";
@@ -59,6 +60,7 @@ export interface RunOptions {
 export class Consumer {
   #document: { file?: string; config: Record<string, unknown> };
   #handlers: Handler[] = [];
+  #letters: LetterFunction | undefined;
   #options: ConsumerOptions;
   #session: Session | undefined;
   #running: Promise<Summary> | undefined;
@@ -93,6 +95,19 @@ export class Consumer {
     return this.#register(topics, options, handler, true);
   }
 
+  /**
+   * Calls a function for each event that this consumer gives up: when the letter is durable, one after the other, and never in the way of
+   * handlers. What it throws is logged and changes nothing.
+   */
+  onDeadLetter(call: LetterFunction): this {
+    if (this.#session) throw new ClosedError("this consumer runs already; register functions before run()");
+    if (typeof call !== "function") throw new TypeError(`onDeadLetter is a ${typeof call}; it must be a function`);
+    const message = "has a function already; call what else is to hear of letters from there";
+    if (this.#letters) throw new ConfigError(`onDeadLetter: ${message}`, [["on_dead_letter", message]]);
+    this.#letters = call;
+    return this;
+  }
+
   #register(topics: string | readonly string[], options: unknown, handler: unknown, batch: boolean): this {
     if (this.#session) throw new ClosedError("this consumer runs already; register handlers before run()");
     const [given, call] = typeof options === "function" ? [{}, options] : [options ?? {}, handler];
@@ -115,7 +130,7 @@ export class Consumer {
     const session = this.#open(this.#handlers);
     this.#session = session;
     const lines = new Lines(this.#options.logger, this.#options.logLevel);
-    const pump = new Pump(session, this.#handlers, lines);
+    const pump = new Pump(session, this.#handlers, this.#letters, lines);
     const stop = (): void => session.stop();
     const heard = new Signals(stop, signals);
     // Work wakes Node by itself, and does not keep it alive; this does.
@@ -173,12 +188,12 @@ export class Consumer {
     opening.life = (consumer) => {
       if (!(consumer instanceof Consumer)) throw new TypeError("a rig takes a Consumer of this package");
       const handlers = [...consumer.#handlers];
-      return { handlers, session: consumer.#open(handlers), lines: new Lines(false, undefined) };
+      return { handlers, onDeadLetter: consumer.#letters, session: consumer.#open(handlers), lines: new Lines(false, undefined) };
     };
   }
 
   #open(handlers: readonly Handler[]): Session {
-    const document = { ...this.#document, handlers: handlers.map((handler) => handler.declared), channels: 1 };
+    const document = { ...this.#document, handlers: handlers.map((handler) => handler.declared), channels: 1, on_dead_letter: this.#letters ? 0 : null };
     return asked(() => new native.Session(JSON.stringify(document)));
   }
 

@@ -8,9 +8,13 @@ const PIECE = 5;
 const EVENT = 14;
 const LOWEST = -(2n ** 63n);
 
-/** A run, or a batch. */
+export const RUN = 0;
+export const BATCH = 1;
+export const LETTER = 2;
+
+/** A run, a batch, or a letter that is told. */
 export interface Piece {
-  batch: boolean;
+  kind: number;
   handler: number;
   token: number;
   count: number;
@@ -40,7 +44,7 @@ export class Frame {
     for (let left = words[1]!; left > 0; left -= 1) {
       const count = words[at + 4]!;
       const token = (words[at + 2]! >>> 0) + words[at + 3]! * 4_294_967_296;
-      yield { batch: words[at] === 1, handler: words[at + 1]!, token, count, at: at + PIECE };
+      yield { kind: words[at]!, handler: words[at + 1]!, token, count, at: at + PIECE };
       at += PIECE + EVENT * count;
     }
   }

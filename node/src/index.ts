@@ -24,6 +24,7 @@ export {
 } from "./errors";
 export { Event, type Header, type Parse } from "./event";
 export type { BatchHandler, BatchOptions, CommonOptions, EventHandler, HandlerOptions } from "./handler";
+export type { DeadLetter, LetterFunction } from "./letters";
 export type { LogLevel, Logger } from "./logs";
 export type { Cell } from "./native";
 export type { Fatal } from "./outcome";

@@ -34,6 +34,8 @@ export interface Session {
   stopped(token: number): void;
   failOne(token: number, position: number, told: Told): void;
   endBatch(token: number, told: Told | null): void;
+  letter(token: number): string;
+  letterTold(token: number): void;
   detail(token: number, position: number, name: "type" | "causationId" | "traceparent" | "idempotencyKey"): string | null;
   effect(token: number, position: number, sql: string, params: Parameter[], rows: number | null): void;
   emit(token: number, position: number, topic: string, key: Bytes, value: Bytes, headers: HeaderPairs, id: string | null): void;

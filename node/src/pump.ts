@@ -4,8 +4,9 @@ import { EventBatch } from "./batch";
 import { current, fieldsOf } from "./context";
 import { TimeoutError } from "./errors";
 import { Event, type Holder } from "./event";
-import { Frame, NEXT, Topics, type Piece } from "./flat";
+import { BATCH, Frame, LETTER, NEXT, type Piece, Topics } from "./flat";
 import type { Handler } from "./handler";
+import { type LetterFunction, tell } from "./letters";
 import type { Lines } from "./logs";
 import type { Session, Told } from "./native";
 import { told } from "./outcome";
@@ -28,6 +29,7 @@ export class Pump {
   constructor(
     readonly session: Session,
     private readonly handlers: readonly Handler[],
+    private readonly onDeadLetter: LetterFunction | undefined,
     readonly lines: Lines,
   ) {
     this.#topics = new Topics(session);
@@ -64,9 +66,13 @@ export class Pump {
 
   #handle(frame: Frame): void {
     for (const piece of frame.pieces()) {
+      if (piece.kind === LETTER) {
+        void tell(this.session, piece.token, this.onDeadLetter, this.lines);
+        continue;
+      }
       const handler = this.handlers[piece.handler];
       if (!handler) throw new Error(`there is no handler ${piece.handler}`);
-      if (piece.batch) void new Call(this, handler, frame, piece).go();
+      if (piece.kind === BATCH) void new Call(this, handler, frame, piece).go();
       else new Run(this, handler, frame, piece).go();
     }
   }

@@ -107,7 +107,7 @@ export class Rig {
     this.#life = life;
     const began = start === undefined ? null : Number(start);
     this.#native = asked(() => new native.Rig(life.session, seed, began, Object.entries(partitions), secondsOf(patience)));
-    new Pump(life.session, life.handlers, life.lines).start();
+    new Pump(life.session, life.handlers, life.onDeadLetter, life.lines).start();
   }
 
   /** Ends it. Afterwards nothing can be asked. */

@@ -96,6 +96,21 @@ impl Session {
         Ok(())
     }
 
+    /// What is told of a dead letter, as JSON.
+    #[napi]
+    pub fn letter(&self, token: f64) -> String {
+        match self.hands().get(whole(token)) {
+            Some(Held::Letter(held)) => serde_json::to_string(&held.letter).unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+
+    /// The function has heard of a letter: the next one may come.
+    #[napi]
+    pub fn letter_told(&self, token: f64) {
+        drop(self.hands().remove(whole(token)));
+    }
+
     /// What is not written down in the buffer, of an event in hand: `type`, `causationId`, `traceparent` or `idempotencyKey`.
     #[napi]
     pub fn detail(&self, token: f64, position: u32, name: String) -> Result<Option<String>> {

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use onceward_bridge::{Event, HeldBatch, HeldRun, Work};
+use onceward_bridge::{Event, HeldBatch, HeldLetter, HeldRun, Work};
 
 use crate::flat::{EVENT, Flat, HEAD, PIECE};
 
 const RUN: i32 = 0;
 const BATCH: i32 = 1;
+const LETTER: i32 = 2;
+/// Tokens of letters count from here: those of runs and batches never come so far.
+const LETTERS: u64 = 1 << 52;
 /// Both sides of the border are of one build; should they ever not be, that is said instead of read wrongly.
 const VERSION: i32 = 1;
 
@@ -16,6 +19,7 @@ const VERSION: i32 = 1;
 #[derive(Default)]
 pub(crate) struct Hands {
     held: HashMap<u64, Held, BuildHasherDefault<ByToken>>,
+    letters: u64,
     /// Names of topics, in the order in which they came up.
     topics: Vec<String>,
 }
@@ -26,6 +30,7 @@ pub(crate) enum Held {
     /// With the event in hand.
     Run(HeldRun, Option<Event>),
     Batch(HeldBatch),
+    Letter(HeldLetter),
 }
 
 impl Hands {
@@ -34,6 +39,7 @@ impl Hands {
         let counts = work.iter().map(|work| match work {
             Work::Run(run) => run.ahead().count(),
             Work::Batch(batch) => batch.batch.len(),
+            Work::Letter(_) => 0,
         });
         let events: usize = counts.sum();
         let mut flat = Flat::new(HEAD + PIECE * work.len() + EVENT * events, events);
@@ -49,6 +55,12 @@ impl Hands {
                 Work::Batch(batch) => {
                     self.write(&mut flat, BATCH, batch.handler, batch.token, batch.batch.events());
                     (batch.token, Held::Batch(batch))
+                }
+                Work::Letter(letter) => {
+                    let token = LETTERS + self.letters;
+                    self.letters += 1;
+                    self.write(&mut flat, LETTER, 0, token, &[]);
+                    (token, Held::Letter(letter))
                 }
             };
             self.held.insert(token, held);
@@ -109,6 +121,7 @@ impl Hands {
         match self.held.get(&token)? {
             Held::Run(_, event) => event.as_ref(),
             Held::Batch(batch) => batch.batch.events().get(position),
+            Held::Letter(_) => None,
         }
     }
 

@@ -93,7 +93,7 @@ function send(rig, found) {
   }
 }
 
-function compare(expect, rig, said) {
+function compare(expect, rig, said, told) {
   for (const [name, wanted] of Object.entries(expect)) {
     const logs = () => [...rig.logs, ...said];
     switch (name) {
@@ -112,6 +112,9 @@ function compare(expect, rig, said) {
       case "published":
         records(wanted, rig.published);
         break;
+      case "told":
+        summaries(wanted, told);
+        break;
       case "sql":
         for (const [query, rows] of Object.entries(wanted)) assert.deepEqual(rig.sql(query), rows);
         break;
@@ -128,6 +131,15 @@ function compare(expect, rig, said) {
         assert.fail(`nothing of that name is compared: ${name}`);
     }
   }
+}
+
+function summaries(wanted, found) {
+  const written = found.map((letter) => ({ ...letter, offset: Number(letter.offset) }));
+  assert.equal(found.length, wanted.length);
+  assert.ok(!JSON.stringify(written).includes("SECRET"), "a payload was told");
+  wanted.forEach((expected, index) => {
+    for (const [name, value] of Object.entries(camel(expected))) assert.ok(fits(value, written[index][name]), `${name}: ${written[index][name]}`);
+  });
 }
 
 function records(wanted, found) {
@@ -165,13 +177,16 @@ for (const file of readdirSync(CASES).filter((name) => name.endsWith(".json")).s
   for (const awaits of [false, true]) {
     test(`${file} ${awaits ? "async" : "plain"}`, async () => {
       const said = [];
-      const rig = new Rig(build(found, awaits, said), { partitions: found.partitions ?? {} });
+      const app = build(found, awaits, said);
+      const told = [];
+      if ("told" in found.expect) app.onDeadLetter(awaits ? async (letter) => void told.push(letter) : (letter) => void told.push(letter));
+      const rig = new Rig(app, { partitions: found.partitions ?? {} });
       try {
         for (const step of found.script ?? ["send", "run"]) {
           if (step === "send") send(rig, found);
           else await rig[step]();
         }
-        compare(found.expect, rig, said);
+        compare(found.expect, rig, said, told);
       } finally {
         rig.close();
       }
