@@ -4,6 +4,7 @@ import { body, headerPairs, octets, type RecordOptions } from "./bytes";
 import { written } from "./config";
 import { CREATED, type Created } from "./created";
 import { ClosedError, ConfigError, asked, translated } from "./errors";
+import type { Event } from "./event";
 import { type BatchHandler, type BatchOptions, type EventHandler, type Handler, type HandlerOptions, handlerOf } from "./handler";
 import type { LetterFunction } from "./letters";
 import { opening } from "./life";
@@ -12,6 +13,7 @@ import { native, type Session } from "./native";
 import { Pump } from "./pump";
 import type { Settings } from "./settings";
 import { Signals } from "./signals";
+import { Stream } from "./stream";
 
 /** Milliseconds between two looks at lines of the log. */
 const LINES = 200;
@@ -121,16 +123,16 @@ export class Consumer {
    */
   run(options: RunOptions = {}): Promise<Summary> {
     if (this.#session) return Promise.reject(new ClosedError("this consumer runs already"));
-    this.#running = this.#run(options);
+    this.#running = this.#run(options, this.#handlers);
     return this.#running;
   }
 
-  async #run({ signal, until, signals = signal === undefined }: RunOptions): Promise<Summary> {
+  async #run({ signal, until, signals = signal === undefined }: RunOptions, handlers: readonly Handler[], more = {}): Promise<Summary> {
     this.hasRun = true;
-    const session = this.#open(this.#handlers);
+    const session = this.#open(handlers, more);
     this.#session = session;
     const lines = new Lines(this.#options.logger, this.#options.logLevel);
-    const pump = new Pump(session, this.#handlers, this.#letters, lines);
+    const pump = new Pump(session, handlers, this.#letters, lines);
     const stop = (): void => session.stop();
     const heard = new Signals(stop, signals);
     // Work wakes Node by itself, and does not keep it alive; this does.
@@ -151,6 +153,20 @@ export class Consumer {
       lines.drain();
       this.#session = undefined;
     }
+  }
+
+  /**
+   * Runs, and gives the events of topics one after the other, in place of a handler: `for await (const event of app.events("orders"))`. An
+   * event is handled when the loop asks for the next one; when the loop is left by `break` or an error, the event in hand is handled again
+   * after the next start. One event at a time: handlers do more at once.
+   */
+  async *events<T = any>(topics: string | readonly string[], options: HandlerOptions<T> & RunOptions = {}): AsyncGenerator<Event<T>, void, void> {
+    const { signal, until, signals, ...rest } = options;
+    if (this.#session) throw new ClosedError("this consumer runs already");
+    const stream = new Stream();
+    const given = { ...(signal && { signal }), ...(until && { until }), ...(signals !== undefined && { signals }) };
+    this.#running = this.#run(given, [...this.#handlers, handlerOf(topics, rest, stream.take, false)], { concurrency: 1 });
+    yield* stream.events(this.#running, () => this.stop());
   }
 
   /** Asks a run to drain and end. Asking twice is fine. */
@@ -192,8 +208,9 @@ export class Consumer {
     };
   }
 
-  #open(handlers: readonly Handler[]): Session {
-    const document = { ...this.#document, handlers: handlers.map((handler) => handler.declared), channels: 1, on_dead_letter: this.#letters ? 0 : null };
+  #open(handlers: readonly Handler[], more = {}): Session {
+    const config = { ...this.#document.config, ...more };
+    const document = { ...this.#document, config, handlers: handlers.map((handler) => handler.declared), channels: 1, on_dead_letter: this.#letters ? 0 : null };
     return asked(() => new native.Session(JSON.stringify(document)));
   }
 

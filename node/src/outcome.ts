@@ -14,6 +14,9 @@ const DEEPEST = 8;
 /** What is given up at once: error classes (subclasses included), or names of classes. */
 export type Fatal = ReadonlyArray<(abstract new (...args: never[]) => unknown) | string>;
 
+/** The program goes elsewhere: nobody's failure. @internal */
+export class Left extends Error {}
+
 /** What became of an attempt that threw. @internal */
 export function told(error: unknown, fatal: Fatal, isFatal: ((error: unknown) => boolean) | undefined): Told {
   const kind = safely(() => kindOf(error), "unknown");
@@ -21,6 +24,7 @@ export function told(error: unknown, fatal: Fatal, isFatal: ((error: unknown) =>
   const names = safely(() => namesOf(error), []);
   const stack = safely(() => stackOf(error), "(no stack: reading it threw)");
   const as = (verdict: Told["verdict"]): Told => ({ verdict, kind, message, stack, names });
+  if (safely(() => error instanceof Left, false)) return as("stop");
   if (safely(() => error instanceof Reject, false)) return { verdict: "reject", kind: "Reject", message, stack: "", names: [] };
   if (safely(() => error instanceof DecodeError, false)) return as("undecodable");
   if (safely(() => error instanceof Retry, false)) {
