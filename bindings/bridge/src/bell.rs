@@ -78,6 +78,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_bell_that_posts_does_so_once_until_somebody_came() {
+        let posted = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&posted);
+        let bell = Bell::post(Box::new(move || drop(count.fetch_add(1, Ordering::SeqCst))));
+        (0..3).for_each(|_| bell.ring());
+        assert_eq!(posted.load(Ordering::SeqCst), 1, "an event loop would drown in posts");
+        bell.silence();
+        bell.ring();
+        assert_eq!(posted.load(Ordering::SeqCst), 2, "nobody would come any more");
+        assert_eq!(bell.descriptor(), None);
+    }
+
+    #[test]
     fn a_ring_while_the_bell_is_silenced_is_not_lost() {
         let (bell, rings, heard) = (Arc::new(Bell::new().unwrap()), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let (theirs, count, answer) = (Arc::clone(&bell), Arc::clone(&rings), Arc::clone(&heard));
