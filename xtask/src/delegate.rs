@@ -52,6 +52,9 @@ pub(crate) fn bench(place: &Place, arguments: &Arguments) -> Outcome<ExitCode> {
         let mut python = test::python::for_benchmarks(place)?;
         return finish(python.envs(environment).arg(place.root.join("benches/python/rows.py")).args(&arguments.rest[1..]));
     }
+    if arguments.rest.first().is_some_and(|first| first == "--node") {
+        return finish(test::node::for_benchmarks(place)?.envs(environment).args(&arguments.rest[1..]));
+    }
     let mut command = cargo(place, &["run", "--release", "--package", "onceward-benches", "--"]);
     // Without a word of its own it is the whole table.
     let table = arguments.rest.first().is_none_or(|first| first.starts_with('-'));

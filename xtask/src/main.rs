@@ -36,6 +36,11 @@ enum Command {
     Test(test::Options),
     /// Build the Python package, check its types and run its tests; nothing else.
     Python(test::PythonOptions),
+    /// Build, check and test the npm packages only, with the broker of ONCEWARD_TEST_BROKERS if it is set.
+    Node {
+        /// Only tests whose names match one of these.
+        filters: Vec<String>,
+    },
     /// Check the house rules: file sizes, dependency arrows, generated files, no build machine's paths, the README's two commands.
     Tidy,
     /// Start, stop or show the real Kafka that tests and benchmarks use.
@@ -55,6 +60,7 @@ fn run() -> Outcome<ExitCode> {
     match Arguments::parse().command {
         Command::Test(options) => test::run(&place, &options),
         Command::Python(options) => test::python_only(&place, &options),
+        Command::Node { filters } => Ok(test::node::only(&place, &filters)),
         Command::Tidy => tidy::command(&place),
         Command::Kafka(options) => kafka::command(&place, &options),
         Command::Flights(options) => flights::command(&place, &options),

@@ -11,7 +11,7 @@ struct Prerequisite {
     packages: &'static [&'static str],
 }
 
-const ALL: [Prerequisite; 8] = [
+const ALL: [Prerequisite; 9] = [
     Prerequisite {
         name: "a C compiler (cc, c++)",
         present: || runs("cc", &["--version"]) && runs("c++", &["--version"]),
@@ -36,6 +36,11 @@ const ALL: [Prerequisite; 8] = [
         name: "Python 3 with pip",
         present: || runs("python3", &["-m", "pip", "--version"]),
         packages: &["python3", "python3-pip"],
+    },
+    Prerequisite {
+        name: "Node 20 or newer with npm",
+        present: || runs("npm", &["--version"]) && runs("node", &["-e", "process.exit(Number(process.versions.node.split('.')[0]) < 20)"]),
+        packages: &["nodejs", "npm"],
     },
     Prerequisite { name: "Python's venv", present: || runs("python3", &["-c", "import venv, ensurepip"]), packages: &["python3-venv"] },
 ];

@@ -1,16 +1,21 @@
-//! Wakes an event loop that watches a file descriptor: nobody has to call into it.
+//! Wakes an event loop: by a file descriptor that it watches, or by a function that posts to it. Nobody has to call into it.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A pair of sockets. The far end becomes readable when the bell rings.
-#[derive(Debug)]
+/// Rings once, until somebody comes.
 pub(crate) struct Bell {
-    near: UnixStream,
-    far: UnixStream,
+    means: Means,
     rung: AtomicBool,
+}
+
+enum Means {
+    /// A pair of sockets. The far end becomes readable when the bell rings.
+    Sockets { near: UnixStream, far: UnixStream },
+    /// Called from any thread of ours, so it must neither wait nor run anything of the host.
+    Post(Box<dyn Fn() + Send + Sync>),
 }
 
 impl Bell {
@@ -18,19 +23,29 @@ impl Bell {
         let (near, far) = UnixStream::pair()?;
         near.set_nonblocking(true)?;
         far.set_nonblocking(true)?;
-        Ok(Self { near, far, rung: AtomicBool::new(false) })
+        Ok(Self { means: Means::Sockets { near, far }, rung: AtomicBool::new(false) })
     }
 
-    /// What the event loop watches.
-    pub(crate) fn descriptor(&self) -> RawFd {
-        self.far.as_raw_fd()
+    pub(crate) fn post(call: Box<dyn Fn() + Send + Sync>) -> Self {
+        Self { means: Means::Post(call), rung: AtomicBool::new(false) }
+    }
+
+    /// What the event loop watches, if it is that kind of bell.
+    pub(crate) fn descriptor(&self) -> Option<RawFd> {
+        match &self.means {
+            Means::Sockets { far, .. } => Some(far.as_raw_fd()),
+            Means::Post(_) => None,
+        }
     }
 
     /// Once is enough until somebody comes.
     pub(crate) fn ring(&self) {
         if !self.rung.swap(true, Ordering::SeqCst) {
-            // A full socket has rung, too.
-            (&self.near).write(&[1]).unwrap_or_default();
+            match &self.means {
+                // A full socket has rung, too.
+                Means::Sockets { near, .. } => drop((&mut &*near).write(&[1])),
+                Means::Post(call) => call(),
+            }
         }
     }
 
@@ -38,9 +53,17 @@ impl Bell {
     ///
     /// The byte goes first. The other way round, a ring in between would be read away and still count as rung: nobody would come any more.
     pub(crate) fn silence(&self) {
-        let mut bytes = [0; 64];
-        while (&self.far).read(&mut bytes).is_ok_and(|read| read == bytes.len()) {}
+        if let Means::Sockets { far, .. } = &self.means {
+            let mut bytes = [0; 64];
+            while (&mut &*far).read(&mut bytes).is_ok_and(|read| read == bytes.len()) {}
+        }
         self.rung.store(false, Ordering::SeqCst);
+    }
+}
+
+impl std::fmt::Debug for Bell {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Bell").field("descriptor", &self.descriptor()).field("rung", &self.rung).finish()
     }
 }
 
@@ -53,6 +76,19 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+
+    #[test]
+    fn a_bell_that_posts_does_so_once_until_somebody_came() {
+        let posted = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&posted);
+        let bell = Bell::post(Box::new(move || drop(count.fetch_add(1, Ordering::SeqCst))));
+        (0..3).for_each(|_| bell.ring());
+        assert_eq!(posted.load(Ordering::SeqCst), 1, "an event loop would drown in posts");
+        bell.silence();
+        bell.ring();
+        assert_eq!(posted.load(Ordering::SeqCst), 2, "nobody would come any more");
+        assert_eq!(bell.descriptor(), None);
+    }
 
     #[test]
     fn a_ring_while_the_bell_is_silenced_is_not_lost() {
@@ -74,7 +110,8 @@ mod tests {
         // As an event loop does it: woken when there is something to read, silenced, looked.
         while heard.load(Ordering::SeqCst) < last {
             let until = Instant::now() + Duration::from_secs(5);
-            while (&bell.far).read(&mut [0; 1]).is_err() {
+            let Means::Sockets { far, .. } = &bell.means else { unreachable!("it is a pair of sockets") };
+            while (&mut &*far).read(&mut [0; 1]).is_err() {
                 assert!(Instant::now() < until, "nobody rang after {} of {last}", heard.load(Ordering::SeqCst));
             }
             bell.silence();

@@ -88,7 +88,17 @@ impl Queue {
         let bell = self.bell.get_or_init(|| Bell::new().ok()).as_ref()?;
         // There may be work from before there was a bell.
         bell.ring();
-        Some(bell.descriptor())
+        bell.descriptor()
+    }
+
+    /// Instead of a descriptor: a function that posts to the host's event loop when there is work, when a handler is to be stopped, and when
+    /// the queue closes; once, until [`Queue::silence`]. It is called from any thread, so it must neither wait nor run anything of the host.
+    /// A queue has one bell; the first one counts.
+    pub fn on_ring(&self, post: impl Fn() + Send + Sync + 'static) {
+        if let Some(bell) = self.bell.get_or_init(|| Some(Bell::post(Box::new(post)))) {
+            // There may be work from before there was a bell.
+            bell.ring();
+        }
     }
 
     /// To be called when the descriptor is readable, before work is taken.

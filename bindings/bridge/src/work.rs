@@ -52,9 +52,19 @@ impl HeldRun {
         Self { handler, token, run: Some(run), told: None }
     }
 
-    /// From now on the queue is told when an event of this run is past its `handler_timeout`: for a host that can stop its handlers.
+    /// From now on the queue is told when an event of this run is past its `handler_timeout`, the one in hand included: for a host that can
+    /// stop its handlers.
     pub fn watch(&mut self, queue: &Arc<Queue>) {
-        self.told = Some(Arc::new(Told { queue: Arc::downgrade(queue), token: self.token }).into());
+        let waker: Waker = Arc::new(Told { queue: Arc::downgrade(queue), token: self.token }).into();
+        if self.run.as_ref().is_some_and(|run| run.is_told(&waker)) {
+            waker.wake_by_ref();
+        }
+        self.told = Some(waker);
+    }
+
+    /// The events that were not begun yet, to be read and nothing else: for a host that copies a run at once.
+    pub fn ahead(&self) -> impl Iterator<Item = Event> {
+        self.run.iter().flat_map(Run::ahead)
     }
 
     /// Begins with the next event; `None` when the run is over or must not go on.

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use clap::Args;
 
 use super::report::Report;
-use super::{python, sdist, suite};
+use super::{node, python, sdist, suite};
 use crate::failure::Outcome;
 use crate::place::Place;
 use crate::{flights, kafka, prerequisites, process, tidy, tools};
@@ -82,6 +82,7 @@ fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
         return Ok(());
     }
     let wheel = report.step("the Python package", || python::wheel(place, "ci"));
+    let packages = report.step("the npm packages", || node::packages(place, "ci"));
     let mut environment = Vec::new();
     let started = report.step("a real Kafka", || {
         if options.fresh {
@@ -102,6 +103,12 @@ fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
                     .step("its source distribution", || sdist::check(place, std::env::var_os("CI").is_some_and(|value| !value.is_empty())));
             }
             report.suite("tests of the Python package", || python::tests(place, &environment, &options.filters));
+        }
+        if packages {
+            if options.filters.is_empty() {
+                report.step("checks of the npm packages", || node::checks(place));
+            }
+            report.suite("tests of the npm packages", || node::tests(place, &environment, &options.filters));
         }
         // On a machine of one's own the broker is kept for the next run; a CI machine is left as it was found.
         if std::env::var_os("CI").is_some_and(|value| !value.is_empty()) {

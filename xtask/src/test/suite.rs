@@ -109,6 +109,20 @@ impl Tally {
         }
     }
 
+    /// Adds what Node's test runner printed in the form of TAP.
+    pub(crate) fn read_tap(&mut self, said: &str, success: bool) {
+        let number = |name: &str| said.lines().rev().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0);
+        let (passed, failed) = (number("# pass "), number("# fail ") + number("# cancelled "));
+        self.passed += passed;
+        self.left_out += number("# skipped ");
+        self.failed += if success { failed } else { failed.max(1) };
+        let named = said.lines().map(str::trim_start).filter(|line| line.starts_with("not ok "));
+        self.failures.extend(named.map(|line| format!("Node: {line}")));
+        if !success && failed == 0 {
+            self.failures.push("Node: the tests ended without a result".to_owned());
+        }
+    }
+
     /// A binary that was killed, or a crate that did not compile, says nothing that could be added up; it must not pass in silence.
     fn finish(&mut self, success: bool, messages: &Messages) {
         if success {
@@ -183,6 +197,16 @@ mod tests {
         assert_eq!(tally.failed, 2);
         tally.read_pytest("3.13", "7 passed in 0.10s", true);
         assert_eq!((tally.passed, tally.failed), (37, 2));
+    }
+
+    #[test]
+    fn node_is_read_as_well() {
+        let mut tally = Tally::default();
+        tally.read_tap("not ok 2 - b\n1..5\n# tests 5\n# pass 3\n# fail 1\n# cancelled 0\n# skipped 1\n", false);
+        assert_eq!((tally.passed, tally.failed, tally.left_out), (3, 1, 1));
+        assert_eq!(tally.failures, ["Node: not ok 2 - b"]);
+        tally.read_tap("Segmentation fault", false);
+        assert_eq!(tally.failed, 2);
     }
 
     #[test]

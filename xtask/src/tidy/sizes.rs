@@ -2,7 +2,7 @@
 
 use super::files::Source;
 
-const EXTENSIONS: [&str; 5] = ["rs", "py", "ts", "js", "kt"];
+const EXTENSIONS: [&str; 6] = ["rs", "py", "ts", "js", "mjs", "kt"];
 const MEDIAN: usize = 150;
 const LIMIT: usize = 500;
 

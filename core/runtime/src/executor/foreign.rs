@@ -167,6 +167,12 @@ impl Run {
         self.len() == 0
     }
 
+    /// The events that were not begun yet, to be read and nothing else: for a host that copies a run at once. They are begun in this order,
+    /// as far as it goes.
+    pub fn ahead(&self) -> impl ExactSizeIterator<Item = Event> {
+        (self.at..self.end).map(|index| Event::new(Arc::clone(&self.shared.chunk), index))
+    }
+
     /// Begins with the next event: from now on it is in the caller's hands. `None`: the run is over, or must not go on, because an event
     /// failed, the partition is being given back, or the loop has taken the rest back.
     pub fn next_event(&mut self) -> Option<Event> {

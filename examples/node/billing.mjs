@@ -1,0 +1,20 @@
+// Invoices for orders, each exactly once. `node billing.mjs`, or `npx onceward run --reload billing.mjs` while it is written.
+
+import { Backoff, Consumer } from "onceward";
+
+export const app = new Consumer({
+  brokers: process.env.BROKERS ?? "localhost:9092",
+  group: "billing",
+  inbox: "sqlite:billing.db",
+  autoOffsetReset: "earliest",
+  createTopics: true,
+  setupSql: ["CREATE TABLE IF NOT EXISTS invoice(order_id TEXT PRIMARY KEY, total REAL)"],
+});
+
+app.on("orders", { retry: new Backoff({ attempts: 5, first: "200ms", max: "10s" }), fatal: [TypeError] }, (event) => {
+  const order = event.json();
+  event.effect("INSERT INTO invoice(order_id, total) VALUES (?, ?)", [order.id, order.total]);
+  event.publish("invoices", { key: order.id, json: { order: order.id } });
+});
+
+if (process.argv[1] === new URL(import.meta.url).pathname) console.log(await app.run());
