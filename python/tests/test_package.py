@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_the_bill_of_materials_names_versions_and_no_paths() -> None:
     assert all(parts[name]["version"] and parts[name]["purl"] for name in LIBRARIES)
     assert all(part["licenses"] for part in parts.values())
     assert len({part["bom-ref"] for part in bill["components"]}) == len(bill["components"])
-    assert "file://" not in written and "/home/" not in written and "/root/" not in written
+    assert not re.search(r"file:|/(home|root|tmp|work)/", written), "a path of the machine that built it"
     # Every part of the bill has its line among the licences.
     texts = text("LICENSE-third-party.txt")
     missing = [name for name in parts if f"\n{name} " not in texts and f"\n{name}:" not in texts]

@@ -79,7 +79,7 @@ pub(crate) fn types(place: &Place) -> Outcome<String> {
 pub(crate) fn tests(place: &Place, environment: &[(&'static str, String)], filters: &[String]) -> Outcome<Tally> {
     let mut sum = Tally::default();
     let mut versions = Vec::new();
-    for name in std::iter::once("python3").chain(OTHERS) {
+    for name in &interpreters() {
         let Some(version) = version(name).filter(|version| !versions.contains(version)) else { continue };
         let python = installed(place, name, &version)?;
         let mut command = Command::new(&python);
@@ -114,6 +114,18 @@ pub(crate) fn tests(place: &Place, environment: &[(&'static str, String)], filte
         return Err(Failure::new("no Python from 3.10 on is here, so the package was not tested"));
     }
     Ok(sum)
+}
+
+/// Interpreters that may be here: on the path, and those that pyenv keeps beside it.
+fn interpreters() -> Vec<String> {
+    let mut found: Vec<String> = std::iter::once("python3").chain(OTHERS).map(str::to_owned).collect();
+    let root = env::var_os("PYENV_ROOT").map(PathBuf::from).or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".pyenv")));
+    let versions = root.and_then(|root| fs::read_dir(root.join("versions")).ok());
+    let mut kept: Vec<PathBuf> =
+        versions.into_iter().flatten().filter_map(Result::ok).map(|version| version.path().join("bin/python")).collect();
+    kept.sort();
+    found.extend(kept.into_iter().map(|path| path.to_string_lossy().into_owned()));
+    found
 }
 
 /// An environment that holds the wheel and what tests need; its interpreter.
