@@ -16,7 +16,7 @@ use onceward_engine::{Epoch, LetterPlace, Offset, PartitionId, PolicyId};
 use crate::Error;
 use crate::event::Place;
 use crate::kafka::Batch;
-use crate::ledger::Key;
+use crate::ledger::{Key, Unreadable, decode};
 
 pub(crate) use nothing::Nothing;
 pub(crate) use rebuild::{Stands, rebuild};
@@ -65,6 +65,18 @@ pub(crate) enum Told {
     Record(Record, Option<String>),
     /// That an earlier one is taken out.
     Removed(Key),
+}
+
+impl Told {
+    /// Reads a record; without a value it is a tombstone.
+    pub(crate) fn read(key: &[u8], value: Option<&[u8]>) -> Result<Self, Unreadable> {
+        let Some(value) = value else {
+            return std::str::from_utf8(key).ok().and_then(Key::parse).map(Self::Removed).ok_or(Unreadable::Foreign);
+        };
+        let (key, record) = decode(key, value)?;
+        let claim = if let Key::Claim(id) = key { Some(id) } else { None };
+        Ok(Self::Record(record, claim))
+    }
 }
 
 /// What was read.

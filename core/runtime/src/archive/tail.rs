@@ -15,7 +15,7 @@ use crate::Error;
 use crate::kafka::context::Context;
 use crate::kafka::fault::{self, Fault};
 use crate::kafka::sys::{Event, EventKind, Queue, RawRecord};
-use crate::ledger::{Key, Unreadable, decode};
+use crate::ledger::Unreadable;
 use crate::letter::scan::{leave, open};
 
 /// Records per fact: enough to make the hand-over cheap.
@@ -189,14 +189,7 @@ impl Thread {
         let Some(reading) = self.readings.get(topic).and_then(|numbers| numbers.get(&record.partition())) else { return };
         let (partition, epoch, at) = (reading.partition, reading.epoch, Offset(record.offset()));
         let Some(key) = record.key() else { return };
-        let told = match record.value() {
-            Some(value) => decode(key, value).map(|(key, record)| {
-                let claim = if let Key::Claim(id) = key { Some(id) } else { None };
-                Told::Record(record, claim)
-            }),
-            None => std::str::from_utf8(key).ok().and_then(Key::parse).map(Told::Removed).ok_or(Unreadable::Foreign),
-        };
-        match told {
+        match Told::read(key, record.value()) {
             Ok(what) => self.read.push(LedgerItem { partition, epoch, at, what }),
             Err(why @ Unreadable::Newer(_)) => {
                 // What counts could not be told from what does not.

@@ -7,9 +7,8 @@ use onceward_engine::{Epoch, Offset, PartitionId};
 
 use super::log::Stored;
 use super::world::World;
-use crate::archive::{Archive, ArchiveFact, ArchiveSink, LedgerItem, LetterAnswer, Stands, Wanted, rebuild};
+use crate::archive::{Archive, ArchiveFact, ArchiveSink, LedgerItem, LetterAnswer, Stands, Told, Wanted, rebuild};
 use crate::kafka::BatchBuilder;
-use crate::ledger::{Key, decode};
 
 /// As the readers': records of a ledger and letters that are handed over at once.
 const MOST: usize = 512;
@@ -29,6 +28,8 @@ struct State {
     sink: ArchiveSink,
     readings: Vec<Reading>,
     wanted: VecDeque<Wanted>,
+    /// Whose oldest letter is looked for.
+    asked: Vec<(PartitionId, Epoch)>,
 }
 
 /// One life's readers.
@@ -47,6 +48,10 @@ impl Archive for Shelf {
         self.lock().readings.retain(|reading| (reading.partition, reading.epoch) != (partition, epoch));
     }
 
+    fn find_oldest(&self, partition: PartitionId, epoch: Epoch, _: &Arc<str>, _: i32) {
+        self.lock().asked.push((partition, epoch));
+    }
+
     fn fetch(&self, letters: Vec<Wanted>) {
         self.lock().wanted.extend(letters);
     }
@@ -57,7 +62,7 @@ impl Archive for Shelf {
 
 impl Shelf {
     pub(super) fn new(sink: ArchiveSink) -> Self {
-        Self(Arc::new(Mutex::new(State { sink, readings: Vec::new(), wanted: VecDeque::new() })))
+        Self(Arc::new(Mutex::new(State { sink, readings: Vec::new(), wanted: VecDeque::new(), asked: Vec::new() })))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -67,7 +72,7 @@ impl Shelf {
     /// Hands over what one ledger has to say, or else letters; whether there was anything.
     pub(super) fn pump(&self, world: &World) -> bool {
         let mut state = self.lock();
-        state.read_on(world) || state.hand_over(world)
+        state.read_on(world) || state.hand_over(world) || state.say_oldest()
     }
 }
 
@@ -93,6 +98,13 @@ impl State {
         false
     }
 
+    /// Nothing is ever deleted from a simulated topic.
+    fn say_oldest(&mut self) -> bool {
+        let Some((partition, epoch)) = self.asked.pop() else { return false };
+        (self.sink)(ArchiveFact::OldestLetter { partition, epoch, oldest: Offset(0) });
+        true
+    }
+
     /// Letters of one partition, in the order in which they were asked for.
     fn hand_over(&mut self, world: &World) -> bool {
         let of = |wanted: &Wanted| (Arc::clone(&wanted.topic), wanted.source.partition);
@@ -116,12 +128,11 @@ impl State {
 }
 
 impl Reading {
-    /// A record, if it says anything: as for the real reader, what was removed concerns nobody.
+    /// A record, if it says anything.
     fn item(&self, at: usize, record: &Stored) -> Option<LedgerItem> {
-        let (key, record) = decode(record.key.as_deref()?, record.value.as_deref()?).ok()?;
-        let claim = if let Key::Claim(id) = key { Some(id) } else { None };
+        let what = Told::read(record.key.as_deref()?, record.value.as_deref()).ok()?;
         let at = Offset(i64::try_from(at).unwrap_or(i64::MAX));
-        Some(LedgerItem { partition: self.partition, epoch: self.epoch, at, claim, record })
+        Some(LedgerItem { partition: self.partition, epoch: self.epoch, at, what })
     }
 }
 
