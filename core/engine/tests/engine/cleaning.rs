@@ -85,7 +85,7 @@ fn who_was_overtaken_by_compaction_reads_the_ledger_anew() {
     let mut script = Script::new(settings(Policy::default()));
     let assignment = Assignment { partition, epoch, from: Offset(3), ledger: true, ..crate::script::assignment() };
     let read = Effect::ReadLedger { partition, epoch };
-    assert_eq!(script.tell(Input::Assigned(assignment)), [read.clone()]);
+    assert_eq!(script.tell(Input::Assigned(assignment)), std::slice::from_ref(&read));
     assert_eq!(HELD.reads(&mut script, 0, claim(None)), []);
     // The one that follows it, at 1, was compacted away before it was read: this one seems to follow nothing.
     assert_eq!(HELD.reads(&mut script, 2, claim(Some(1))), []);

@@ -68,7 +68,7 @@ fn the_groups_answer_is_as_old_as_its_question() {
     let asks = Effect::Commit { partition, epoch, next };
     script.tell(Input::Assigned(Assignment { partition, epoch, from: next, ledger: true, ..assignment() }));
     HELD.reads(&mut script, 0, claim(None));
-    assert_eq!(script.tell(Input::LedgerEnd { partition, epoch }), [asks.clone()]);
+    assert_eq!(script.tell(Input::LedgerEnd { partition, epoch }), std::slice::from_ref(&asks));
     // The group said yes, and then gave the partition to somebody who claims it before that answer is here.
     assert_eq!(HELD.reads(&mut script, 1, claim(Some(0))), []);
     let committed = Input::Committed { partition, epoch, next };
