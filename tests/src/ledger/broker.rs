@@ -14,6 +14,8 @@ pub(super) struct Source {
     pub(super) offset: i64,
     pub(super) key: Option<u128>,
     pub(super) event: u128,
+    /// It has no id: it is known by where it stands.
+    pub(super) by_place: bool,
     /// Fails until the handler is mended.
     pub(super) poison: bool,
     /// Fails for ever.
@@ -111,14 +113,9 @@ impl Log {
     }
 }
 
-/// Events that are marked, and by whom.
-#[derive(Debug, Default)]
-pub(super) struct Store {
-    pub(super) marks: BTreeSet<u128>,
-}
-
 pub(super) fn logs(seed: u64, plan: &Plan) -> Vec<Log> {
     let mut rng = Rng::new(seed, 22);
+    let mut by_place = Rng::new(seed, 25);
     let r = &mut rng;
     let mut known: Vec<Source> = Vec::new();
     let mut logs: Vec<Log> = (0..plan.partitions).map(|_| Log::default()).collect();
@@ -131,6 +128,7 @@ pub(super) fn logs(seed: u64, plan: &Plan) -> Vec<Log> {
                 offset,
                 key: (!r.percent(plan.no_key)).then(|| u128::from(r.within(1, plan.keys))),
                 event: 1_000 * (partition as u128 + 1) + number as u128,
+                by_place: false,
                 poison,
                 hopeless: poison && r.percent(plan.hopeless),
                 effects: r.percent(plan.effects),
@@ -139,7 +137,12 @@ pub(super) fn logs(seed: u64, plan: &Plan) -> Vec<Log> {
                 let twin = r.pick(&known);
                 record = Source { offset, key: record.key, ..twin };
             }
-            known.push(record);
+            if by_place.percent(plan.by_place) {
+                // Nobody knows that it was sent twice.
+                (record.by_place, record.event) = (true, 1_000 * (partition as u128 + 1) + number as u128);
+            } else {
+                known.push(record);
+            }
             log.records.push(record);
         }
         log.produced = log.records.len() / 2;

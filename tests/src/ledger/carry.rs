@@ -213,6 +213,7 @@ impl World {
         let input = if fails {
             Input::CommitFailed { partition: name, epoch }
         } else {
+            self.store.committed(partition, next);
             Input::Committed { partition: name, epoch, next: Offset(next) }
         };
         self.queue.at(at, Happening::Answer { member, input });
@@ -222,8 +223,8 @@ impl World {
     pub(super) fn looks_up(&mut self, member: usize, ids: &[DeliveryId]) -> Verdict {
         for &delivery in ids {
             let Some(place) = self.members[member].places.get(&delivery) else { continue };
-            let event = self.logs[place.partition].records[place.index].event;
-            let seen = self.store.marks.contains(&event).then_some(Digest(1));
+            let record = &self.logs[place.partition].records[place.index];
+            let seen = self.store.seen(*place, record).then_some(Digest(1));
             self.deliver(member, Input::LookedUp { delivery, seen })?;
         }
         Ok(())
@@ -270,11 +271,13 @@ impl World {
         for &delivery in ids {
             let Some(place) = self.members[member].places.get(&delivery).copied() else { continue };
             let record = self.logs[place.partition].records[place.index];
-            let result = if self.store.marks.insert(record.event) {
-                self.judge_handled(member, place)?;
-                MarkResult::Durable
-            } else {
-                MarkResult::Duplicate { digest: Digest(1) }
+            let owns = self.owns(member, place);
+            let result = match self.store.mark(place, &record, owns) {
+                Some(again) => {
+                    self.judge_handled(member, place, again)?;
+                    MarkResult::Durable
+                }
+                None => MarkResult::Duplicate { digest: Digest(1) },
             };
             let at = self.soon();
             self.queue.at(at, Happening::Answer { member, input: Input::Marked { delivery, result } });

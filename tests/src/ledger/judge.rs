@@ -30,7 +30,7 @@ impl World {
     }
 
     /// Whether a member's claim is the latest one, and the group agrees.
-    fn owns(&self, member: usize, place: Place) -> bool {
+    pub(super) fn owns(&self, member: usize, place: Place) -> bool {
         let log = &self.logs[place.partition];
         let held = self.members[member].held.get(&place.partition).filter(|held| held.epoch == place.epoch);
         log.owner == Some((member, place.epoch))
@@ -89,7 +89,7 @@ impl World {
             for earlier in earlier {
                 let before = log.records[earlier.index];
                 let settled =
-                    self.store.marks.contains(&before.event) || log.truth.letter_of(onceward_engine::Offset(before.offset)).is_some();
+                    self.store.handled.contains(&before.event) || log.truth.letter_of(onceward_engine::Offset(before.offset)).is_some();
                 if !settled {
                     return broken("I2", format!("letter {at} starts although the event at {} was not handled", before.offset));
                 }
@@ -99,7 +99,11 @@ impl World {
     }
 
     /// An event is handled: its mark is durable.
-    pub(super) fn judge_handled(&mut self, member: usize, place: Place) -> Verdict {
+    pub(super) fn judge_handled(&mut self, member: usize, place: Place, again: bool) -> Verdict {
+        if again {
+            let offset = self.logs[place.partition].records[place.index].offset;
+            return broken("I5", format!("partition {} offset {offset} is handled twice", place.partition));
+        }
         let holds = self.plan.settings.policies[0].hold;
         let Some(key) = self.key_of(place) else { return Ok(()) };
         let owns = self.owns(member, place);
@@ -145,7 +149,7 @@ impl World {
         let mut checked = log.checked;
         while let Some(record) = log.records.get(checked).filter(|record| record.offset < next) {
             let lettered = log.truth.letter_of(onceward_engine::Offset(record.offset)).is_some();
-            if !lettered && !self.store.marks.contains(&record.event) {
+            if !lettered && !self.store.handled.contains(&record.event) {
                 let what =
                     format!("partition {partition}: {next} is committed, but offset {} is not handled and no letter counts", record.offset);
                 return broken("I1", what);
@@ -173,6 +177,10 @@ impl World {
 
     pub(super) fn judge_record(&mut self, entry: &Entry) -> Verdict {
         let log = &self.logs[entry.partition.0 as usize];
+        let source = &log.records[log.index(entry.offset.0)];
+        if entry.state == LetterState::Done && !self.store.handled.contains(&source.event) {
+            return broken("I1", format!("{:?} offset {}: its letter is done, and it was never handled", entry.partition, entry.offset.0));
+        }
         let commands = log.commands.get(&entry.offset.0).copied().unwrap_or(0);
         if entry.replays > commands {
             return broken(

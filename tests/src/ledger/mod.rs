@@ -11,6 +11,7 @@ mod judge;
 mod member;
 mod operator;
 mod plan;
+mod store;
 mod world;
 
 use std::sync::Mutex;
@@ -111,6 +112,14 @@ pub struct Report {
 #[must_use]
 pub fn run_seed(seed: u64, sabotage: Option<Sabotage>, told: bool) -> (Option<Violation>, Met) {
     World::new(seed, sabotage, told).run()
+}
+
+/// Runs one world in which letters of events without an id are looked up like those events themselves.
+#[must_use]
+pub fn run_seed_with_letters_by_place(seed: u64) -> Option<Violation> {
+    let mut world = World::new(seed, None, false);
+    world.store.letters_by_place = true;
+    world.run().0
 }
 
 /// Runs `seeds` worlds, the first of them `from`, on all cores.

@@ -33,6 +33,8 @@ pub(super) struct Plan {
     /// In hundredths.
     pub(super) no_key: u64,
     pub(super) copies: u64,
+    /// Events without an id.
+    pub(super) by_place: u64,
     pub(super) poison: u64,
     /// Of those, so many are never mended.
     pub(super) hopeless: u64,
@@ -93,6 +95,7 @@ impl Plan {
             keys: r.within(1, 4),
             no_key: r.pick(&[0, 0, 20]),
             copies: r.pick(&[0, 0, 15]),
+            by_place: [0, 0, 50, 100][usize::try_from(seed / 3 % 4).unwrap_or(0)],
             poison: r.pick(&[5, 15, 40]),
             hopeless: r.pick(&[0, 20]),
             effects: r.pick(&[0, 50]),

@@ -7,10 +7,11 @@ use onceward_engine::{
 };
 
 use super::Met;
-use super::broker::{Log, Store, Stored, logs};
+use super::broker::{Log, Stored, logs};
 use super::judge::Verdict;
 use super::member::{Held, Member, Place};
 use super::plan::{Plan, Trouble};
+use super::store::Store;
 use crate::sim::{Queue, Rng, Violation};
 
 /// A write on its way to the broker.
@@ -442,7 +443,7 @@ impl World {
             epoch: place.epoch,
             offset: Offset(record.offset),
             key: record.key.map(KeyHash),
-            event: EventHash(record.event),
+            event: EventHash(self.store.event(place, &record)),
             digest: Digest(1),
             bytes: 10,
             policy: PolicyId(0),
