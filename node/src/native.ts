@@ -29,7 +29,8 @@ export interface Session {
   topics(): string[];
   told(): number[];
   watch(token: number): void;
-  next(token: number): boolean;
+  /** A function: the event in hand of a run is done, and the next one is begun; false: the run is over. */
+  stepper(): (token: number) => boolean;
   fail(token: number, told: Told): void;
   stopped(token: number): void;
   failOne(token: number, position: number, told: Told): void;

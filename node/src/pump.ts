@@ -22,6 +22,9 @@ export class Pump {
   /** Ends when nothing comes any more. */
   readonly closed: Promise<void>;
 
+  /** The event in hand of a run is done, and the next one is begun; false: the run is over. */
+  readonly next: (token: number) => boolean;
+
   #topics: Topics;
   #end: () => void = () => {};
   #failed: (error: unknown) => void = () => {};
@@ -33,6 +36,7 @@ export class Pump {
     readonly lines: Lines,
   ) {
     this.#topics = new Topics(session);
+    this.next = session.stepper();
     this.closed = new Promise((resolve, reject) => {
       this.#end = resolve;
       this.#failed = reject;
@@ -143,7 +147,7 @@ class Run extends Held {
   go = (): void => {
     for (;;) {
       this.#over();
-      if (!this.session.next(this.token)) return;
+      if (!this.pump.next(this.token)) return;
       const event = new Event(this, this.frame, this.#at, this.#position);
       this.#event = event;
       this.#at += NEXT;

@@ -111,6 +111,22 @@ test("an AbortSignal ends a run; publishing, pausing, and publishing's id", brok
   await assert.rejects(consumer.publish(copies, { json: 1 }), ClosedError);
 });
 
+test("publishes side by side; those that the end overtakes are told so", broker, async (t) => {
+  const [orders, copies] = [await topic("orders"), await topic("copies")];
+  const consumer = app(folder(t), name("g"));
+  consumer.on(orders, () => {});
+  const running = consumer.run({ signals: false });
+  const send = (from) => Array.from({ length: 200 }, (_, number) => consumer.publish(copies, { json: number, id: `p${from + number}` }));
+  await until(() => consumer.publish(copies, { json: 0, id: "first" }).then(() => true, () => false), "it runs");
+  assert.deepEqual(await Promise.all(send(0)), Array.from({ length: 200 }, (_, number) => `p${number}`));
+  const overtaken = Promise.allSettled(send(200));
+  consumer.stop();
+  await running;
+  for (const { status, reason } of await overtaken) assert.ok(status === "fulfilled" || reason instanceof ClosedError, String(reason));
+  const ids = (await read(copies, 201)).map((record) => record.headers["onceward-id"].toString());
+  for (let number = 0; number < 200; number += 1) assert.ok(ids.includes(`p${number}`), "what was answered is there");
+});
+
 test("event.signal aborts at the timeout, and the event is tried again", broker, async (t) => {
   const [orders, group] = [await topic("orders"), name("g")];
   await send(orders, 2);

@@ -39,7 +39,9 @@ const ALL: [Prerequisite; 9] = [
     },
     Prerequisite {
         name: "Node 20 or newer with npm",
-        present: || runs("npm", &["--version"]) && runs("node", &["-e", "process.exit(Number(process.versions.node.split('.')[0]) < 20)"]),
+        present: || {
+            runs("npm", &["--version"]) && runs("node", &["-e", "process.exit(Number(process.versions.node.split('.')[0]) < 20 ? 1 : 0)"])
+        },
         packages: &["nodejs", "npm"],
     },
     Prerequisite { name: "Python's venv", present: || runs("python3", &["-c", "import venv, ensurepip"]), packages: &["python3-venv"] },

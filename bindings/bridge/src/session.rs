@@ -168,12 +168,32 @@ impl Session {
     /// # Errors
     /// [`onceward::ErrorCode::Closed`] when it does not run, [`onceward::ErrorCode::Broker`] when the broker refuses the event.
     pub fn publish(&self, publish: Publish) -> Result<String, Fault> {
-        self.home.check()?;
-        let runtime = match &*self.life.stage() {
-            Stage::Running { runtime, .. } => runtime.clone(),
-            _ => return Err(Fault::closed("this consumer does not run, so nothing can be published; call it while run() is under way")),
-        };
+        let runtime = self.running()?;
         Ok(runtime.block_on(self.publisher.publish(publish))?)
+    }
+
+    /// As [`Session::publish`], for a host that has no thread to wait with: the answer comes on a thread of ours, also when the run ends
+    /// before there is one.
+    pub fn publish_then(&self, publish: Publish, answer: impl FnOnce(Result<String, Fault>) + Send + 'static) {
+        let mut answer = Answer(Some(answer));
+        match self.running() {
+            Err(fault) => answer.give(Err(fault)),
+            Ok(runtime) => {
+                let publisher = self.publisher.clone();
+                drop(runtime.spawn(async move {
+                    let result = publisher.publish(publish).await;
+                    answer.give(result.map_err(Fault::from));
+                }));
+            }
+        }
+    }
+
+    fn running(&self) -> Result<Handle, Fault> {
+        self.home.check()?;
+        match &*self.life.stage() {
+            Stage::Running { runtime, .. } => Ok(runtime.clone()),
+            _ => Err(Fault::closed("this consumer does not run, so nothing can be published; call it while run() is under way")),
+        }
     }
 
     /// Starts no handler of a topic any more, or starts them again.
@@ -189,6 +209,25 @@ impl Session {
 impl Life {
     fn stage(&self) -> MutexGuard<'_, Stage> {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whoever waits for it hears something, whatever becomes of the task that was to answer.
+struct Answer<F: FnOnce(Result<String, Fault>)>(Option<F>);
+
+impl<F: FnOnce(Result<String, Fault>)> Answer<F> {
+    fn give(&mut self, result: Result<String, Fault>) {
+        if let Some(answer) = self.0.take() {
+            answer(result);
+        }
+    }
+}
+
+impl<F: FnOnce(Result<String, Fault>)> Drop for Answer<F> {
+    fn drop(&mut self) {
+        self.give(Err(Fault::closed(
+            "the run ended before the event was known to be durable; publish it again, with an id of its own, in the next one",
+        )));
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `session`, `leaving` | a consumer's life; a process that ends in the middle of it |
 //! | `pump` | taking work, and answering for it |
 //! | `work` | what is in Node's hands, by token |
+//! | `step` | the one call for each event, by hand |
 //! | `flat` | a hand-over as one buffer: numbers first, then bytes; JavaScript reads from it what it is asked for |
 //! | `values` | parameters of statements, rows, headers, outcomes |
 //! | `rig`, `logs`, `error` | the rig's face; lines of the log; faults |
@@ -24,5 +25,6 @@ pub mod logs;
 mod pump;
 mod rig;
 mod session;
+mod step;
 mod values;
 mod work;

@@ -3,12 +3,14 @@
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use napi::bindgen_prelude::{Buffer, Result, Uint8Array};
+use napi::Env;
+use napi::bindgen_prelude::{Buffer, Result, Uint8Array, Unknown};
 use napi_derive::napi;
 use onceward_bridge::Event;
 
 use crate::error::wrong;
 use crate::session::Session;
+use crate::step;
 use crate::values::{self, Cell, Headers, Parameter, Told};
 use crate::work::{Hands, Held};
 
@@ -49,10 +51,10 @@ impl Session {
         }
     }
 
-    /// The event in hand of a run is done, and the next one is begun; false: the run is over.
-    #[napi]
-    pub fn next(&self, token: f64) -> bool {
-        self.hands().next(whole(token))
+    /// A function of a token: the event in hand of that run is done, and the next one is begun; false: the run is over.
+    #[napi(ts_return_type = "(token: number) => boolean")]
+    pub fn stepper(&self, env: Env) -> Result<Unknown<'static>> {
+        step::function(&env, &self.hands)
     }
 
     /// The event in hand of a run failed; nothing behind it is begun.

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use napi::bindgen_prelude::{AsyncTask, Function, Result, Uint8Array};
+use napi::Env;
+use napi::bindgen_prelude::{Function, Object, Result, Uint8Array};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
-use napi::{Env, Task};
 use napi_derive::napi;
-use onceward_bridge::{Publish, Queue, Session as Inner};
+use onceward_bridge::{Queue, Session as Inner};
 use serde_json::json;
 
 use crate::error::{thrown, wrong};
@@ -89,41 +89,27 @@ impl Session {
 
     /// Publishes from outside of handlers. The promise holds its id, when the event is durable.
     #[napi(ts_return_type = "Promise<string>")]
-    pub fn publish(
+    pub fn publish<'env>(
         &self,
+        env: &'env Env,
         topic: String,
         key: Option<Uint8Array>,
         value: Option<Uint8Array>,
         headers: Headers,
         id: Option<String>,
-    ) -> AsyncTask<Publishing> {
+    ) -> Result<Object<'env>> {
         let publish = values::publish(&topic, key.as_deref(), value.as_deref(), headers, id);
-        AsyncTask::new(Publishing { session: Arc::clone(&self.inner), publish: Some(publish) })
+        let (deferred, promise) = env.create_deferred()?;
+        self.inner.publish_then(publish, move |result| match result {
+            Ok(id) => deferred.resolve(move |_| Ok(id)),
+            Err(fault) => deferred.reject(thrown(&fault)),
+        });
+        Ok(promise)
     }
 
     /// Pauses a topic, or lets it go on.
     #[napi]
     pub fn suspend(&self, topic: String, paused: bool) -> Result<()> {
         self.inner.suspend(&topic, paused).map_err(|fault| thrown(&fault))
-    }
-}
-
-/// A publish that is under way.
-pub struct Publishing {
-    session: Arc<Inner>,
-    publish: Option<Publish>,
-}
-
-impl Task for Publishing {
-    type Output = String;
-    type JsValue = String;
-
-    fn compute(&mut self) -> Result<String> {
-        let publish = self.publish.take().ok_or_else(|| wrong("it is published already"))?;
-        self.session.publish(publish).map_err(|fault| thrown(&fault))
-    }
-
-    fn resolve(&mut self, _: Env, id: String) -> Result<String> {
-        Ok(id)
     }
 }
