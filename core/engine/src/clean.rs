@@ -24,6 +24,7 @@ impl Engine {
         let at = self.now.after(self.settings.clean_interval);
         if let Some(book) = self.partitions.get_mut(index).and_then(|partition| partition.book.as_mut())
             && book.clean.is_none()
+            && self.settings.clean_interval < u64::MAX
         {
             book.clean = Some(at);
             self.deadlines.add(at, Due::Clean(index));

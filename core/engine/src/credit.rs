@@ -33,6 +33,8 @@ pub(crate) struct Crowd {
     /// [`Totals::left`](crate::engine::Totals) at that time.
     left: u64,
     bytes: u32,
+    /// Deliveries and partitions when whoever is above its share was told to give way: as long as they stay, telling it again brings nothing.
+    told: Option<(u32, u32)>,
 }
 
 impl Engine {
@@ -101,19 +103,23 @@ impl Engine {
 
     /// A record waits for room. Whether anybody has to give way is seen after a moment.
     pub(crate) fn refused(&mut self, bytes: u32) {
-        if self.crowd.is_none() {
-            self.crowd = Some(Crowd { left: self.totals.left, bytes });
+        let state = (self.totals.records, self.partitions.assigned);
+        let is_known = self.crowd.is_some_and(|crowd| crowd.told.is_none_or(|told| told == state && crowd.left == self.totals.left));
+        if !is_known {
+            self.crowd = Some(Crowd { left: self.totals.left, bytes, told: None });
             self.deadlines.add(self.now.after(PATIENCE), Due::Crowd);
         }
     }
 
     /// Presses what is above its share if there was hardly any room since the refusal.
     pub(crate) fn look_at_the_crowd(&mut self) {
-        let Some(crowd) = self.crowd.take() else { return };
+        let Some(mut crowd) = self.crowd.take() else { return };
         let left = self.totals.left.saturating_sub(crowd.left);
         let (records, bytes) = self.room();
         let is_full = records == 0 || bytes < u64::from(crowd.bytes);
         if self.down == 0 && is_full && left.saturating_mul(TURNOVER / PATIENCE) < u64::from(self.totals.records) {
+            (crowd.left, crowd.told) = (self.totals.left, Some((self.totals.records, self.partitions.assigned)));
+            self.crowd = Some(crowd);
             self.crowded = true;
             self.flow_all();
             self.crowded = false;

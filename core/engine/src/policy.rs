@@ -14,6 +14,7 @@ pub struct EngineSettings {
     /// Milliseconds between two commits of a partition. Default 1,000.
     pub commit_interval: u64,
     /// Milliseconds after which it is looked for records that can go from a ledger, while there are settled letters. Default 600,000.
+    /// `u64::MAX`: never.
     #[serde(default = "ten_minutes")]
     pub clean_interval: u64,
     /// An event is given up when the process died so often while it ran alone. Default 3.

@@ -188,7 +188,10 @@ impl Plan {
             retention: self.retention,
         };
         let mut letters = Letters::new(settings, &topics);
-        let engine = settings.engine_settings(self.routes.policies(), surroundings.seed(), self.until_end);
+        let mut engine = settings.engine_settings(self.routes.policies(), surroundings.seed(), self.until_end);
+        if !surroundings.has_retention() {
+            engine.clean_interval = u64::MAX;
+        }
         if let Some(queries) = inbox.queries() {
             reading.iter().for_each(|topic| letters.reads(topic, &queries));
         }

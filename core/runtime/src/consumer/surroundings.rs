@@ -41,6 +41,11 @@ pub(crate) trait Surroundings {
         seed()
     }
 
+    /// Whether dead letters are deleted by retention some day, so that what the ledger says of them can go.
+    fn has_retention(&self) -> bool {
+        true
+    }
+
     /// Looks over the shoulder of a handler's runner.
     fn watched(&self, runner: Arc<dyn Runner>) -> Arc<dyn Runner> {
         runner

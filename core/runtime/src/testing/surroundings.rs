@@ -78,6 +78,10 @@ impl Surroundings for Simulated {
         self.seed
     }
 
+    fn has_retention(&self) -> bool {
+        false
+    }
+
     fn watched(&self, runner: Arc<dyn Runner>) -> Arc<dyn Runner> {
         Arc::new(Watched { inner: runner, world: self.world.clone() })
     }
