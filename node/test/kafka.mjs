@@ -36,10 +36,10 @@ export async function topic(what, numPartitions = 1) {
 }
 
 /** Orders, numbered by their ids. */
-export async function send(topic, count, keys = 10) {
+export async function send(topic, count, keys = 10, first = 0) {
   const producer = kafka().producer();
   await producer.connect();
-  const messages = Array.from({ length: count }, (_, number) => ({
+  const messages = Array.from({ length: count }, (_, index) => first + index).map((number) => ({
     key: `k${number % keys}`,
     value: JSON.stringify({ id: `o${number}`, total: number }),
     headers: { "onceward-id": `e${number}` },
