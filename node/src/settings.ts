@@ -8,7 +8,7 @@ export interface Alerts {
 
 /** When failures are taken for an outage: then only single probes run, no attempt counts, and nothing is given up. */
 export interface Breaker {
-  /** Whether there is a breaker. Without this table there is none. Default: true. */
+  /** Whether there is a breaker. Default: true. */
   enabled?: boolean;
   /** … when so many events failed, 1 to 65536, each counted once however many attempts it had, … Default: 50. */
   events?: number;
@@ -91,7 +91,7 @@ export interface Telemetry {
 export interface Topic {
   /** What happens to the later events of a key whose event was dead-lettered. Default: "continue". */
   afterDeadLetter?: "continue" | "hold";
-  /** When failures are taken for an outage of what the handler calls. */
+  /** When failures are taken for an outage of what the handler calls. Every topic has a breaker, unless it is turned off. */
   breaker?: Breaker;
   /** Whether the same id in two topics is the same event. Default: "topic". */
   dedupScope?: "topic" | "group";

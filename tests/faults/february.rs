@@ -20,8 +20,8 @@ fn flights() -> Vec<Flight> {
     flights
 }
 
-/// All of them through a service with the breaker on. How it ended, and how often the breaker opened.
-fn run(flights: &[Flight], breaker: Breaker, fails: fn(&Flight) -> bool) -> Result<(Summary, u64), onceward::Error> {
+/// All of them through a service with this breaker. How it ended, and how often the breaker opened.
+fn run(flights: &[Flight], breaker: Option<Breaker>, fails: fn(&Flight) -> bool) -> Result<(Summary, u64), onceward::Error> {
     let brokers = kafka::brokers();
     let (topic, group) = (kafka::unique("february"), kafka::unique("february"));
     kafka::create(&brokers, &topic, 4, &[]);
@@ -41,7 +41,7 @@ fn run(flights: &[Flight], breaker: Breaker, fails: fn(&Flight) -> bool) -> Resu
         .inbox("memory")
         .auto_offset_reset(AutoOffsetReset::Earliest)
         .create_topics(true)
-        .configure(|config| config.defaults.get_or_insert_default().breaker = Some(breaker))
+        .configure(|config| config.defaults.get_or_insert_default().breaker = breaker)
         .build()
         .unwrap()
         .on(topic.clone(), move |event: Event| async move {
@@ -64,7 +64,7 @@ fn a_storm_that_cancels_half_of_the_flights_is_no_outage() {
     let flights = flights();
     let cancelled = flights.iter().filter(|flight| flight.is_cancelled()).count() as u64;
     assert_eq!((flights.len(), cancelled), (1_614, 865));
-    let (summary, opened) = run(&flights, Breaker { enabled: Some(true), ..Breaker::default() }, Flight::is_cancelled).unwrap();
+    let (summary, opened) = run(&flights, None, Flight::is_cancelled).unwrap();
     assert_eq!(opened, 0, "bad events are not an outage");
     assert_eq!((summary.handled, summary.dead_letters), (flights.len() as u64 - cancelled, cancelled));
 }
@@ -72,7 +72,7 @@ fn a_storm_that_cancels_half_of_the_flights_is_no_outage() {
 /// The same flights and the same rules, and everything fails: what the test above relies on can be seen.
 #[test]
 fn the_same_flights_with_everything_failing_are_one() {
-    let limit = Breaker { enabled: Some(true), time: Some("1s".into()), limit: Some("2s".into()), ..Breaker::default() };
-    let error = run(&flights(), limit, |_| true).expect_err("it must not reach the end");
+    let limit = Breaker { time: Some("1s".into()), limit: Some("2s".into()), ..Breaker::default() };
+    let error = run(&flights(), Some(limit), |_| true).expect_err("it must not reach the end");
     assert!(error.to_string().contains("nearly every event has failed"), "{error}");
 }

@@ -137,11 +137,10 @@ fn an_outage_under_load_gives_nothing_up_and_ends_by_itself() {
         .auto_offset_reset(AutoOffsetReset::Earliest)
         .create_topics(true)
         .configure(|config| {
-            let mut breaker = Breaker { enabled: Some(true), ..Breaker::default() };
             if seconds < LONG {
-                (breaker.time, breaker.probe) = (Some("1s".into()), Some("100ms".into()));
+                let hasty = Breaker { time: Some("1s".into()), probe: Some("100ms".into()), ..Breaker::default() };
+                config.defaults.get_or_insert_default().breaker = Some(hasty);
             }
-            config.defaults.get_or_insert_default().breaker = Some(breaker);
         })
         .build()
         .unwrap()

@@ -47,7 +47,7 @@ pub struct Policy {
     /// How long a handler may take, in milliseconds; `None`: for ever. Default 60,000.
     #[serde(default)]
     pub handler_timeout: Option<u64>,
-    /// When failures are taken for an outage; `None`: never.
+    /// When failures are taken for an outage; `None`: never. Default: the default rules.
     #[serde(default)]
     pub breaker: Option<BreakerRules>,
     /// How many events may start per second, in thousandths; `None`: as many as can. Default `None`.
@@ -191,8 +191,7 @@ impl Default for Policy {
             null_keys: NullKeys::Parallel,
             backoff: Backoff::default(),
             handler_timeout: Some(60_000),
-            // Where only bad events are left to begin with, it would wait for a success that never comes.
-            breaker: None,
+            breaker: Some(BreakerRules::default()),
             max_rate: None,
             batch: None,
             hold: false,

@@ -13,7 +13,7 @@ class Alerts(TypedDict, total=False):
 class Breaker(TypedDict, total=False):
     """When failures are taken for an outage: then only single probes run, no attempt counts, and nothing is given up."""
     enabled: bool
-    """Whether there is a breaker. Without this table there is none. Default: true."""
+    """Whether there is a breaker. Default: true."""
     events: int
     """… when so many events failed, 1 to 65536, each counted once however many attempts it had, … Default: 50."""
     failing: float
@@ -90,7 +90,7 @@ class Topic(TypedDict, total=False):
     after_dead_letter: Literal["continue", "hold"]
     """What happens to the later events of a key whose event was dead-lettered. Default: "continue"."""
     breaker: Breaker
-    """When failures are taken for an outage of what the handler calls."""
+    """When failures are taken for an outage of what the handler calls. Every topic has a breaker, unless it is turned off."""
     dedup_scope: Literal["topic", "group"]
     """Whether the same id in two topics is the same event. Default: "topic"."""
     event_id: str

@@ -11,10 +11,11 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Lays what a table says over what holds without it.
-pub(super) fn rules(check: &mut Check, path: &str, written: &Breaker, base: Option<BreakerRules>) -> Option<BreakerRules> {
+/// Lays what a table says over the rules that hold without it, whether the topic has a breaker or not: one that is off may be turned on
+/// by another table, and then goes by them.
+pub(super) fn rules(check: &mut Check, path: &str, written: &Breaker, base: &BreakerRules) -> BreakerRules {
     let before = check.count();
-    let mut rules = base.unwrap_or_default();
+    let mut rules = *base;
     check.hundredths(path, "failing", written.failing, 0.6..=0.99, &mut rules.percent);
     check.number(path, "events", written.events, 1..=65_536, &mut rules.events);
     check.number(path, "keys", written.keys, 1..=65_536, &mut rules.keys);
@@ -27,19 +28,14 @@ pub(super) fn rules(check: &mut Check, path: &str, written: &Breaker, base: Opti
             if written.keys.is_some() { ("keys", "at most", "events", rules.events) } else { ("events", "at least", "keys", rules.keys) };
         check.refuse(format!("{path}.{blamed}"), format!("must be {relation} `{other}`, which is {value}: an event has one key"));
     }
-    match written.enabled {
-        Some(false) => None,
-        // Who writes the table wants one.
-        Some(true) | None => Some(rules),
-    }
+    rules
 }
 
 /// The table that means these rules.
-pub(super) fn write(rules: Option<&BreakerRules>) -> Breaker {
-    let Some(rules) = rules else { return Breaker { enabled: Some(false), ..Breaker::default() } };
+pub(super) fn write(rules: &BreakerRules, enabled: bool) -> Breaker {
     let duration = |millis| Some(Duration::from_millis(millis).into());
     Breaker {
-        enabled: Some(true),
+        enabled: Some(enabled),
         failing: Some(f64::from(rules.percent) / 100.0),
         events: Some(rules.events),
         keys: Some(rules.keys),

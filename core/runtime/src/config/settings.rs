@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use onceward_engine::{Credit, EngineSettings, Policy, PolicyId};
+use onceward_engine::{BreakerRules, Credit, EngineSettings, Policy, PolicyId};
 
 use super::duration::millis;
 use super::path::join;
@@ -130,6 +130,8 @@ impl fmt::Debug for WebhookSettings {
 pub struct TopicRules {
     /// The engine's part.
     pub policy: Policy,
+    /// What its breaker goes by, or would if it were not turned off.
+    pub breaker: BreakerRules,
     /// Where ids come from.
     pub identity: IdentitySource,
     /// The scope of ids.
@@ -188,6 +190,7 @@ impl Default for TopicRules {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            breaker: BreakerRules::default(),
             identity: IdentitySource::Automatic,
             scope: DedupScope::Topic,
             order_key: KeySource::Key,

@@ -57,7 +57,8 @@ pub(super) fn rules(check: &mut Check, path: &str, topic: &Topic, base: &TopicRu
     check.millis(path, "handler_timeout", topic.handler_timeout.as_ref(), MILLISECOND.saturating_mul(10)..=DAY, &mut timeout);
     policy.handler_timeout = Some(timeout);
     if let Some(written) = &topic.breaker {
-        policy.breaker = breaker::rules(check, &format!("{path}.breaker"), written, policy.breaker);
+        rules.breaker = breaker::rules(check, &format!("{path}.breaker"), written, &rules.breaker);
+        policy.breaker = written.enabled.unwrap_or(policy.breaker.is_some()).then_some(rules.breaker);
     }
     if let Some(scope) = topic.dedup_scope {
         rules.scope = match scope {
@@ -175,7 +176,7 @@ pub(super) fn write(rules: &TopicRules) -> Topic {
             jitter: Some(f64::from(policy.backoff.jitter_percent) / 100.0),
         }),
         handler_timeout: policy.handler_timeout.map(duration),
-        breaker: Some(breaker::write(policy.breaker.as_ref())),
+        breaker: Some(breaker::write(&rules.breaker, policy.breaker.is_some())),
         event_type: Some(source::write_event_type(&rules.event_type)),
         unrouted_type: Some(match rules.unrouted {
             kafka::Unrouted::DeadLetter => raw::UnroutedType::DeadLetter,

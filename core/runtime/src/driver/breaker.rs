@@ -18,7 +18,8 @@ impl Driver {
                     (report.kind.clone(), crate::event::one_line(&report.message).to_string())
                 });
                 tracing::error!(target: "onceward", topic = %self.topic_of(policy), events, keys, %error_type, %error,
-                    "outage: nearly every event has failed for {}; only probes run until they succeed, nothing is given up meanwhile",
+                    "outage: nearly every event has failed for {}; only probes run until they succeed, nothing is given up meanwhile. \
+                     If nothing is away and the events are bad, set breaker.enabled = false and start again: they become dead letters",
                     shown(millis));
                 self.metrics.breaker_opened();
                 self.breaker(1);
@@ -31,7 +32,8 @@ impl Driver {
                 let topic = self.topic_of(policy);
                 self.ending.fail(Error::Halted(format!(
                     "topic {topic}: nearly every event has failed for {}, so the run can't reach the end. Nothing was given up because of \
-                     it. Look at what the handler calls, then start again; to wait longer, set breaker.limit",
+                     it. Look at what the handler calls, then start again; to wait longer, set breaker.limit. If the \
+                     events are bad, set breaker.enabled = false: they become dead letters",
                     shown(millis)
                 )));
             }
@@ -50,6 +52,8 @@ impl Driver {
     }
 }
 
+/// Whole seconds, from one second on: nobody reads the rest.
 fn shown(millis: u64) -> String {
-    format_duration(Duration::from_millis(millis))
+    let rest = if millis < 1_000 { 0 } else { millis % 1_000 };
+    format_duration(Duration::from_millis(millis.saturating_sub(rest)))
 }

@@ -53,7 +53,11 @@ impl Stage {
 
     fn restless(&mut self, after: &str) -> Error {
         let numbers = self.life.as_ref().map(|life| life.driver.engine.snapshot()).unwrap_or_default();
-        let breakers = if numbers.breakers_open > 0 { ", and a breaker is open, which probes until a handler succeeds" } else { "" };
+        let breakers = if numbers.breakers_open > 0 {
+            ", and a breaker is open, which probes until a handler succeeds (breaker.enabled = false turns it off)"
+        } else {
+            ""
+        };
         Error::Halted(format!(
             "the rig is not idle after {after}: {} events are in memory, {} of them wait for another attempt{breakers}. Use advance() to go on \
              for a while instead of run()",

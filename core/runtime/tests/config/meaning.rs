@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use onceward::config::{InboxPlace, Settings, json_schema, raw};
 use onceward::kafka::{IdentitySource, KeySource};
-use onceward_engine::{Order, PolicyId};
+use onceward_engine::{BreakerRules, Order, PolicyId};
 
 use crate::{MINIMAL, load};
 
@@ -80,6 +80,42 @@ fn a_topic_is_laid_over_the_defaults_field_by_field() {
     assert_eq!(topics[0].identity, IdentitySource::Header("event-id".to_owned()));
     let engine = settings.engine_settings(["others", "orders"].map(|topic| settings.policy(topic)).into(), 7, true);
     assert_eq!((engine.policies[1].backoff.first, engine.seed, engine.until_end), (1_000, 7, true));
+}
+
+#[test]
+fn every_topic_has_a_breaker_until_a_table_turns_it_off() {
+    let settings = load(MINIMAL).unwrap();
+    assert_eq!(settings.policy("orders").breaker, Some(BreakerRules::default()));
+
+    // What the schema calls its defaults is what it goes by.
+    let fields = json_schema().pointer("/$defs/Breaker/properties").unwrap().as_object().unwrap();
+    let written = fields.iter().map(|(name, field)| (name.clone(), toml::Value::try_from(&field["default"]).unwrap())).collect();
+    let table = [("defaults".to_owned(), toml::Value::Table([("breaker".to_owned(), toml::Value::Table(written))].into_iter().collect()))];
+    let text = toml::to_string(&toml::Table::from_iter(table)).unwrap();
+    assert_eq!(load(&format!("{MINIMAL}{text}")).unwrap().effective(), settings.effective(), "{text}");
+
+    let settings = load(&format!(
+        r#"{MINIMAL}
+        [defaults.breaker]
+        enabled = false
+        events = 300
+        [topics.orders.breaker]
+        keys = 100
+        [topics.payments.breaker]
+        enabled = true
+        probe = "5s"
+        "#
+    ))
+    .unwrap();
+    let expected = BreakerRules { events: 300, probe: 5_000, ..BreakerRules::default() };
+    let breakers = ["others", "orders", "payments"].map(|topic| settings.policy(topic).breaker);
+    assert_eq!(breakers, [None, None, Some(expected)], "field by field, `enabled` as well");
+    let again = Settings::from_raw(&settings.effective()).unwrap();
+    assert_eq!(again.effective(), settings.effective());
+    assert_eq!(again.rules("orders").breaker.keys, 100, "what it would go by is kept");
+
+    let one = load(&format!("{MINIMAL}[topics.audit.breaker]\nenabled = false\n")).unwrap();
+    assert_eq!(["audit", "orders"].map(|topic| one.policy(topic).breaker.is_some()), [false, true]);
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! Dependencies that are away for a while.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use onceward::config::raw;
-use onceward::{Event, Failure, Publish};
+use onceward::testing::Rig;
+use onceward::{Builder, Event, Failure, Publish};
 
 use crate::support::{builder, event, rig, see, seeing, seen};
+
+type Answer = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 
 #[test]
 fn an_inbox_that_can_not_write_costs_no_attempt() {
@@ -65,31 +70,62 @@ fn what_the_outbox_holds_at_a_crash_is_published_after_it() {
     assert_eq!((rig.attempts("e1"), rig.published().len()), (1, 1), "sent by the next life, without the handler");
 }
 
-#[test]
-fn an_outage_of_everything_opens_the_breaker_and_gives_nothing_up() {
-    let away = Arc::new(AtomicBool::new(true));
-    let handler = {
+/// Fails for as long as it is away.
+fn calling(away: &Arc<AtomicBool>) -> impl Fn(Event) -> Answer + Send + Sync + 'static {
+    let away = Arc::clone(away);
+    move |event: Event| {
         let away = Arc::clone(&away);
-        move |event: Event| {
-            let away = Arc::clone(&away);
-            async move {
-                if away.load(Ordering::Relaxed) { Err(std::io::Error::other("payments are away").into()) } else { seeing(event).await }
-            }
-        }
-    };
-    let breaker = |config: &mut raw::Config| {
-        config.defaults.get_or_insert_default().breaker = Some(serde_json::from_value(serde_json::json!({})).unwrap());
-    };
-    let rig = rig(builder().configure(breaker).build().unwrap().on("orders", handler));
-    for number in 0..120 {
-        rig.send("orders", event(&format!("c{number}"), &format!("e{number}"))).unwrap();
+        Box::pin(async move {
+            if away.load(Ordering::Relaxed) { Err(std::io::Error::other("payments are away").into()) } else { seeing(event).await }
+        })
     }
+}
+
+/// A rig whose handler fails, with so many events of so many keys.
+fn failing(builder: Builder, events: u32, keys: u32, away: &Arc<AtomicBool>) -> Rig {
+    let rig = rig(builder.build().unwrap().on("orders", calling(away)));
+    for number in 0..events {
+        rig.send("orders", event(&format!("c{}", number % keys), &format!("e{number}"))).unwrap();
+    }
+    rig
+}
+
+fn outages(rig: &Rig) -> Vec<String> {
+    rig.logs().into_iter().map(|line| line.message).filter(|message| message.starts_with("outage:")).collect()
+}
+
+#[test]
+fn an_outage_opens_the_breaker_that_nobody_configured_and_gives_nothing_up() {
+    let away = Arc::new(AtomicBool::new(true));
+    let rig = failing(builder(), 120, 120, &away);
     rig.advance(Duration::from_secs(600)).unwrap();
-    assert!(rig.logs().iter().any(|line| line.message.starts_with("outage:")), "the breaker opened");
+    let said = outages(&rig);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("nearly every event has failed for 1") && said[0].contains("breaker.enabled = false"), "{said:?}");
     assert_eq!((rig.handled().len(), rig.dead_letters().len()), (0, 0));
     let error = rig.run().unwrap_err().to_string();
-    assert!(error.contains("a breaker is open"), "{error}");
+    assert!(error.contains("a breaker is open") && error.contains("breaker.enabled = false"), "{error}");
     away.store(false, Ordering::Relaxed);
     rig.run().unwrap();
     assert_eq!((seen(&rig).len(), rig.dead_letters().len()), (120, 0), "it closed by itself");
+}
+
+#[test]
+fn whoever_turns_the_breaker_off_gets_letters() {
+    let off = |config: &mut raw::Config| {
+        let breaker = raw::Breaker { enabled: Some(false), ..raw::Breaker::default() };
+        config.defaults.get_or_insert_default().breaker = Some(breaker);
+    };
+    let rig = failing(builder().configure(off), 120, 120, &Arc::new(AtomicBool::new(true)));
+    rig.run().unwrap();
+    assert_eq!((rig.dead_letters().len(), outages(&rig)), (120, vec![]));
+}
+
+#[test]
+fn a_few_events_or_a_few_keys_are_no_outage() {
+    for (events, keys) in [(49, 49), (190, 19)] {
+        let rig = failing(builder(), events, keys, &Arc::new(AtomicBool::new(true)));
+        rig.run().unwrap();
+        assert_eq!((rig.dead_letters().len(), outages(&rig)), (events as usize, vec![]), "{events} events of {keys} keys");
+    }
 }

@@ -66,7 +66,7 @@ pub struct Topic {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "60s"))]
     pub handler_timeout: Option<DurationText>,
-    /// When failures are taken for an outage of what the handler calls.
+    /// When failures are taken for an outage of what the handler calls. Every topic has a breaker, unless it is turned off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Breaker>,
     /// Type names of errors that are never tried again, as `ValueError`.
