@@ -129,3 +129,30 @@ fn a_few_events_or_a_few_keys_are_no_outage() {
         assert_eq!((rig.dead_letters().len(), outages(&rig)), (events as usize, vec![]), "{events} events of {keys} keys");
     }
 }
+
+#[test]
+fn an_outage_during_a_replay_costs_no_letter_a_replay() {
+    let (mended, away) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
+    let call = calling(&away);
+    let handler = {
+        let mended = Arc::clone(&mended);
+        move |event: Event| -> Answer {
+            if mended.load(Ordering::Relaxed) { call(event) } else { Box::pin(async { Err(Failure::reject("no such currency")) }) }
+        }
+    };
+    let rig = rig(builder().build().unwrap().on("orders", handler));
+    for number in 0..60 {
+        rig.send("orders", event(&format!("c{number}"), &format!("e{number}"))).unwrap();
+    }
+    rig.run().unwrap();
+    assert_eq!((rig.dead_letters().len(), outages(&rig)), (60, vec![]), "what is refused is no evidence");
+    mended.store(true, Ordering::Relaxed);
+    assert_eq!(rig.replay().unwrap(), 60);
+    rig.advance(Duration::from_secs(60)).unwrap();
+    let letters = rig.dead_letters();
+    assert!(letters.iter().all(|letter| (letter.state(), letter.replays) == ("open", 0)), "{letters:?}");
+    assert_eq!(outages(&rig).len(), 1);
+    away.store(false, Ordering::Relaxed);
+    rig.run().unwrap();
+    assert_eq!((seen(&rig).len(), rig.dead_letters().iter().all(|letter| letter.state() == "done")), (60, true));
+}
