@@ -4,8 +4,10 @@
 //! it. Evidence is counted by event, not by attempt: an event fails once, however often it is tried. So bad events weigh no more than
 //! their neighbours that succeed at once, and a day when half of them fail is no outage, not even when only their later attempts are left.
 //! Evidence is gathered in a *stretch*: it begins with a failure, and ends when more than its share of events succeeded, or when
-//! nothing failed for long. What came before is forgotten, so a healthy year does not hide a bad minute. In its first quarter successes are
-//! weighed and nothing is forgotten, since the last answers from before an outage come in between its first failures.
+//! nothing failed for long. What came before is forgotten, so a healthy year does not hide a bad minute. Answers come in any order: when
+//! the last successes from before an outage are heard of after its first failures, those are forgotten, too, and opening takes as many
+//! events more. Where all keys are among them, nothing is left to count until they are given up; that can't be told from a bad hour whose
+//! good events are done.
 //!
 //! A stretch that is wide enough (events, keys) but not yet long enough is a *doubt*: what fails for the last time then is not given up,
 //! its attempt does not count. So nothing is dead-lettered in the seconds before the breaker opens. Once it is open no attempt counts,
@@ -20,13 +22,6 @@ use crate::lane::LaneKey;
 use crate::policy::BreakerRules;
 use crate::sabotage::Sabotage;
 use crate::{Alert, Effect, Runs};
-
-/// The beginning of a stretch is one part in so many of the time that it has to last.
-const BEGINNING: u64 = 4;
-
-fn weight_of_failure(rules: &BreakerRules) -> i64 {
-    i64::from(100_u32.saturating_sub(rules.percent))
-}
 
 /// What a failure means for the event that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +43,7 @@ pub(crate) struct Breaker {
     /// An event counts once in each: a new one begins when the breaker closes, and after a long silence.
     era: u32,
     /// Positive or zero while at least the configured share of the stretch's events failed.
-    score: i64,
-    /// The beginning of the stretch is over.
-    settled: bool,
+    score: u64,
     events: u32,
     keys: BTreeSet<Key>,
     began: Timestamp,
@@ -74,35 +67,14 @@ impl Breaker {
     }
 
     fn forget(&mut self) {
-        (self.score, self.events, self.settled) = (0, 0, false);
+        (self.score, self.events) = (0, 0);
         self.keys.clear();
     }
 
-    /// Ends the beginning of a stretch, in which nothing is forgotten yet: an outage's first failures and the last successes before it are
-    /// heard of in any order.
-    fn settle(&mut self, rules: &BreakerRules, now: Timestamp) {
-        if self.events > 0 && !self.settled && now >= self.began.after(rules.time / BEGINNING) {
-            self.settled = true;
-            self.limit(rules);
-        }
-    }
-
-    /// What is beyond the evidence needed would only have to be outweighed later.
-    fn limit(&mut self, rules: &BreakerRules) {
-        self.score = self.score.min(weight_of_failure(rules).saturating_mul(i64::from(rules.events.max(1))));
-        if self.score < 0 {
-            self.forget();
-        }
-    }
-
-    fn success(&mut self, rules: &BreakerRules, now: Timestamp) {
-        self.settle(rules, now);
-        if self.events == 0 {
-            return;
-        }
-        self.score = self.score.saturating_sub(i64::from(rules.percent));
-        if self.settled {
-            self.limit(rules);
+    fn success(&mut self, rules: &BreakerRules) {
+        match self.score.checked_sub(u64::from(rules.percent)) {
+            Some(score) => self.score = score,
+            None => self.forget(),
         }
     }
 
@@ -111,7 +83,6 @@ impl Breaker {
             self.forget();
             self.era = self.era.saturating_add(1);
         }
-        self.settle(rules, now);
         if self.events == 0 {
             self.began = now;
         }
@@ -121,17 +92,16 @@ impl Breaker {
         }
         *counted = self.era.saturating_add(1);
         self.events = self.events.saturating_add(1);
-        self.score = self.score.saturating_add(weight_of_failure(rules));
-        if self.settled {
-            self.limit(rules);
-        }
+        // What is beyond the evidence needed would only have to be outweighed later.
+        let each = u64::from(100_u32.saturating_sub(rules.percent));
+        self.score = self.score.saturating_add(each).min(each.saturating_mul(u64::from(rules.events.max(1))));
         if self.keys.len() < rules.keys as usize {
             self.keys.insert(key);
         }
     }
 
     fn is_wide(&self, rules: &BreakerRules) -> bool {
-        self.score >= 0 && self.events >= rules.events && self.keys.len() >= rules.keys as usize
+        self.events >= rules.events && self.keys.len() >= rules.keys as usize
     }
 }
 
@@ -154,7 +124,7 @@ impl Engine {
         let Some(rules) = self.rules(index) else { return };
         let now = self.now;
         let Some(open) = self.breakers[index].open.as_mut() else {
-            self.breakers[index].success(&rules, now);
+            self.breakers[index].success(&rules);
             return;
         };
         open.successes = open.successes.saturating_add(1);

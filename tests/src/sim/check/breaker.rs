@@ -50,20 +50,11 @@ impl Breaker {
         self.is_open() && (self.probe.is_some() || now.0 < self.next_probe)
     }
 
-    /// Failed events and keys of the stretch, and whether enough failed; `None` when it does not hold: after its first quarter, its weight
-    /// was below zero.
-    fn evidence(&self, rules: &BreakerRules, now: u64) -> Option<(usize, usize, bool)> {
+    /// Failed events and keys of the stretch, and whether it holds: its weight never fell below zero.
+    fn evidence(&self, rules: &BreakerRules) -> Option<(usize, usize)> {
         let (mut events, mut keys, mut weight) = (Vec::new(), Vec::new(), 0_i64);
         let each = 100 - i64::from(rules.percent);
-        let most = each * i64::from(rules.events);
-        let settled = self.stretch.first().map_or(u64::MAX, |first| first.at + rules.time / 4);
         for outcome in &self.stretch {
-            if outcome.at >= settled && weight.min(most) < 0 {
-                return None;
-            }
-            if outcome.at >= settled {
-                weight = weight.min(most);
-            }
             match outcome.failed {
                 None => weight -= i64::from(rules.percent),
                 Some((id, partition, lane)) => {
@@ -72,22 +63,15 @@ impl Breaker {
                     }
                     if !events.contains(&id) {
                         events.push(id);
-                        weight += each;
+                        weight = (weight + each).min(each * i64::from(rules.events));
                     }
                 }
             }
-            if outcome.at >= settled {
-                weight = weight.min(most);
+            if weight < 0 {
+                return None;
             }
         }
-        (now < settled || weight >= 0).then_some((events.len(), keys.len(), weight >= 0))
-    }
-
-    /// Forgets a stretch that does not hold.
-    fn look(&mut self, rules: &BreakerRules, now: u64) {
-        if self.evidence(rules, now).is_none() {
-            self.stretch.clear();
-        }
+        Some((events.len(), keys.len()))
     }
 }
 
@@ -113,10 +97,9 @@ impl Watch {
             self.look_at_clock(policy);
             return;
         }
-        breaker.look(&rules, now);
-        if !breaker.stretch.is_empty() {
-            breaker.stretch.push(Outcome { at: now, failed: None });
-            breaker.look(&rules, now);
+        breaker.stretch.push(Outcome { at: now, failed: None });
+        if breaker.evidence(&rules).is_none() {
+            breaker.stretch.clear();
         }
     }
 
@@ -141,15 +124,13 @@ impl Watch {
             breaker.stretch.clear();
             breaker.counted.clear();
         }
-        breaker.look(&rules, now);
         breaker.last_failure = now;
         // An event fails once, however often it is tried.
         if breaker.counted.insert(id) {
             breaker.stretch.push(Outcome { at: now, failed: Some((id, partition, lane)) });
         }
-        breaker.look(&rules, now);
-        let (events, keys, enough) = breaker.evidence(&rules, now).unwrap_or_default();
-        if !enough || events < rules.events as usize || keys < rules.keys as usize {
+        let (events, keys) = breaker.evidence(&rules).unwrap_or_default();
+        if events < rules.events as usize || keys < rules.keys as usize {
             return Weight::Counts;
         }
         if breaker.stretch.first().is_some_and(|first| now - first.at < rules.time) {
