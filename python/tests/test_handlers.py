@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -217,7 +218,9 @@ def test_a_file_a_folder_of_migrations_and_the_environment(tmp_path: Path, oncew
     (tmp_path / "sql/002.sql").write_text("ALTER TABLE n ADD COLUMN seen_by TEXT;")
     settings = 'brokers = "x:1"\ngroup = "from-the-file"\ninbox = "sqlite:unused.db"\nauto_offset_reset = "earliest"\n'
     (tmp_path / "onceward.toml").write_text(f'{settings}migrations = "{tmp_path}/sql"\n')
-    monkeypatch.delenv("ONCEWARD_TEST_BROKERS", raising=False)
+    # Those of the tests name no settings.
+    for name in [name for name in os.environ if name.startswith("ONCEWARD_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("ONCEWARD_GROUP", "from-the-environment")
     app = onceward.Consumer.from_file(tmp_path / "onceward.toml")
 

@@ -90,6 +90,8 @@ impl Engine {
         let Some(partition) = self.partitions.remove(index) else { return };
         if let Some(book) = &partition.book {
             self.totals.letters -= u32::try_from(book.fetching.len()).unwrap_or(u32::MAX);
+            // Their room is free for letters of other partitions.
+            self.replays_due = true;
             if let Some(due) = book.due {
                 self.deadlines.remove(due, Due::Replay(index));
             }

@@ -4,7 +4,10 @@
 //! it. Evidence is counted by event, not by attempt: an event fails once, however often it is tried. So bad events weigh no more than
 //! their neighbours that succeed at once, and a day when half of them fail is no outage, not even when only their later attempts are left.
 //! Evidence is gathered in a *stretch*: it begins with a failure, and ends when more than its share of events succeeded, or when
-//! nothing failed for long. What came before is forgotten, so a healthy year does not hide a bad minute.
+//! nothing failed for long. What came before is forgotten, so a healthy year does not hide a bad minute. Answers come in any order: when
+//! the last successes from before an outage are heard of after its first failures, those are forgotten, too, and opening takes as many
+//! events more. Where all keys are among them, nothing is left to count until they are given up; that can't be told from a bad hour whose
+//! good events are done.
 //!
 //! A stretch that is wide enough (events, keys) but not yet long enough is a *doubt*: what fails for the last time then is not given up,
 //! its attempt does not count. So nothing is dead-lettered in the seconds before the breaker opens. Once it is open no attempt counts,
@@ -109,18 +112,11 @@ impl Engine {
 
     /// A handler succeeded.
     #[inline]
-    pub(crate) fn breaker_succeeded(&mut self, slot: u32) {
-        let delivery = &self.deliveries[slot];
-        let index = self.index_of(delivery.policy);
+    pub(crate) fn breaker_succeeded(&mut self, policy: PolicyId) {
+        let index = self.index_of(policy);
         let breaker = &self.breakers[index];
-        if breaker.is_open() {
+        if breaker.events > 0 || breaker.is_open() {
             self.weigh_success(index);
-        } else if breaker.events > 0 {
-            // What was under way when the failures began tells nothing of the time since: answered late, it would pass for a recovery, and
-            // events that have failed already would not be counted again.
-            if delivery.since > breaker.began {
-                self.weigh_success(index);
-            }
         }
     }
 

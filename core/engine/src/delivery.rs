@@ -72,8 +72,8 @@ pub(crate) struct Delivery {
     pub(crate) first_attempt: Timestamp,
     pub(crate) first_failed: Timestamp,
     pub(crate) last_failed: Timestamp,
-    /// While [`Stage::Running`]: when it started. While [`Stage::Waiting`]: the end of the wait.
-    pub(crate) since: Timestamp,
+    /// End of the wait, while [`Stage::Waiting`].
+    pub(crate) until: Timestamp,
     pub(crate) generation: u32,
     pub(crate) partition: u32,
     pub(crate) digest: Digest,
@@ -111,7 +111,7 @@ impl Delivery {
             first_attempt: Timestamp(0),
             first_failed: NEVER,
             last_failed: NEVER,
-            since: Timestamp(0),
+            until: Timestamp(0),
             generation: fetched.delivery.generation,
             partition: fetched.partition.0,
             digest: fetched.digest,
@@ -140,7 +140,7 @@ impl Delivery {
         first_attempt: Timestamp(0),
         first_failed: NEVER,
         last_failed: NEVER,
-        since: Timestamp(0),
+        until: Timestamp(0),
         generation: 0,
         partition: 0,
         digest: Digest(0),

@@ -80,7 +80,7 @@ impl Engine {
         let single = self.deliveries[slot].alone || (batch == NIL && self.policy(policy).max_rate.is_some());
         let most = if single { 1 } else { most.max(1) };
         let longest = self.policy(policy).run_length.clamp(1, most);
-        let (now, budget_clock) = (self.now, self.budget_clock(policy));
+        let budget_clock = self.budget_clock(policy);
         let opens = u32::from(self.lanes.get(at).running == 0);
         self.totals.lanes += opens;
         if batch == NIL {
@@ -92,7 +92,7 @@ impl Engine {
         let mut length = 0;
         loop {
             let delivery = &mut self.deliveries[slot];
-            (delivery.stage, delivery.since) = (Stage::Running, now);
+            delivery.stage = Stage::Running;
             if delivery.attempts == 0 {
                 delivery.first_attempt = budget_clock;
             }

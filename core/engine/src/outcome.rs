@@ -26,7 +26,7 @@ impl Engine {
         }
         match outcome {
             Outcome::Done { effects } => {
-                self.breaker_succeeded(slot);
+                self.breaker_succeeded(self.deliveries[slot].policy);
                 self.done(slot, effects);
             }
             Outcome::Retry { after } => {
@@ -146,7 +146,7 @@ impl Engine {
     fn wait(&mut self, slot: u32, pause: u64) {
         let until = self.now.after(pause);
         let delivery = &mut self.deliveries[slot];
-        (delivery.stage, delivery.since) = (Stage::Waiting, until);
+        (delivery.stage, delivery.until) = (Stage::Waiting, until);
         self.deadlines.add(until, Due::Attempt(slot));
         self.totals.waiting += 1;
         self.lanes.rewind(&self.deliveries, slot);
@@ -163,7 +163,7 @@ impl Engine {
 
     /// Takes the deadline out of a wait that ends early.
     pub(crate) fn stop_waiting(&mut self, slot: u32) {
-        self.deadlines.remove(self.deliveries[slot].since, Due::Attempt(slot));
+        self.deadlines.remove(self.deliveries[slot].until, Due::Attempt(slot));
         self.totals.waiting = self.totals.waiting.saturating_sub(1);
     }
 

@@ -208,6 +208,7 @@ impl Engine {
         });
         if !wanted {
             self.totals.letters -= 1;
+            self.replays_due = true;
             self.out.forget(id, Fate::Abandoned);
             self.unpark_key(index, key);
             return;
@@ -249,6 +250,7 @@ impl Engine {
         let Some(key) = book.fetching.remove(&offset) else { return };
         book.settling.insert(offset);
         self.totals.letters -= 1;
+        self.replays_due = true;
         self.out.push(Effect::Alert(Alert::LetterGone { partition: id, offset }));
         self.record_again(id.0, offset, LetterState::Open, None);
         self.unpark_key(id.0, key);

@@ -66,7 +66,7 @@ pub(crate) fn types(place: &Place) -> Outcome<String> {
     check(&["mypy.stubtest", "onceward._native", "--ignore-missing-stub"])?;
     check(&["mypy", "--strict", "src/onceward", "tests/typed.py"])?;
     check(&["mypy", "--strict", "../examples/python/quickstart.py", "../examples/python/invoices.py", "../examples/python/web.py"])?;
-    check(&["pyright", "--pythonpath", &python.to_string_lossy()])?;
+    check(&["pyright", "--project", ".", "--pythonpath", &python.to_string_lossy()])?;
     let shown = place.target.join("python/shown");
     process::quiet(Command::new(&python).arg(place.root.join("python/tools/shown.py")).arg(&shown))?;
     check(&["mypy", "--strict", &shown.to_string_lossy()])?;

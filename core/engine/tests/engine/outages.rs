@@ -80,25 +80,3 @@ fn nothing_is_given_up_while_it_may_be_an_outage() {
     script.tick(2_000);
     assert!(matches!(script.retry(ids[0])[..], [Effect::Alert(Alert::BreakerOpened { .. })]));
 }
-
-/// Answers come in any order: those of attempts that were under way when an outage began may come after its first failures.
-#[test]
-fn answers_from_before_an_outage_are_no_recovery() {
-    let mut script = Script::running(settings(breaker(3, 3, 50)));
-    let events: Vec<_> = (0..12).map(|offset| record(offset, u128::from(offset.unsigned_abs()))).collect();
-    let (ids, _) = script.fetch_new(&events);
-    ids[..3].iter().for_each(|&id| drop(script.retry(id)));
-    ids[3..].iter().for_each(|&delivery| script.feed(Input::Handled { delivery, outcome: Outcome::Done { effects: false } }));
-    script.orders();
-    for round in 0.. {
-        assert!(round < 10, "it never opened");
-        let mut orders = Vec::new();
-        for id in dispatched(&script.tick(100)) {
-            orders.extend(script.retry(id));
-        }
-        assert!(!orders.iter().any(|order| matches!(order, Effect::DeadLetter(_))), "{orders:?}");
-        if orders.iter().any(|order| matches!(order, Effect::Alert(Alert::BreakerOpened { events: 3, .. }))) {
-            return;
-        }
-    }
-}

@@ -4,7 +4,7 @@
 //! for together is read in the topic's order, in one go, and put into the other order afterwards: a jump costs a round trip and more. What
 //! is read and not handed in yet is bounded, since the engine takes letters only as far as it has room.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -197,7 +197,9 @@ impl Reader<'_> {
         }
         let of = |wanted: &Wanted| (Arc::clone(&wanted.topic), wanted.source.partition);
         let Some(first) = asked.front().map(of) else { return true };
-        let together = asked.iter().take(MOST).take_while(|wanted| of(wanted) == first).count();
+        // A partition that went and came back may want a letter twice.
+        let mut places = BTreeSet::new();
+        let together = asked.iter().take(MOST).take_while(|wanted| of(wanted) == first && places.insert(wanted.place.letter.0)).count();
         let letters: Vec<Wanted> = asked.drain(..together).collect();
         let mut found = vec![None; letters.len()];
         if !self.collect(&letters, &mut found) {

@@ -18,6 +18,10 @@ use crate::kafka::sys::{Event, EventKind, Queue, RawRecord};
 use crate::ledger::Unreadable;
 use crate::letter::scan::{leave, open};
 
+/// How long a broker may keep a fetch that finds nothing new. An owner that has read its ledger hears of the end only then, and
+/// a partition that comes to a client waits for the fetch that is under way: by librdkafka's default of half a second that is up to a second
+/// for each assignment. Ten small requests a second for each broker are the price.
+const FETCH_WAIT: &str = "100";
 /// Records per fact: enough to make the hand-over cheap.
 const MOST: usize = 512;
 
@@ -43,7 +47,9 @@ fn ring(bell: &Bell) {
 
 impl Tail {
     pub(super) fn start(client: &[(String, String)], sink: ArchiveSink) -> Result<Self, Error> {
-        let consumer = open(client)?;
+        let mut client = client.to_vec();
+        client.push(("fetch.wait.max.ms".to_owned(), FETCH_WAIT.to_owned()));
+        let consumer = open(&client)?;
         let queue = || Queue::consumer(consumer.client().native_ptr()).ok_or_else(|| no_queue("reading ledgers"));
         let (queue, bell) = (queue()?, Arc::new(Mutex::new(Some(queue()?))));
         let (orders, inbox) = crossbeam_channel::unbounded();

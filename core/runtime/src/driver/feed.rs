@@ -48,9 +48,9 @@ impl Driver {
             if let Some(mut begun) = self.intake.begun.take() {
                 while begun.next < begun.batch.len() {
                     let partition = begun.batch.record(begun.next).meta.partition;
-                    if self.steps_aside(partition) {
+                    if self.engine.is_paused(partition) {
                         self.put_aside(partition, Next::Record(Arc::clone(&begun.batch), begun.next));
-                    } else if self.hand_in(now, &begun.batch, begun.next) {
+                    } else if !self.follows(partition) && self.hand_in(now, &begun.batch, begun.next) {
                         fed = true;
                     } else {
                         self.intake.begun = Some(begun);
@@ -64,7 +64,13 @@ impl Driver {
                     self.source.batch_taken();
                     self.intake.begun = Some(Begun { batch: self.payloads.adopt(batch), next: 0 });
                 }
-                Some(Arrived::Behind(partition, input)) if self.steps_aside(partition) => self.put_aside(partition, Next::Behind(input)),
+                Some(Arrived::Behind(partition, input)) if self.engine.is_paused(partition) => {
+                    self.put_aside(partition, Next::Behind(input));
+                }
+                Some(behind @ Arrived::Behind(partition, _)) if self.follows(partition) => {
+                    self.intake.arrived.push_front(behind);
+                    return fed;
+                }
                 Some(Arrived::Behind(_, input)) => {
                     self.engine.handle(now, input);
                     fed = true;
@@ -78,9 +84,10 @@ impl Driver {
         self.intake.aside.entry(partition).or_default().push_back(next);
     }
 
-    /// Whether something of a partition has to wait: the engine wants no more of it, or what came before it waits.
-    fn steps_aside(&self, partition: PartitionId) -> bool {
-        self.engine.is_paused(partition) || (!self.intake.aside.is_empty() && self.intake.aside.contains_key(&partition))
+    /// Whether something of a partition must wait for what came before it and was refused for want of room. It does not step aside as well:
+    /// nobody holds the source back, and all that it brings would be kept.
+    fn follows(&self, partition: PartitionId) -> bool {
+        !self.intake.aside.is_empty() && self.intake.aside.contains_key(&partition)
     }
 
     /// What waited comes first, as soon as the engine wants it; of a partition that went, the engine wants all, to forget it.

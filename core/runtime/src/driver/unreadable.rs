@@ -39,6 +39,8 @@ impl Driver {
         tracing::error!(target: "onceward", partition = %name, epoch = epoch.0, %why,
             "this partition is halted: its ledger was written by a later version of Onceward, and nothing of it is handled here before this \
              program is updated. Other partitions go on");
+        // A run until the end can't reach it.
+        self.ending.halted(format!("{name} is halted: {why}"));
         self.source.order(SourceOrder::Pause { partition, epoch });
         self.engine.handle(self.clock.now(), Input::Lost { partition, epoch });
         self.partitions.end(partition, epoch);

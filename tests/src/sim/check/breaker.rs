@@ -83,7 +83,7 @@ impl Watch {
         Some((breaker, rules, (rules.time * 6).max(longest * 2)))
     }
 
-    pub(super) fn succeeded(&mut self, policy: usize, started: u64) {
+    pub(super) fn succeeded(&mut self, policy: usize) {
         let now = self.now.0;
         let Some((breaker, rules, _)) = self.breaker_and_rules(policy) else { return };
         if breaker.is_open() {
@@ -95,10 +95,6 @@ impl Watch {
                 breaker.untold = !breaker.untold;
             }
             self.look_at_clock(policy);
-            return;
-        }
-        // It was under way before anything failed: no news of the time since.
-        if breaker.stretch.first().is_some_and(|first| started <= first.at) {
             return;
         }
         breaker.stretch.push(Outcome { at: now, failed: None });

@@ -73,8 +73,6 @@ pub(super) struct Delivery {
     pub(super) safe: bool,
     pub(super) run: u64,
     pub(super) attempts: u32,
-    /// When its latest attempt started.
-    pub(super) started: u64,
     /// The first dispatch of the epoch, and the last one before the first counted failure: the time budget starts between them.
     pub(super) budget_from: (Timestamp, Timestamp),
     pub(super) first_failed: Timestamp,
@@ -113,7 +111,6 @@ impl Delivery {
             safe: false,
             run: 0,
             attempts: 0,
-            started: 0,
             budget_from: (Timestamp(u64::MAX), Timestamp(0)),
             first_failed: Timestamp(0),
             last_failed: Timestamp(0),

@@ -23,12 +23,11 @@ impl Watch {
                     (delivery.attempts, delivery.first_failed, delivery.last_failed) = before;
                 }
                 self.member(head, id, attempt)?;
-                let (number, real) = (self.next_run, self.now.0);
+                let number = self.next_run;
                 let now = self.deliveries.get(&id).map_or(self.now, |d| self.budget_clock(d.policy));
                 if let Some(delivery) = self.deliveries.get_mut(&id) {
                     delivery.stage = Stage::Running;
                     delivery.run = number;
-                    delivery.started = real;
                     delivery.wait = None;
                     delivery.tainted = false;
                     if delivery.attempts == 0 {

@@ -15,7 +15,7 @@ impl Watch {
         let behind = self.before(id).any(|(_, d)| matches!(d.stage, Stage::Done { effects: true } | Stage::Marking { effects: true }));
         let Some(delivery) = self.deliveries.get_mut(&id) else { return false };
         delivery.stage = Stage::Idle;
-        let (run, policy, started) = (delivery.run, delivery.policy, delivery.started);
+        let (run, policy) = (delivery.run, delivery.policy);
         self.probe_ended(id, policy);
         if outcome != Outcome::Cancelled {
             self.acquitted(id);
@@ -25,7 +25,7 @@ impl Watch {
                 if let Some(delivery) = self.deliveries.get_mut(&id) {
                     delivery.stage = Stage::Done { effects: effects || behind };
                 }
-                self.succeeded(policy, started);
+                self.succeeded(policy);
             }
             Outcome::Retry { after } => {
                 let weight = self.weigh(id);
