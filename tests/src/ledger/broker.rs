@@ -1,8 +1,8 @@
 //! What is true outside of every member: logs, letters, ledgers, offsets, owners, marks.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use onceward_engine::ledger::{Fold, Record as LedgerRecord, Removed};
+use onceward_engine::ledger::{Fold, LetterState, Record as LedgerRecord, Removed};
 use onceward_engine::{Epoch, Offset};
 
 use super::plan::Plan;
@@ -32,16 +32,21 @@ pub(super) enum Stored {
     Compacted,
 }
 
-impl Stored {
-    /// Whether a tombstone names the record at a place.
-    fn is_named(&self, gone: &Removed, place: usize) -> bool {
-        match (self, gone) {
-            (Self::Record(LedgerRecord::Claim(_)), Removed::Claim(at)) => usize::try_from(at.0) == Ok(place),
-            (Self::Record(LedgerRecord::Command(command)), Removed::Command(id)) => command.id == *id,
-            (Self::Record(LedgerRecord::Letter(letter)), Removed::Letter { offset, epoch, state, replays }) => {
-                (letter.offset, letter.epoch, letter.state, letter.replays) == (*offset, *epoch, *state, *replays)
-            }
-            _ => false,
+/// What a ledger is compacted by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// By the id of the try that wrote it.
+    Claim(String),
+    Letter(Offset, Offset, LetterState, u32),
+    Command(String),
+}
+
+impl Key {
+    fn of(record: &LedgerRecord) -> Self {
+        match record {
+            LedgerRecord::Claim(claim) => Self::Claim(claim.member.clone()),
+            LedgerRecord::Letter(letter) => Self::Letter(letter.offset, letter.epoch, letter.state, letter.replays),
+            LedgerRecord::Command(command) => Self::Command(command.id.clone()),
         }
     }
 }
@@ -58,6 +63,8 @@ pub(super) struct Log {
     /// Letters before this position are deleted.
     pub(super) oldest_letter: usize,
     pub(super) ledger: Vec<Stored>,
+    /// Ids of claims, by place.
+    pub(super) claims: BTreeMap<i64, String>,
     /// The assignment that wrote the current claim.
     pub(super) claimant: Option<Epoch>,
     /// What the ledger comes to.
@@ -83,21 +90,31 @@ impl Log {
         self.records.partition_point(|record| record.offset < offset)
     }
 
-    /// Compaction: what tombstones before a place name is gone.
+    /// The key at a place.
+    fn key(&self, place: usize) -> Option<Key> {
+        match &self.ledger[place] {
+            Stored::Record(record) => Some(Key::of(record)),
+            Stored::Tombstone(Removed::Claim(at)) => self.claims.get(&at.0).cloned().map(Key::Claim),
+            Stored::Tombstone(Removed::Command(id)) => Some(Key::Command(id.clone())),
+            Stored::Tombstone(Removed::Letter { offset, epoch, state, replays }) => Some(Key::Letter(*offset, *epoch, *state, *replays)),
+            Stored::Compacted => None,
+        }
+    }
+
+    /// Compaction: of each key, only what is last before a place is left. Tombstones stay for the time being.
     pub(super) fn compact(&mut self, until: usize) {
-        for at in 0..until.min(self.ledger.len()) {
-            let Stored::Tombstone(gone) = self.ledger[at].clone() else { continue };
-            for place in 0..at {
-                if self.ledger[place].is_named(&gone, place) {
-                    self.ledger[place] = Stored::Compacted;
-                }
+        let mut seen = HashSet::new();
+        for place in (0..until.min(self.ledger.len())).rev() {
+            let first = self.key(place).is_none_or(|key| seen.insert(key));
+            if !first && matches!(self.ledger[place], Stored::Record(_)) {
+                self.ledger[place] = Stored::Compacted;
             }
         }
     }
 
     /// What somebody who reads the ledger from its beginning makes of it, once compaction has caught up.
     pub(super) fn compacted(&self) -> Fold {
-        let mut later = Self { ledger: self.ledger.clone(), ..Self::default() };
+        let mut later = Self { ledger: self.ledger.clone(), claims: self.claims.clone(), ..Self::default() };
         later.compact(usize::MAX);
         let mut fold = Fold::new();
         for (at, stored) in (0..).zip(&later.ledger) {

@@ -20,7 +20,11 @@ impl World {
                 }
                 self.queue.at(at, Happening::ReadLedger { member, partition: partition.0 as usize, epoch });
             }
-            Effect::Claim { partition, epoch, prev } => self.write(member, partition.0 as usize, epoch, Write::Claim { prev }),
+            Effect::Claim { partition, epoch, prev } => {
+                self.next_claim += 1;
+                let id = self.next_claim;
+                self.write(member, partition.0 as usize, epoch, Write::Claim { prev, id });
+            }
             Effect::Record(entry) => self.write(member, entry.partition.0 as usize, entry.epoch, Write::Record(entry)),
             Effect::Remove { partition, epoch, records } => {
                 for record in records {
@@ -131,6 +135,9 @@ impl World {
             return Ok(());
         }
         let soon = self.soon();
+        if !late {
+            self.lands_again(member, partition, epoch, &write);
+        }
         match write {
             Write::Letter { delivery, index } => {
                 let log = &mut self.logs[partition];
@@ -138,11 +145,14 @@ impl World {
                 log.letters.push(index);
                 self.queue.at(soon, Happening::Answer { member, input: Input::DeadLettered { delivery, letter } });
             }
-            Write::Claim { prev } => {
-                let claim = Claim { prev, member: format!("m{member}"), generation: 0, store: "s".to_owned(), time: 0 };
+            Write::Claim { prev, id } => {
+                let claim = Claim { prev, member: format!("m{member}/{id}"), generation: 0, store: "s".to_owned(), time: 0 };
                 let (at, applied) = self.append(partition, Record::Claim(claim));
                 self.met.refused_claims += u64::from(applied == Applied::Refused);
                 self.judge_claim(partition, epoch, applied)?;
+                if late {
+                    return Ok(());
+                }
                 let lost = !self.healed() && self.rng.percent(self.plan.claim_errors);
                 let name = named(partition);
                 let input = if lost {
@@ -198,6 +208,9 @@ impl World {
         let log = &mut self.logs[partition];
         let at = Offset(i64::try_from(log.ledger.len()).unwrap_or(i64::MAX));
         let applied = log.truth.apply(at, &record);
+        if let Record::Claim(claim) = &record {
+            log.claims.insert(at.0, claim.member.clone());
+        }
         log.ledger.push(Stored::Record(record));
         (at, applied)
     }

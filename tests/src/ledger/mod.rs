@@ -7,6 +7,7 @@
 
 mod broker;
 mod carry;
+mod copies;
 mod judge;
 mod member;
 mod operator;
@@ -55,12 +56,14 @@ pub struct Met {
     pub crashes: u64,
     /// Letters that were gone.
     pub gone: u64,
+    /// Records that landed twice.
+    pub copies: u64,
 }
 
 impl Met {
     /// By name.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, u64); 15] {
+    pub fn rows(&self) -> [(&'static str, u64); 16] {
         [
             ("inputs", self.inputs),
             ("letters", self.letters),
@@ -77,6 +80,7 @@ impl Met {
             ("stale records", self.stale),
             ("crashes", self.crashes),
             ("letters gone", self.gone),
+            ("records that came twice", self.copies),
         ]
     }
 
@@ -96,6 +100,7 @@ impl Met {
         self.stale += other.stale;
         self.crashes += other.crashes;
         self.gone += other.gone;
+        self.copies += other.copies;
     }
 }
 

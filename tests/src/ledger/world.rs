@@ -17,9 +17,16 @@ use crate::sim::{Queue, Rng, Violation};
 /// A write on its way to the broker.
 #[derive(Clone, Debug)]
 pub(super) enum Write {
-    Letter { delivery: DeliveryId, index: usize },
+    Letter {
+        delivery: DeliveryId,
+        index: usize,
+    },
     Record(Entry),
-    Claim { prev: Option<Offset> },
+    /// With an id of the try.
+    Claim {
+        prev: Option<Offset>,
+        id: u64,
+    },
     Tombstone(Removed),
 }
 
@@ -50,6 +57,8 @@ pub(super) struct World {
     sabotage: Option<Sabotage>,
     pub(super) told: bool,
     pub(super) rng: Rng,
+    /// Chance for what lands twice.
+    pub(super) copies: Rng,
     pub(super) now: u64,
     pub(super) queue: Queue<Happening>,
     pub(super) logs: Vec<Log>,
@@ -57,6 +66,7 @@ pub(super) struct World {
     pub(super) members: Vec<Member>,
     next_epoch: u64,
     pub(super) next_command: u64,
+    pub(super) next_claim: u64,
     pub(super) said: Vec<(usize, onceward_engine::ledger::Command)>,
     pub(super) met: Met,
 }
@@ -70,12 +80,14 @@ impl World {
             sabotage,
             told,
             rng: Rng::new(seed, 23),
+            copies: Rng::new(seed, 27),
             now: 0,
             queue: Queue::new(),
             store: Store::default(),
             members: Vec::new(),
             next_epoch: 0,
             next_command: 0,
+            next_claim: 0,
             said: Vec::new(),
             met: Met::default(),
         }
@@ -336,7 +348,7 @@ impl World {
             }
             Trouble::Intrude => {
                 let prev = self.logs[partition].truth.current();
-                let claim = Claim { prev, member: "stranger".to_owned(), generation: 0, store: "s".to_owned(), time: 0 };
+                let claim = Claim { prev, member: format!("stranger/{}", self.now), generation: 0, store: "s".to_owned(), time: 0 };
                 self.append(partition, Record::Claim(claim));
                 self.met.intruders += 1;
             }
