@@ -1,8 +1,8 @@
 //! What is true outside of every member: logs, letters, ledgers, offsets, owners, marks.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use onceward_engine::ledger::{Fold, LetterState, Record as LedgerRecord, Removed};
+use onceward_engine::ledger::{Fold, Record as LedgerRecord, Removed};
 use onceward_engine::{Epoch, Offset};
 
 use super::plan::Plan;
@@ -33,19 +33,19 @@ pub(super) enum Stored {
 }
 
 /// What a ledger is compacted by.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     /// By the id of the try that wrote it.
     Claim(String),
-    Letter(Offset, Offset, LetterState, u32),
+    Letter(Removed),
     Command(String),
 }
 
 impl Key {
-    fn of(record: &LedgerRecord) -> Self {
+    pub(super) fn of(record: &LedgerRecord) -> Self {
         match record {
             LedgerRecord::Claim(claim) => Self::Claim(claim.member.clone()),
-            LedgerRecord::Letter(letter) => Self::Letter(letter.offset, letter.epoch, letter.state, letter.replays),
+            LedgerRecord::Letter(letter) => Self::Letter(letter.removed()),
             LedgerRecord::Command(command) => Self::Command(command.id.clone()),
         }
     }
@@ -63,6 +63,12 @@ pub(super) struct Log {
     /// Letters before this position are deleted.
     pub(super) oldest_letter: usize,
     pub(super) ledger: Vec<Stored>,
+    /// Letters that were settled.
+    pub(super) settled: BTreeSet<i64>,
+    /// Every key that was written.
+    pub(super) keys: BTreeSet<Key>,
+    /// One that was written twice.
+    pub(super) twice: Option<Key>,
     /// Ids of claims, by place.
     pub(super) claims: BTreeMap<i64, String>,
     /// The assignment that wrote the current claim.
@@ -96,14 +102,14 @@ impl Log {
             Stored::Record(record) => Some(Key::of(record)),
             Stored::Tombstone(Removed::Claim(at)) => self.claims.get(&at.0).cloned().map(Key::Claim),
             Stored::Tombstone(Removed::Command(id)) => Some(Key::Command(id.clone())),
-            Stored::Tombstone(Removed::Letter { offset, epoch, state, replays }) => Some(Key::Letter(*offset, *epoch, *state, *replays)),
+            Stored::Tombstone(gone @ Removed::Letter { .. }) => Some(Key::Letter(gone.clone())),
             Stored::Compacted => None,
         }
     }
 
     /// Compaction: of each key, only what is last before a place is left. Tombstones stay for the time being.
     pub(super) fn compact(&mut self, until: usize) {
-        let mut seen = HashSet::new();
+        let mut seen = BTreeSet::new();
         for place in (0..until.min(self.ledger.len())).rev() {
             let first = self.key(place).is_none_or(|key| seen.insert(key));
             if !first && matches!(self.ledger[place], Stored::Record(_)) {

@@ -13,6 +13,7 @@ mod member;
 mod operator;
 mod plan;
 mod store;
+mod trouble;
 mod world;
 
 use std::sync::Mutex;
@@ -119,11 +120,23 @@ pub fn run_seed(seed: u64, sabotage: Option<Sabotage>, told: bool) -> (Option<Vi
     World::new(seed, sabotage, told).run()
 }
 
-/// Runs one world in which letters of events without an id are looked up like those events themselves.
+/// What may be wrong outside of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// Letters of events without an id are looked up like those events themselves.
+    LettersByPlace,
+    /// A letter's record is sent again under the same key.
+    OneKey,
+    /// A claim is sent again, as it is.
+    ClaimsSentAgain,
+}
+
+/// Runs one world in which something is wrong outside of the engine.
 #[must_use]
-pub fn run_seed_with_letters_by_place(seed: u64) -> Option<Violation> {
+pub fn run_seed_with(seed: u64, wrong: Wrong) -> Option<Violation> {
     let mut world = World::new(seed, None, false);
-    world.store.letters_by_place = true;
+    world.wrong = Some(wrong);
+    world.store.letters_by_place = wrong == Wrong::LettersByPlace;
     world.run().0
 }
 

@@ -1,17 +1,17 @@
 //! The world: time, faults, the group, and what members hear.
 
-use onceward_engine::ledger::{Claim, Record, Removed};
+use onceward_engine::ledger::Removed;
 use onceward_engine::{
     Assignment, DeliveryId, Digest, Entry, Epoch, EventHash, Fetched, Input, KeyHash, LedgerRead, Offset, Outcome, PartitionId, PolicyId,
     RecordGone, Sabotage, Timestamp,
 };
 
-use super::Met;
 use super::broker::{Log, Stored, logs};
 use super::judge::Verdict;
 use super::member::{Held, Member, Place};
 use super::plan::{Plan, Trouble};
 use super::store::Store;
+use super::{Met, Wrong};
 use crate::sim::{Queue, Rng, Violation};
 
 /// A write on its way to the broker.
@@ -21,7 +21,8 @@ pub(super) enum Write {
         delivery: DeliveryId,
         index: usize,
     },
-    Record(Entry),
+    /// And how often it had been sent before.
+    Record(Entry, u32),
     /// With an id of the try.
     Claim {
         prev: Option<Offset>,
@@ -55,6 +56,7 @@ pub(super) enum Happening {
 pub(super) struct World {
     pub(super) plan: Plan,
     sabotage: Option<Sabotage>,
+    pub(super) wrong: Option<Wrong>,
     pub(super) told: bool,
     pub(super) rng: Rng,
     /// Chance for what lands twice.
@@ -78,6 +80,7 @@ impl World {
             logs: logs(seed, &plan),
             plan,
             sabotage,
+            wrong: None,
             told,
             rng: Rng::new(seed, 23),
             copies: Rng::new(seed, 27),
@@ -308,82 +311,12 @@ impl World {
         }
     }
 
-    fn lose(&mut self, member: usize, partition: usize, epoch: Epoch) -> Verdict {
+    pub(super) fn lose(&mut self, member: usize, partition: usize, epoch: Epoch) -> Verdict {
         if self.held(member, partition, epoch).is_none() {
             return Ok(());
         }
         self.members[member].held.remove(&partition);
         self.deliver(member, Input::Lost { partition: named(partition), epoch })
-    }
-
-    fn trouble(&mut self, trouble: Trouble) -> Verdict {
-        let partition = self.rng.below(self.logs.len());
-        let owner = self.logs[partition].owner;
-        match trouble {
-            Trouble::Crash => {
-                let able: Vec<usize> = (0..self.members.len()).filter(|&member| self.members[member].alive).collect();
-                let Some((member, _)) = owner.filter(|_| self.rng.percent(80)).or_else(|| Some((*able.first()?, Epoch(0)))) else {
-                    return Ok(());
-                };
-                self.crash(member);
-            }
-            Trouble::Move => {
-                let Some((member, epoch)) = owner else { return Ok(()) };
-                if self.held(member, partition, epoch).is_some_and(|held| held.disputed) {
-                    // Its engine has nothing to drain.
-                    self.logs[partition].owner = None;
-                    self.queue.at(self.now + 1, Happening::Balance { partition });
-                    return self.lose(member, partition, epoch);
-                }
-                let deadline = Timestamp(self.now + self.rng.pick(&[10, 500, 5_000]));
-                return self.deliver(member, Input::Revoking { partition: named(partition), epoch, deadline });
-            }
-            Trouble::Lose => {
-                let Some((member, _)) = owner else { return Ok(()) };
-                self.logs[partition].owner = None;
-                let at = self.now + self.rng.pick(&[0, 5, 100, 1_000]);
-                self.queue.at(at, Happening::Notice { member, partition });
-                let at = self.now + self.rng.within(1, 50);
-                self.queue.at(at, Happening::Balance { partition });
-            }
-            Trouble::Intrude => {
-                let prev = self.logs[partition].truth.current();
-                let claim = Claim { prev, member: format!("stranger/{}", self.now), generation: 0, store: "s".to_owned(), time: 0 };
-                self.append(partition, Record::Claim(claim));
-                self.met.intruders += 1;
-            }
-            Trouble::Compact => {
-                self.judge_ledger(partition)?;
-                let until = self.rng.below(self.logs[partition].ledger.len() + 1);
-                self.logs[partition].compact(until);
-            }
-            Trouble::Expire => {
-                let log = &mut self.logs[partition];
-                let open = log.truth.letters().filter(|letter| !letter.record.state.is_terminal());
-                let first = open.filter_map(|letter| usize::try_from(letter.record.letter.0).ok()).min();
-                log.oldest_letter = first.unwrap_or(log.letters.len()).max(log.oldest_letter);
-            }
-            Trouble::Delete => {
-                let log = &mut self.logs[partition];
-                log.oldest_letter = log.letters.len() / 2;
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn crash(&mut self, member: usize) {
-        self.tell(|| format!("m{member} dies"));
-        self.met.crashes += 1;
-        self.members[member].alive = false;
-        for partition in 0..self.logs.len() {
-            if self.logs[partition].owner.is_some_and(|owner| owner.0 == member) {
-                self.logs[partition].owner = None;
-                let at = self.now + self.rng.within(5, 100);
-                self.queue.at(at, Happening::Balance { partition });
-            }
-        }
-        let at = self.now + self.rng.within(1, 300);
-        self.queue.at(at, Happening::Restart);
     }
 
     pub(super) fn poll_later(&mut self, member: usize) {
