@@ -33,9 +33,11 @@ impl World {
             }
             _ => {}
         }
-        let after = self.copies.pick(&[0, 20, 300, 3_000]);
+        // Also when everything else is over: what was settled has to stay so.
+        self.unlanded += 1;
+        let after = self.copies.pick(&[0, 20, 300, 3_000, 10_000]);
         let at = self.now + self.copies.within(0, after);
-        self.queue.at(at, Happening::Lands { member, partition, epoch, write: later, late: true });
+        self.queue.at(at, Happening::LandsAgain { member, partition, epoch, write: later });
         now
     }
 }

@@ -282,7 +282,7 @@ impl World {
     /// Everything is handled, or a person said that it need not be.
     pub(super) fn is_over(&self) -> bool {
         let settled = |log: &super::broker::Log| log.truth.letters().all(|letter| letter.record.state.is_terminal());
-        self.healed() && self.logs.iter().all(|log| log.is_over() && settled(log))
+        self.healed() && self.unlanded == 0 && self.logs.iter().all(|log| log.is_over() && settled(log))
     }
 
     pub(super) fn stuck(&self) -> Verdict {

@@ -33,23 +33,82 @@ pub(super) enum Write {
 
 #[derive(Debug)]
 pub(super) enum Happening {
-    Answer { member: usize, input: Input },
-    Poll { member: usize },
-    ReadLedger { member: usize, partition: usize, epoch: Epoch },
-    Lands { member: usize, partition: usize, epoch: Epoch, write: Write, late: bool },
-    LooksUp { member: usize, ids: Vec<DeliveryId> },
-    CatchesUp { member: usize, partition: usize, epoch: Epoch },
-    RunGoesOn { member: usize, run: Vec<DeliveryId>, at: usize },
-    Marks { member: usize, ids: Vec<DeliveryId> },
-    Commit { member: usize, partition: usize, epoch: Epoch, next: i64 },
-    FetchesLetters { member: usize },
-    Tick { member: usize, at: u64 },
-    Balance { partition: usize },
-    Notice { member: usize, partition: usize },
-    Reassigned { member: usize, partition: usize, epoch: Epoch },
-    Produce { partition: usize },
+    Answer {
+        member: usize,
+        input: Input,
+    },
+    Poll {
+        member: usize,
+    },
+    ReadLedger {
+        member: usize,
+        partition: usize,
+        epoch: Epoch,
+    },
+    Lands {
+        member: usize,
+        partition: usize,
+        epoch: Epoch,
+        write: Write,
+        late: bool,
+    },
+    /// Whatever became of its writer.
+    LandsAgain {
+        member: usize,
+        partition: usize,
+        epoch: Epoch,
+        write: Write,
+    },
+    LooksUp {
+        member: usize,
+        ids: Vec<DeliveryId>,
+    },
+    CatchesUp {
+        member: usize,
+        partition: usize,
+        epoch: Epoch,
+    },
+    RunGoesOn {
+        member: usize,
+        run: Vec<DeliveryId>,
+        at: usize,
+    },
+    Marks {
+        member: usize,
+        ids: Vec<DeliveryId>,
+    },
+    Commit {
+        member: usize,
+        partition: usize,
+        epoch: Epoch,
+        next: i64,
+    },
+    FetchesLetters {
+        member: usize,
+    },
+    Tick {
+        member: usize,
+        at: u64,
+    },
+    Balance {
+        partition: usize,
+    },
+    Notice {
+        member: usize,
+        partition: usize,
+    },
+    Reassigned {
+        member: usize,
+        partition: usize,
+        epoch: Epoch,
+    },
+    Produce {
+        partition: usize,
+    },
     Trouble(Trouble),
-    Operator { last: bool },
+    Operator {
+        last: bool,
+    },
     Restart,
 }
 
@@ -61,6 +120,8 @@ pub(super) struct World {
     pub(super) rng: Rng,
     /// Chance for what lands twice.
     pub(super) copies: Rng,
+    /// How many of those are on their way.
+    pub(super) unlanded: u64,
     pub(super) now: u64,
     pub(super) queue: Queue<Happening>,
     pub(super) logs: Vec<Log>,
@@ -84,6 +145,7 @@ impl World {
             told,
             rng: Rng::new(seed, 23),
             copies: Rng::new(seed, 27),
+            unlanded: 0,
             now: 0,
             queue: Queue::new(),
             store: Store::default(),
@@ -144,6 +206,10 @@ impl World {
             Happening::Poll { member } => self.poll(member),
             Happening::ReadLedger { member, partition, epoch } => self.read_ledger(member, partition, epoch),
             Happening::Lands { member, partition, epoch, write, late } => self.lands(member, partition, epoch, write, late),
+            Happening::LandsAgain { member, partition, epoch, write } => {
+                self.unlanded -= 1;
+                self.lands(member, partition, epoch, write, true)
+            }
             Happening::LooksUp { member, ids } => self.looks_up(member, &ids),
             Happening::CatchesUp { member, partition, epoch } => {
                 self.deliver(member, Input::CaughtUp { partition: named(partition), epoch, remembered: None })
