@@ -29,7 +29,7 @@ pub(crate) const TOPICS: &[Topic] = &[
 /// One row.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// Which program row it is: `base`, `hand`, `onceward` or `replay`.
+    /// Which program row it is: `base`, `hand`, `onceward`, `replay` or `fold`.
     pub(crate) program: &'static str,
     pub(crate) topic: &'static str,
     pub(crate) count: u64,
@@ -56,6 +56,9 @@ pub(crate) const MANY_HELD: &str = "110,000 records in flight";
 
 /// Ten million records after a first one. By id the filter of the inbox grows with them, up to `filter_memory`; by place nothing should.
 pub(crate) const LONG: [&str; 2] = ["no-op, SQLite inbox, 11 million records by id", "no-op, SQLite inbox, 11 million records by place"];
+
+/// Reading a ledger needs no broker and no topic.
+pub(crate) const FOLD: &str = "fold of a ledger of 1 million records";
 
 /// All rows, in the order of the table.
 pub(crate) const ROWS: &[Row] = &[
@@ -85,9 +88,13 @@ pub(crate) const ROWS: &[Row] = &[
     row("20 keys of 10,000 held", "onceward", "bench-held", 3_000_000, &[("HANDLER", "poison"), ("HOLD", "1"), ("ATTEMPTS", "1")]),
     row("replay of 100,000 letters, no-op", "replay", "bench-letters", 100_000, &[]),
     row("replay of 100,000 letters, upsert by event.effect", "replay", "bench-letters", 100_000, &[("HANDLER", "upsert")]),
+    row(FOLD, "fold", "", 1_000_000, &[]),
     row(LONG[0], "onceward", "bench-long", 11_000_000, &[("SLOPE", "1")]),
     row(LONG[1], "onceward", "bench-long", 11_000_000, &[("SLOPE", "1"), ("EVENT_ID", "coordinates")]),
 ];
+
+/// A rate that was promised as such: records per second, and the least it should be.
+pub(crate) const RATES: &[(&str, f64)] = &[(FOLD, 200_000.0)];
 
 /// A ratio to report: `row` over `base`, and the least it should be.
 pub(crate) struct Target {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::Outcome;
-use crate::plan::{FEW_HELD, HELD, LONG, MANY_HELD, ROWS, TARGETS};
+use crate::plan::{FEW_HELD, HELD, LONG, MANY_HELD, RATES, ROWS, TARGETS};
 use crate::run::{PACED, Sample};
 
 struct Median {
@@ -23,13 +23,18 @@ pub(crate) fn write(samples: &[Sample], out: &Path) -> Outcome<()> {
         let (cpu, memory) = (cpu.map_or(0.0, |cpu| cpu.middle), memory.map_or(0.0, |memory| memory.most));
         writeln!(text, "| {name} | {:.0} ({:.0} to {:.0}) | {cpu:.2} | {memory:.0} |", rate.middle, rate.least, rate.most)?;
     }
-    text.push_str("\n| ratio | measured | target | |\n|---|---|---|---|\n");
+    text.push_str("\n| ratio or rate | measured | target | |\n|---|---|---|---|\n");
     for target in TARGETS {
         let rate = |name| median(samples, name, |sample| sample.records_per_second);
         let (Some(row), Some(base)) = (rate(target.row), rate(target.base)) else { continue };
         let ratio = row.middle / base.middle;
         let verdict = if ratio >= target.least { "met" } else { "**below**" };
         writeln!(text, "| {} ÷ {} | {ratio:.2} | ≥ {} | {verdict} |", target.row, target.base, target.least)?;
+    }
+    for (row, least) in RATES {
+        let Some(rate) = median(samples, row, |sample| sample.records_per_second) else { continue };
+        let verdict = if rate.middle >= *least { "met" } else { "**below**" };
+        writeln!(text, "| {row}, records/s | {:.0} | ≥ {least:.0} | {verdict} |", rate.middle)?;
     }
     for sample in samples.iter().filter(|sample| !sample.line["handler_ms"].is_null()) {
         let handler = sample.line["handler_ms"].as_f64().unwrap_or(5.0);

@@ -94,6 +94,7 @@ fn a_webhook_hears_of_a_letter_before_retention_takes_it() {
         reason: onceward_engine::Reason::Exhausted,
         fingerprint: "f".to_owned(),
         time: now - 29 * DAY,
+        again: 0,
     };
     for record in [Record::Claim(claim), Record::Letter(letter)] {
         let (key, value) = encode(&record, "claim");

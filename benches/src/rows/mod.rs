@@ -1,6 +1,7 @@
 //! The rows: rivals written by hand, and Onceward.
 
 mod base;
+mod fold;
 mod hand;
 mod ours;
 mod replay;
@@ -14,7 +15,8 @@ pub(crate) fn run(name: &str) -> Outcome<()> {
         "hand" => hand::run(),
         "onceward" => ours::run(),
         "replay" => replay::run(),
-        other => Err(format!("there is no row {other}; base, hand, onceward and replay are").into()),
+        "fold" => fold::run(),
+        other => Err(format!("there is no row {other}; base, hand, onceward, replay and fold are").into()),
     }
 }
 

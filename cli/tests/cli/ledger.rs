@@ -44,6 +44,7 @@ pub(crate) fn record(offset: i64, state: LetterState, key: &str, fingerprint: &s
         reason: onceward_engine::Reason::Exhausted,
         fingerprint: fingerprint.to_owned(),
         time: 0,
+        again: 0,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{Offset, Timestamp};
-use crate::ledger::{Fold, KeyDigest};
+use crate::ledger::{Fold, KeyDigest, LetterRecord, LetterState};
 use crate::shelf::Shelf;
 
 /// How far the owner has come with its claim.
@@ -39,6 +39,8 @@ pub(crate) struct Book {
     pub(crate) clean: Option<Timestamp>,
     /// Live deliveries whose letters are written and being recorded, by source offset.
     pub(crate) recording: BTreeMap<Offset, u32>,
+    /// What was written of letters and not read back: its state and failed replays.
+    pub(crate) written: BTreeMap<Offset, (LetterState, u32)>,
     /// Letters that may have to be handled again, or discarded: to be looked at.
     pub(crate) candidates: BTreeSet<Offset>,
     /// Letters that wait for an earlier live event of their key.
@@ -69,6 +71,7 @@ impl Book {
             shelf: Shelf::default(),
             clean: None,
             recording: BTreeMap::new(),
+            written: BTreeMap::new(),
             candidates: BTreeSet::new(),
             parked: BTreeMap::new(),
             paced: BTreeMap::new(),
@@ -84,6 +87,15 @@ impl Book {
     /// The epoch of what we write.
     pub(crate) fn claim(&self) -> Option<Offset> {
         if let Stand::Ours(at) = self.stand { Some(at) } else { None }
+    }
+
+    /// A letter's record was read. Whether it is the one that is awaited: one that was sent again may come when much has happened since.
+    pub(crate) fn is_awaited(&mut self, record: &LetterRecord) -> bool {
+        let awaited = self.claim() == Some(record.epoch) && self.written.get(&record.offset) == Some(&(record.state, record.replays));
+        if awaited {
+            self.written.remove(&record.offset);
+        }
+        awaited
     }
 
     /// A letter is to be looked at.

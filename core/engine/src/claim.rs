@@ -156,7 +156,7 @@ impl Engine {
                 Stand::Ours(ours) if ours != *at && applied == Applied::Counts => self.superseded(*id, *epoch),
                 _ => {}
             },
-            (Record::Letter(letter), Applied::Counts | Applied::Past) => self.letter_counts(id.0, letter.offset),
+            (Record::Letter(letter), Applied::Counts | Applied::Past) => self.letter_read(id.0, letter, applied == Applied::Counts),
             (Record::Command(command), Applied::Counts) => {
                 for (offset, _) in &command.letters {
                     self.enlist(id.0, *offset);

@@ -48,6 +48,15 @@ impl Engine {
         }
     }
 
+    /// A letter's record may land twice.
+    pub(crate) fn sent_again(&mut self, id: PartitionId, epoch: Epoch, letter: Offset) {
+        if !self.bugs.has(Sabotage::CleanDoubtful)
+            && let Some(book) = self.book(id, epoch)
+        {
+            book.shelf.doubt(letter);
+        }
+    }
+
     /// Copies of letters before an offset of the dead-letter topic are gone.
     pub(crate) fn oldest_letter(&mut self, id: PartitionId, epoch: Epoch, oldest: Offset) {
         let Some(partition) = self.partitions.current(id, epoch) else { return };

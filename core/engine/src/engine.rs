@@ -154,6 +154,7 @@ impl Engine {
             Input::Ledger(read) => self.ledger_read(&read),
             Input::LedgerEnd { partition, epoch } => self.ledger_end(partition, epoch),
             Input::Claimed { partition, epoch, at } => self.claim_acknowledged(partition, epoch, at),
+            Input::SentAgain { partition, epoch, offset } => self.sent_again(partition, epoch, offset),
             Input::ClaimFailed { partition, epoch } => self.claim_failed(partition, epoch),
             Input::Removed(gone) => self.record_gone(&gone),
             Input::OldestLetter { partition, epoch, oldest } => self.oldest_letter(partition, epoch, oldest),

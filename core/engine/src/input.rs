@@ -70,6 +70,16 @@ pub enum Input {
         /// The first offset that the dead-letter topic's partition of the same number still has, or will have.
         oldest: Offset,
     },
+    /// Nobody knows what became of a letter's record, [`crate::Effect::Record`]: it is sent again, and may land more than once. Each sending has
+    /// a key of its own. Told before it is sent again.
+    SentAgain {
+        /// Which partition.
+        partition: PartitionId,
+        /// Of which assignment.
+        epoch: Epoch,
+        /// The source offset of the letter.
+        offset: Offset,
+    },
     /// The ledger is read to where it ended after the assignment.
     LedgerEnd {
         /// Which partition.
@@ -86,7 +96,7 @@ pub enum Input {
         /// Where it stands in the ledger.
         at: Offset,
     },
-    /// Nobody knows what became of the claim.
+    /// Nobody knows what became of the claim. It may still land, and is not sent again: another one is decided on.
     ClaimFailed {
         /// Which partition.
         partition: PartitionId,

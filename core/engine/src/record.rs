@@ -4,7 +4,7 @@ use crate::delivery::Stage;
 use crate::engine::Engine;
 use crate::ids::Offset;
 use crate::lane::LaneKey;
-use crate::ledger::{KeyDigest, LetterState};
+use crate::ledger::{KeyDigest, LetterRecord, LetterState};
 use crate::sabotage::Sabotage;
 use crate::{Effect, Entry, Fate, Reason};
 
@@ -26,6 +26,7 @@ impl Engine {
         let (partition_id, epoch) = (partition.id, partition.epoch);
         let Some((book, claim)) = partition.book.as_mut().and_then(|book| book.claim().map(|claim| (book, claim))) else { return };
         book.recording.insert(offset, slot);
+        book.written.insert(offset, (state, 0));
         self.deliveries[slot].stage = Stage::Recording;
         let entry =
             Entry { partition: partition_id, epoch, delivery: Some(id), claim, offset, state, replays: 0, key, holds, letter, reason };
@@ -36,11 +37,13 @@ impl Engine {
     pub(crate) fn record_again(&mut self, index: u32, offset: Offset, state: LetterState, why: Option<(u32, Reason)>) {
         let Some(partition) = self.partitions.get_mut(index) else { return };
         let (id, epoch) = (partition.id, partition.epoch);
-        let Some(book) = &partition.book else { return };
+        let Some(book) = &mut partition.book else { return };
         let (Some(claim), Some(known)) = (book.claim(), book.fold.letter_of(offset)) else { return };
         let known = &known.record;
         // What was held and fails by itself is open for the first time.
         let failed = u32::from(state == LetterState::Open && known.state == LetterState::Open);
+        let replays = known.replays.saturating_add(failed);
+        book.written.insert(offset, (state, replays));
         let delivery = why.map(|(slot, _)| self.deliveries[slot].id(slot));
         let entry = Entry {
             partition: id,
@@ -49,13 +52,21 @@ impl Engine {
             claim,
             offset,
             state,
-            replays: known.replays.saturating_add(failed),
+            replays,
             key: known.key,
             holds: known.holds,
             letter: known.letter,
             reason: why.map_or(known.reason, |(_, reason)| reason),
         };
         self.out.push(Effect::Record(entry));
+    }
+
+    /// A letter's record was read. One that says nothing new, and is not awaited, was sent again and came late.
+    pub(crate) fn letter_read(&mut self, index: u32, record: &LetterRecord, counts: bool) {
+        let Some(book) = self.partitions.get_mut(index).and_then(|partition| partition.book.as_mut()) else { return };
+        if book.is_awaited(record) || counts || self.bugs.has(Sabotage::PastCounts) {
+            self.letter_counts(index, record.offset);
+        }
     }
 
     /// A letter's record counts.

@@ -96,6 +96,10 @@ pub enum Sabotage {
     CleanSettledFirst,
     /// Claims are taken out of the ledger before what they make void.
     CleanClaimsFirst,
+    /// Letters whose records may land once more are taken out of the ledger.
+    CleanDoubtful,
+    /// A letter's record that says nothing new is taken for the one that is awaited.
+    PastCounts,
     /// A letter is resolved before its state is recorded.
     RecordNotAwaited,
     /// What the ledger knows is handled when it is read again.
@@ -165,7 +169,7 @@ impl Sabotage {
     ];
 
     /// Those that concern ledgers: a simulation of their own looks for them.
-    pub const LEDGER: [Self; 18] = [
+    pub const LEDGER: [Self; 20] = [
         Self::DispatchBeforeFolded,
         Self::ClaimUnconfirmed,
         Self::ClaimNotAwaited,
@@ -173,6 +177,8 @@ impl Sabotage {
         Self::SupersededForEver,
         Self::CleanSettledFirst,
         Self::CleanClaimsFirst,
+        Self::CleanDoubtful,
+        Self::PastCounts,
         Self::RecordNotAwaited,
         Self::KnownForgotten,
         Self::FollowersHandled,

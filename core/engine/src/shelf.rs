@@ -1,6 +1,6 @@
 //! Which records of a ledger can go, and in which order.
 //!
-//! Each ledger key is written once, so compaction removes nothing by itself. The owner takes out what is over: it writes tombstones, reads them
+//! Each ledger key is written once, even by whoever sends a record again, so compaction removes nothing by itself. The owner takes out what is over: it writes tombstones, reads them
 //! back, and only then goes on to what must not go earlier.
 //!
 //! 1. Records that count for nobody, of owners that had lost the partition: while their successors' claims are there, those say so.
@@ -8,12 +8,14 @@
 //! 3. Letters that are settled, behind the committed offset, and whose copy is gone from the dead-letter topic: first what says that they were
 //!    open or held, and last that they are settled; else half-way a letter would be open again. With them go commands that name nothing else.
 //!
+//! A letter stays as long as one of its records may still land once more, see [`Shelf::doubt`].
+//!
 //! Whoever takes out what has been taken out already, or was cut off in the middle, does no harm: all of it stays true.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::ids::Offset;
-use crate::ledger::{Applied, Fold, LetterRecord, Record, Removed};
+use crate::ledger::{Applied, Fold, LetterRecord, LetterState, Record, Removed};
 
 /// Records that are taken out together.
 const MOST: usize = 500;
@@ -23,14 +25,15 @@ const MOST: usize = 500;
 struct Written {
     offset: Offset,
     epoch: Offset,
-    state: crate::ledger::LetterState,
+    state: LetterState,
     replays: u32,
+    again: u32,
 }
 
 impl Written {
     fn removed(self) -> Removed {
-        let Self { offset, epoch, state, replays } = self;
-        Removed::Letter { offset, epoch, state, replays }
+        let Self { offset, epoch, state, replays, again } = self;
+        Removed::Letter { offset, epoch, state, replays, again }
     }
 }
 
@@ -53,6 +56,9 @@ pub(crate) struct Shelf {
     refused: BTreeSet<Offset>,
     /// Commands that name no letter that is still there: whoever took those out did not come to this.
     idle: Vec<Removed>,
+    /// Letters with a record that was sent again under our claim. One more of it may land after all of them are taken out, and would count: the
+    /// letter would be open again. They are left to the next owner, for whom what lands late counts for nobody.
+    doubtful: BTreeSet<Offset>,
     /// Letters that are to go.
     queue: VecDeque<Offset>,
     /// Those of which nothing is left but that they are settled.
@@ -82,15 +88,20 @@ impl Shelf {
                 self.claims.remove(at);
                 self.refused.remove(at);
             }
-            Removed::Letter { offset, epoch, state, replays } => {
-                let written = Written { offset: *offset, epoch: *epoch, state: *state, replays: *replays };
+            Removed::Letter { offset, epoch, state, replays, again } => {
+                let written = Written { offset: *offset, epoch: *epoch, state: *state, replays: *replays, again: *again };
                 self.letters.remove(&written);
                 self.stale.remove(&written);
-                fold.remove_letter(*offset, *epoch, *state, *replays);
             }
-            Removed::Command(id) => fold.remove_command(id),
+            Removed::Command(_) => {}
         }
+        fold.remove(gone);
         self.awaited.remove(gone) && self.awaited.is_empty()
+    }
+
+    /// A letter's record is sent again, and may land twice.
+    pub(crate) fn doubt(&mut self, letter: Offset) {
+        self.doubtful.insert(letter);
     }
 
     pub(crate) fn is_busy(&self) -> bool {
@@ -99,7 +110,8 @@ impl Shelf {
 
     /// Letters whose copy is gone by now: those at offsets below `committed`, with copies before `oldest`.
     pub(crate) fn expire(&mut self, fold: &Fold, committed: Offset, oldest: Offset) {
-        let over = |record: &&LetterRecord| record.state.is_terminal() && record.offset < committed && record.letter < oldest;
+        let gone = |record: &LetterRecord| record.offset < committed && record.letter < oldest;
+        let over = |record: &&LetterRecord| record.state.is_terminal() && gone(record) && !self.doubtful.contains(&record.offset);
         let idle = |command: &&crate::ledger::Command| command.letters.iter().all(|(letter, _)| fold.letter_of(*letter).is_none());
         self.idle = fold.commands().filter(idle).map(|command| Removed::Command(command.id.clone())).collect();
         self.queue = fold.letters().map(|letter| &letter.record).filter(over).map(|record| record.offset).collect();
@@ -157,7 +169,7 @@ impl Shelf {
     fn records(&self, letters: &[Offset], which: impl Fn(&Written) -> bool) -> Vec<Removed> {
         let of = |offset: &Offset| {
             let offset = *offset;
-            let from = Written { offset, epoch: Offset(i64::MIN), state: crate::ledger::LetterState::Open, replays: 0 };
+            let from = Written { offset, epoch: Offset(i64::MIN), state: LetterState::Open, replays: 0, again: 0 };
             self.letters.range(from..).take_while(move |written| written.offset == offset)
         };
         letters.iter().flat_map(of).filter(|written| which(written)).map(|written| written.removed()).collect()
@@ -165,7 +177,7 @@ impl Shelf {
 }
 
 fn written(letter: &LetterRecord) -> Written {
-    Written { offset: letter.offset, epoch: letter.epoch, state: letter.state, replays: letter.replays }
+    Written { offset: letter.offset, epoch: letter.epoch, state: letter.state, replays: letter.replays, again: letter.again }
 }
 
 /// Commands that name some of these letters, and beside them none that is still there.

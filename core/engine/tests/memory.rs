@@ -38,6 +38,7 @@ fn letter(offset: i64, state: LetterState) -> Record {
         reason: Reason::Exhausted,
         fingerprint: if state == LetterState::Open { "5f3a09c1d2e4b687".to_owned() } else { String::new() },
         time: offset,
+        again: 0,
     })
 }
 

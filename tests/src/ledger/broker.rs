@@ -32,16 +32,21 @@ pub(super) enum Stored {
     Compacted,
 }
 
-impl Stored {
-    /// Whether a tombstone names the record at a place.
-    fn is_named(&self, gone: &Removed, place: usize) -> bool {
-        match (self, gone) {
-            (Self::Record(LedgerRecord::Claim(_)), Removed::Claim(at)) => usize::try_from(at.0) == Ok(place),
-            (Self::Record(LedgerRecord::Command(command)), Removed::Command(id)) => command.id == *id,
-            (Self::Record(LedgerRecord::Letter(letter)), Removed::Letter { offset, epoch, state, replays }) => {
-                (letter.offset, letter.epoch, letter.state, letter.replays) == (*offset, *epoch, *state, *replays)
-            }
-            _ => false,
+/// What a ledger is compacted by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    /// By the id of the try that wrote it.
+    Claim(String),
+    Letter(Removed),
+    Command(String),
+}
+
+impl Key {
+    pub(super) fn of(record: &LedgerRecord) -> Self {
+        match record {
+            LedgerRecord::Claim(claim) => Self::Claim(claim.member.clone()),
+            LedgerRecord::Letter(letter) => Self::Letter(letter.removed()),
+            LedgerRecord::Command(command) => Self::Command(command.id.clone()),
         }
     }
 }
@@ -58,6 +63,14 @@ pub(super) struct Log {
     /// Letters before this position are deleted.
     pub(super) oldest_letter: usize,
     pub(super) ledger: Vec<Stored>,
+    /// Letters that were settled.
+    pub(super) settled: BTreeSet<i64>,
+    /// Every key that was written.
+    pub(super) keys: BTreeSet<Key>,
+    /// One that was written twice.
+    pub(super) twice: Option<Key>,
+    /// Ids of claims, by place.
+    pub(super) claims: BTreeMap<i64, String>,
     /// The assignment that wrote the current claim.
     pub(super) claimant: Option<Epoch>,
     /// What the ledger comes to.
@@ -83,21 +96,31 @@ impl Log {
         self.records.partition_point(|record| record.offset < offset)
     }
 
-    /// Compaction: what tombstones before a place name is gone.
+    /// The key at a place.
+    fn key(&self, place: usize) -> Option<Key> {
+        match &self.ledger[place] {
+            Stored::Record(record) => Some(Key::of(record)),
+            Stored::Tombstone(Removed::Claim(at)) => self.claims.get(&at.0).cloned().map(Key::Claim),
+            Stored::Tombstone(Removed::Command(id)) => Some(Key::Command(id.clone())),
+            Stored::Tombstone(gone @ Removed::Letter { .. }) => Some(Key::Letter(gone.clone())),
+            Stored::Compacted => None,
+        }
+    }
+
+    /// Compaction: of each key, only what is last before a place is left. Tombstones stay for the time being.
     pub(super) fn compact(&mut self, until: usize) {
-        for at in 0..until.min(self.ledger.len()) {
-            let Stored::Tombstone(gone) = self.ledger[at].clone() else { continue };
-            for place in 0..at {
-                if self.ledger[place].is_named(&gone, place) {
-                    self.ledger[place] = Stored::Compacted;
-                }
+        let mut seen = BTreeSet::new();
+        for place in (0..until.min(self.ledger.len())).rev() {
+            let first = self.key(place).is_none_or(|key| seen.insert(key));
+            if !first && matches!(self.ledger[place], Stored::Record(_)) {
+                self.ledger[place] = Stored::Compacted;
             }
         }
     }
 
     /// What somebody who reads the ledger from its beginning makes of it, once compaction has caught up.
     pub(super) fn compacted(&self) -> Fold {
-        let mut later = Self { ledger: self.ledger.clone(), ..Self::default() };
+        let mut later = Self { ledger: self.ledger.clone(), claims: self.claims.clone(), ..Self::default() };
         later.compact(usize::MAX);
         let mut fold = Fold::new();
         for (at, stored) in (0..).zip(&later.ledger) {

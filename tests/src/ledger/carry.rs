@@ -3,7 +3,7 @@
 use onceward_engine::ledger::{Applied, Claim, LetterRecord, LetterState, Record};
 use onceward_engine::{Alert, DeliveryId, Digest, Effect, Entry, Epoch, Fate, Input, MarkResult, Offset, Outcome, Runs};
 
-use super::broker::Stored;
+use super::broker::{Key, Stored};
 use super::judge::Verdict;
 use super::member::Place;
 use super::world::{Happening, World, Write, named};
@@ -20,8 +20,12 @@ impl World {
                 }
                 self.queue.at(at, Happening::ReadLedger { member, partition: partition.0 as usize, epoch });
             }
-            Effect::Claim { partition, epoch, prev } => self.write(member, partition.0 as usize, epoch, Write::Claim { prev }),
-            Effect::Record(entry) => self.write(member, entry.partition.0 as usize, entry.epoch, Write::Record(entry)),
+            Effect::Claim { partition, epoch, prev } => {
+                self.next_claim += 1;
+                let id = self.next_claim;
+                self.write(member, partition.0 as usize, epoch, Write::Claim { prev, id });
+            }
+            Effect::Record(entry) => self.write(member, entry.partition.0 as usize, entry.epoch, Write::Record(entry, 0)),
             Effect::Remove { partition, epoch, records } => {
                 for record in records {
                     self.write(member, partition.0 as usize, epoch, Write::Tombstone(record));
@@ -131,6 +135,8 @@ impl World {
             return Ok(());
         }
         let soon = self.soon();
+        let again = if late { Some(write) } else { self.sends_again(member, partition, epoch, write) };
+        let Some(write) = again else { return Ok(()) };
         match write {
             Write::Letter { delivery, index } => {
                 let log = &mut self.logs[partition];
@@ -138,11 +144,15 @@ impl World {
                 log.letters.push(index);
                 self.queue.at(soon, Happening::Answer { member, input: Input::DeadLettered { delivery, letter } });
             }
-            Write::Claim { prev } => {
-                let claim = Claim { prev, member: format!("m{member}"), generation: 0, store: "s".to_owned(), time: 0 };
+            Write::Claim { prev, id } => {
+                let claim = Claim { prev, member: format!("m{member}/{id}"), generation: 0, store: "s".to_owned(), time: 0 };
                 let (at, applied) = self.append(partition, Record::Claim(claim));
+                self.judge_keys(partition)?;
                 self.met.refused_claims += u64::from(applied == Applied::Refused);
                 self.judge_claim(partition, epoch, applied)?;
+                if late {
+                    return Ok(());
+                }
                 let lost = !self.healed() && self.rng.percent(self.plan.claim_errors);
                 let name = named(partition);
                 let input = if lost {
@@ -155,7 +165,7 @@ impl World {
                 };
                 self.queue.at(soon, Happening::Answer { member, input });
             }
-            Write::Record(entry) => {
+            Write::Record(entry, again) => {
                 let record = LetterRecord {
                     offset: entry.offset,
                     epoch: entry.claim,
@@ -167,10 +177,13 @@ impl World {
                     reason: entry.reason,
                     fingerprint: String::new(),
                     time: 0,
+                    again,
                 };
                 self.judge_record(&entry)?;
                 let (_, applied) = self.append(partition, Record::Letter(record));
+                self.judge_keys(partition)?;
                 self.count(&entry, applied);
+                self.judge_settled(&entry, applied)?;
             }
             Write::Tombstone(gone) => {
                 self.met.removed += 1;
@@ -198,6 +211,13 @@ impl World {
         let log = &mut self.logs[partition];
         let at = Offset(i64::try_from(log.ledger.len()).unwrap_or(i64::MAX));
         let applied = log.truth.apply(at, &record);
+        if let Record::Claim(claim) = &record {
+            log.claims.insert(at.0, claim.member.clone());
+        }
+        let key = Key::of(&record);
+        if !log.keys.insert(key.clone()) {
+            log.twice = Some(key);
+        }
         log.ledger.push(Stored::Record(record));
         (at, applied)
     }

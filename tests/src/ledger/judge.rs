@@ -191,6 +191,31 @@ impl World {
         Ok(())
     }
 
+    /// What is settled stays so, even when nothing in the ledger says it any more.
+    pub(super) fn judge_settled(&mut self, entry: &Entry, applied: Applied) -> Verdict {
+        let log = &mut self.logs[entry.partition.0 as usize];
+        if applied != Applied::Counts {
+            return Ok(());
+        }
+        if entry.state.is_terminal() {
+            log.settled.insert(entry.offset.0);
+        } else if log.settled.contains(&entry.offset.0) && self.wrong.is_none() {
+            return broken(
+                "I5",
+                format!("{:?} offset {}: its letter was settled, and is {:?}", entry.partition, entry.offset.0, entry.state),
+            );
+        }
+        Ok(())
+    }
+
+    /// Compaction keeps the last record of a key, which may be one that does not count.
+    pub(super) fn judge_keys(&mut self, partition: usize) -> Verdict {
+        match self.logs[partition].twice.take().filter(|_| self.wrong.is_none()) {
+            Some(key) => broken("I1", format!("partition {partition}: {key:?} is written twice")),
+            None => Ok(()),
+        }
+    }
+
     /// Whatever was taken out of a ledger, whoever reads it anew must see the same.
     pub(super) fn judge_ledger(&mut self, partition: usize) -> Verdict {
         let log = &self.logs[partition];
@@ -257,7 +282,7 @@ impl World {
     /// Everything is handled, or a person said that it need not be.
     pub(super) fn is_over(&self) -> bool {
         let settled = |log: &super::broker::Log| log.truth.letters().all(|letter| letter.record.state.is_terminal());
-        self.healed() && self.logs.iter().all(|log| log.is_over() && settled(log))
+        self.healed() && self.unlanded == 0 && self.logs.iter().all(|log| log.is_over() && settled(log))
     }
 
     pub(super) fn stuck(&self) -> Verdict {

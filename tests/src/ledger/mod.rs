@@ -7,11 +7,13 @@
 
 mod broker;
 mod carry;
+mod copies;
 mod judge;
 mod member;
 mod operator;
 mod plan;
 mod store;
+mod trouble;
 mod world;
 
 use std::sync::Mutex;
@@ -55,12 +57,14 @@ pub struct Met {
     pub crashes: u64,
     /// Letters that were gone.
     pub gone: u64,
+    /// Records that landed twice.
+    pub copies: u64,
 }
 
 impl Met {
     /// By name.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, u64); 15] {
+    pub fn rows(&self) -> [(&'static str, u64); 16] {
         [
             ("inputs", self.inputs),
             ("letters", self.letters),
@@ -77,6 +81,7 @@ impl Met {
             ("stale records", self.stale),
             ("crashes", self.crashes),
             ("letters gone", self.gone),
+            ("records that came twice", self.copies),
         ]
     }
 
@@ -96,6 +101,7 @@ impl Met {
         self.stale += other.stale;
         self.crashes += other.crashes;
         self.gone += other.gone;
+        self.copies += other.copies;
     }
 }
 
@@ -114,11 +120,23 @@ pub fn run_seed(seed: u64, sabotage: Option<Sabotage>, told: bool) -> (Option<Vi
     World::new(seed, sabotage, told).run()
 }
 
-/// Runs one world in which letters of events without an id are looked up like those events themselves.
+/// What may be wrong outside of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// Letters of events without an id are looked up like those events themselves.
+    LettersByPlace,
+    /// A letter's record is sent again under the same key.
+    OneKey,
+    /// A claim is sent again, as it is.
+    ClaimsSentAgain,
+}
+
+/// Runs one world in which something is wrong outside of the engine.
 #[must_use]
-pub fn run_seed_with_letters_by_place(seed: u64) -> Option<Violation> {
+pub fn run_seed_with(seed: u64, wrong: Wrong) -> Option<Violation> {
     let mut world = World::new(seed, None, false);
-    world.store.letters_by_place = true;
+    world.wrong = Some(wrong);
+    world.store.letters_by_place = wrong == Wrong::LettersByPlace;
     world.run().0
 }
 

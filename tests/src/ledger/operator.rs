@@ -22,9 +22,11 @@ impl World {
                 if last { Verb::Replay } else { self.rng.pick(&[Verb::Replay, Verb::Replay, Verb::Replay, Verb::Discard, Verb::Stop]) };
             let force = last || self.rng.percent(20);
             self.command(partition, verb, others, force);
-            // Said again: by somebody who does not know whether it arrived.
-            if let Some(again) = self.said.iter().rfind(|said| said.0 == partition).cloned().filter(|_| self.rng.percent(30)) {
-                self.append(partition, Record::Command(again.1));
+            // Said again: by somebody who does not know whether it arrived. Tools give it another id.
+            if let Some((_, again)) = self.said.iter().rfind(|said| said.0 == partition).cloned().filter(|_| self.rng.percent(30)) {
+                self.next_command += 1;
+                let id = format!("c{}", self.next_command);
+                self.append(partition, Record::Command(Command { id, ..again }));
             }
         }
         if last {

@@ -45,6 +45,8 @@ pub(super) struct Plan {
     pub(super) latency: u64,
     /// How often reading a ledger stands still for a while, in hundredths.
     pub(super) stalls: u64,
+    /// How often a record of a ledger lands a second time, in hundredths.
+    pub(super) again: u64,
     /// When the handler is mended.
     pub(super) mended: u64,
     /// Nothing goes wrong after this.
@@ -103,6 +105,7 @@ impl Plan {
             commit_errors: r.pick(&[0, 20]),
             claim_errors: r.pick(&[0, 20]),
             stalls: 0,
+            again: Rng::new(seed, 26).pick(&[0, 0, 5, 40]),
             latency: r.pick(&[1, 5, 40, 200]),
             mended: r.within(0, horizon),
             healed: horizon + 1,

@@ -1,55 +1,127 @@
 //! The world: time, faults, the group, and what members hear.
 
-use onceward_engine::ledger::{Claim, Record, Removed};
+use onceward_engine::ledger::Removed;
 use onceward_engine::{
     Assignment, DeliveryId, Digest, Entry, Epoch, EventHash, Fetched, Input, KeyHash, LedgerRead, Offset, Outcome, PartitionId, PolicyId,
     RecordGone, Sabotage, Timestamp,
 };
 
-use super::Met;
 use super::broker::{Log, Stored, logs};
 use super::judge::Verdict;
 use super::member::{Held, Member, Place};
 use super::plan::{Plan, Trouble};
 use super::store::Store;
+use super::{Met, Wrong};
 use crate::sim::{Queue, Rng, Violation};
 
 /// A write on its way to the broker.
 #[derive(Clone, Debug)]
 pub(super) enum Write {
-    Letter { delivery: DeliveryId, index: usize },
-    Record(Entry),
-    Claim { prev: Option<Offset> },
+    Letter {
+        delivery: DeliveryId,
+        index: usize,
+    },
+    /// And how often it had been sent before.
+    Record(Entry, u32),
+    /// With an id of the try.
+    Claim {
+        prev: Option<Offset>,
+        id: u64,
+    },
     Tombstone(Removed),
 }
 
 #[derive(Debug)]
 pub(super) enum Happening {
-    Answer { member: usize, input: Input },
-    Poll { member: usize },
-    ReadLedger { member: usize, partition: usize, epoch: Epoch },
-    Lands { member: usize, partition: usize, epoch: Epoch, write: Write, late: bool },
-    LooksUp { member: usize, ids: Vec<DeliveryId> },
-    CatchesUp { member: usize, partition: usize, epoch: Epoch },
-    RunGoesOn { member: usize, run: Vec<DeliveryId>, at: usize },
-    Marks { member: usize, ids: Vec<DeliveryId> },
-    Commit { member: usize, partition: usize, epoch: Epoch, next: i64 },
-    FetchesLetters { member: usize },
-    Tick { member: usize, at: u64 },
-    Balance { partition: usize },
-    Notice { member: usize, partition: usize },
-    Reassigned { member: usize, partition: usize, epoch: Epoch },
-    Produce { partition: usize },
+    Answer {
+        member: usize,
+        input: Input,
+    },
+    Poll {
+        member: usize,
+    },
+    ReadLedger {
+        member: usize,
+        partition: usize,
+        epoch: Epoch,
+    },
+    Lands {
+        member: usize,
+        partition: usize,
+        epoch: Epoch,
+        write: Write,
+        late: bool,
+    },
+    /// Whatever became of its writer.
+    LandsAgain {
+        member: usize,
+        partition: usize,
+        epoch: Epoch,
+        write: Write,
+    },
+    LooksUp {
+        member: usize,
+        ids: Vec<DeliveryId>,
+    },
+    CatchesUp {
+        member: usize,
+        partition: usize,
+        epoch: Epoch,
+    },
+    RunGoesOn {
+        member: usize,
+        run: Vec<DeliveryId>,
+        at: usize,
+    },
+    Marks {
+        member: usize,
+        ids: Vec<DeliveryId>,
+    },
+    Commit {
+        member: usize,
+        partition: usize,
+        epoch: Epoch,
+        next: i64,
+    },
+    FetchesLetters {
+        member: usize,
+    },
+    Tick {
+        member: usize,
+        at: u64,
+    },
+    Balance {
+        partition: usize,
+    },
+    Notice {
+        member: usize,
+        partition: usize,
+    },
+    Reassigned {
+        member: usize,
+        partition: usize,
+        epoch: Epoch,
+    },
+    Produce {
+        partition: usize,
+    },
     Trouble(Trouble),
-    Operator { last: bool },
+    Operator {
+        last: bool,
+    },
     Restart,
 }
 
 pub(super) struct World {
     pub(super) plan: Plan,
     sabotage: Option<Sabotage>,
+    pub(super) wrong: Option<Wrong>,
     pub(super) told: bool,
     pub(super) rng: Rng,
+    /// Chance for what lands twice.
+    pub(super) copies: Rng,
+    /// How many of those are on their way.
+    pub(super) unlanded: u64,
     pub(super) now: u64,
     pub(super) queue: Queue<Happening>,
     pub(super) logs: Vec<Log>,
@@ -57,6 +129,7 @@ pub(super) struct World {
     pub(super) members: Vec<Member>,
     next_epoch: u64,
     pub(super) next_command: u64,
+    pub(super) next_claim: u64,
     pub(super) said: Vec<(usize, onceward_engine::ledger::Command)>,
     pub(super) met: Met,
 }
@@ -68,14 +141,18 @@ impl World {
             logs: logs(seed, &plan),
             plan,
             sabotage,
+            wrong: None,
             told,
             rng: Rng::new(seed, 23),
+            copies: Rng::new(seed, 27),
+            unlanded: 0,
             now: 0,
             queue: Queue::new(),
             store: Store::default(),
             members: Vec::new(),
             next_epoch: 0,
             next_command: 0,
+            next_claim: 0,
             said: Vec::new(),
             met: Met::default(),
         }
@@ -129,6 +206,10 @@ impl World {
             Happening::Poll { member } => self.poll(member),
             Happening::ReadLedger { member, partition, epoch } => self.read_ledger(member, partition, epoch),
             Happening::Lands { member, partition, epoch, write, late } => self.lands(member, partition, epoch, write, late),
+            Happening::LandsAgain { member, partition, epoch, write } => {
+                self.unlanded -= 1;
+                self.lands(member, partition, epoch, write, true)
+            }
             Happening::LooksUp { member, ids } => self.looks_up(member, &ids),
             Happening::CatchesUp { member, partition, epoch } => {
                 self.deliver(member, Input::CaughtUp { partition: named(partition), epoch, remembered: None })
@@ -296,82 +377,12 @@ impl World {
         }
     }
 
-    fn lose(&mut self, member: usize, partition: usize, epoch: Epoch) -> Verdict {
+    pub(super) fn lose(&mut self, member: usize, partition: usize, epoch: Epoch) -> Verdict {
         if self.held(member, partition, epoch).is_none() {
             return Ok(());
         }
         self.members[member].held.remove(&partition);
         self.deliver(member, Input::Lost { partition: named(partition), epoch })
-    }
-
-    fn trouble(&mut self, trouble: Trouble) -> Verdict {
-        let partition = self.rng.below(self.logs.len());
-        let owner = self.logs[partition].owner;
-        match trouble {
-            Trouble::Crash => {
-                let able: Vec<usize> = (0..self.members.len()).filter(|&member| self.members[member].alive).collect();
-                let Some((member, _)) = owner.filter(|_| self.rng.percent(80)).or_else(|| Some((*able.first()?, Epoch(0)))) else {
-                    return Ok(());
-                };
-                self.crash(member);
-            }
-            Trouble::Move => {
-                let Some((member, epoch)) = owner else { return Ok(()) };
-                if self.held(member, partition, epoch).is_some_and(|held| held.disputed) {
-                    // Its engine has nothing to drain.
-                    self.logs[partition].owner = None;
-                    self.queue.at(self.now + 1, Happening::Balance { partition });
-                    return self.lose(member, partition, epoch);
-                }
-                let deadline = Timestamp(self.now + self.rng.pick(&[10, 500, 5_000]));
-                return self.deliver(member, Input::Revoking { partition: named(partition), epoch, deadline });
-            }
-            Trouble::Lose => {
-                let Some((member, _)) = owner else { return Ok(()) };
-                self.logs[partition].owner = None;
-                let at = self.now + self.rng.pick(&[0, 5, 100, 1_000]);
-                self.queue.at(at, Happening::Notice { member, partition });
-                let at = self.now + self.rng.within(1, 50);
-                self.queue.at(at, Happening::Balance { partition });
-            }
-            Trouble::Intrude => {
-                let prev = self.logs[partition].truth.current();
-                let claim = Claim { prev, member: "stranger".to_owned(), generation: 0, store: "s".to_owned(), time: 0 };
-                self.append(partition, Record::Claim(claim));
-                self.met.intruders += 1;
-            }
-            Trouble::Compact => {
-                self.judge_ledger(partition)?;
-                let until = self.rng.below(self.logs[partition].ledger.len() + 1);
-                self.logs[partition].compact(until);
-            }
-            Trouble::Expire => {
-                let log = &mut self.logs[partition];
-                let open = log.truth.letters().filter(|letter| !letter.record.state.is_terminal());
-                let first = open.filter_map(|letter| usize::try_from(letter.record.letter.0).ok()).min();
-                log.oldest_letter = first.unwrap_or(log.letters.len()).max(log.oldest_letter);
-            }
-            Trouble::Delete => {
-                let log = &mut self.logs[partition];
-                log.oldest_letter = log.letters.len() / 2;
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn crash(&mut self, member: usize) {
-        self.tell(|| format!("m{member} dies"));
-        self.met.crashes += 1;
-        self.members[member].alive = false;
-        for partition in 0..self.logs.len() {
-            if self.logs[partition].owner.is_some_and(|owner| owner.0 == member) {
-                self.logs[partition].owner = None;
-                let at = self.now + self.rng.within(5, 100);
-                self.queue.at(at, Happening::Balance { partition });
-            }
-        }
-        let at = self.now + self.rng.within(1, 300);
-        self.queue.at(at, Happening::Restart);
     }
 
     pub(super) fn poll_later(&mut self, member: usize) {

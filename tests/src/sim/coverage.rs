@@ -35,6 +35,7 @@ impl Coverage {
             | Input::Gap { partition, .. }
             | Input::LedgerEnd { partition, .. }
             | Input::Claimed { partition, .. }
+            | Input::SentAgain { partition, .. }
             | Input::ClaimFailed { partition, .. }
             | Input::LetterGone { partition, .. }
             | Input::OldestLetter { partition, .. }

@@ -75,6 +75,7 @@ pub(crate) fn of_input(input: &Input) -> usize {
         | Input::OldestLetter { .. }
         | Input::LedgerEnd { .. }
         | Input::Claimed { .. }
+        | Input::SentAgain { .. }
         | Input::ClaimFailed { .. }
         | Input::LetterFetched(_)
         | Input::LetterGone { .. } => 18,

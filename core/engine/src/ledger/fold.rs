@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::record::{Command, KeyDigest, LetterRecord, LetterState, Record, Verb};
+use super::record::{Command, KeyDigest, LetterRecord, LetterState, Record, Removed, Verb};
 use crate::ids::Offset;
 
 /// What became of a record.
@@ -51,7 +51,8 @@ pub struct Fold {
     commands: BTreeMap<Offset, Command>,
     /// Commands by the letters that they name, and the failed replays that they saw.
     wanted: BTreeMap<Offset, Vec<(Offset, u32)>>,
-    ids: BTreeSet<String>,
+    /// Where commands stand that were ever taken.
+    ids: BTreeMap<String, Offset>,
 }
 
 impl Fold {
@@ -110,9 +111,10 @@ impl Fold {
 
     fn command(&mut self, at: Offset, command: &Command) -> Applied {
         // A client that is not sure whether its command arrived sends it again.
-        if !self.ids.insert(command.id.clone()) {
+        if self.ids.contains_key(&command.id) {
             return Applied::Past;
         }
+        self.ids.insert(command.id.clone(), at);
         for &(letter, seen) in &command.letters {
             self.wanted.entry(letter).or_default().push((at, seen));
         }
@@ -213,13 +215,22 @@ impl Fold {
         })
     }
 
-    /// A letter's record was removed from the ledger. If it is the one that counts, the letter is settled and over, whatever it says: what says
-    /// less goes before, so whoever still has that as its last word was overtaken by compaction while it read.
-    pub fn remove_letter(&mut self, offset: Offset, epoch: Offset, state: LetterState, replays: u32) {
-        let Some(record) = self.letters.get(&offset).map(|letter| &letter.record) else { return };
-        if (record.epoch, record.state, record.replays) != (epoch, state, replays) {
-            return;
+    /// A record was removed from the ledger. If it is the one that counts of a letter, the letter is settled and over, whatever it says: what
+    /// says less goes before, so whoever still has that as its last word was overtaken by compaction while it read.
+    pub fn remove(&mut self, gone: &Removed) {
+        match gone {
+            Removed::Claim(_) => {}
+            Removed::Letter { offset, .. } => {
+                if self.letters.get(offset).is_some_and(|letter| letter.record.removed() == *gone) {
+                    self.remove_letter(*offset);
+                }
+            }
+            Removed::Command(id) => self.remove_command(id),
         }
+    }
+
+    fn remove_letter(&mut self, offset: Offset) {
+        let Some(Letter { record, .. }) = self.letters.remove(&offset) else { return };
         if let Some(key) = record.key.filter(|_| record.holds)
             && let Some(holding) = self.holding.get_mut(&key)
         {
@@ -228,16 +239,20 @@ impl Fold {
                 self.holding.remove(&key);
             }
         }
-        self.letters.remove(&offset);
         self.wanted.remove(&offset);
     }
 
-    /// Takes a command out: it was removed from the ledger.
-    pub fn remove_command(&mut self, id: &str) {
-        let Some(at) = self.commands.iter().find(|(_, command)| command.id == id).map(|(at, _)| *at) else { return };
-        self.commands.remove(&at);
-        self.wanted.values_mut().for_each(|commands| commands.retain(|command| command.0 != at));
-        self.wanted.retain(|_, commands| !commands.is_empty());
+    fn remove_command(&mut self, id: &str) {
+        // The id stays: the command may come again.
+        let Some((at, command)) = self.ids.get(id).and_then(|at| Some((*at, self.commands.remove(at)?))) else { return };
+        for (letter, _) in &command.letters {
+            if let Some(wanted) = self.wanted.get_mut(letter) {
+                wanted.retain(|(other, _)| *other != at);
+                if wanted.is_empty() {
+                    self.wanted.remove(letter);
+                }
+            }
+        }
     }
 }
 

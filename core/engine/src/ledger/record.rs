@@ -31,6 +31,9 @@ pub enum Removed {
         state: LetterState,
         /// The failed replays that it says.
         replays: u32,
+        /// Which sending of it.
+        #[serde(default)]
+        again: u32,
     },
     /// A command, by its id.
     Command(String),
@@ -108,6 +111,18 @@ pub struct LetterRecord {
     pub fingerprint: String,
     /// When, in milliseconds since 1970.
     pub time: i64,
+    /// How often it had been sent before, when nobody knew what became of that: all of them may land, and each has a key of its own.
+    #[serde(default)]
+    pub again: u32,
+}
+
+impl LetterRecord {
+    /// What its key says.
+    #[must_use]
+    pub fn removed(&self) -> Removed {
+        let Self { offset, epoch, state, replays, again, .. } = *self;
+        Removed::Letter { offset, epoch, state, replays, again }
+    }
 }
 
 /// What a person wants done with letters.

@@ -9,7 +9,15 @@ use crate::script::{Script, settings};
 const HELD: Owned = Owned(0, 1);
 
 fn record(offset: i64, epoch: i64, state: LetterState) -> Removed {
-    Removed::Letter { offset: Offset(offset), epoch: Offset(epoch), state, replays: 0 }
+    Removed::Letter { offset: Offset(offset), epoch: Offset(epoch), state, replays: 0, again: 0 }
+}
+
+/// A record as it was sent for the second time.
+fn again(record: Record) -> Record {
+    match record {
+        Record::Letter(letter) => Record::Letter(ledger::LetterRecord { again: 1, ..letter }),
+        other => other,
+    }
 }
 
 /// Tombstones are read, in their order; what is ordered then.
@@ -99,4 +107,66 @@ fn who_was_overtaken_by_compaction_reads_the_ledger_anew() {
     let next = Offset(3);
     assert_eq!(script.tell(Input::LedgerEnd { partition, epoch }), [Effect::Commit { partition, epoch, next }]);
     assert_eq!(script.tell(Input::Committed { partition, epoch, next }), [Effect::Claim { partition, epoch, prev: Some(Offset(5)) }]);
+}
+
+#[test]
+fn of_a_record_that_landed_twice_only_what_does_not_count_is_taken_out() {
+    let mut script = Script::new(settings(Policy { hold: true, ..Policy::default() }));
+    let open = letter(7, 0, LetterState::Open);
+    let ledger = [claim(None), open.clone(), claim(Some(0)), again(open)];
+    let mut at = HELD.takes_over(&mut script, &ledger);
+    let Record::Letter(late) = &ledger[3] else { panic!("a letter") };
+    let stale = late.removed();
+    assert_eq!(HELD.catches_up(&mut script), remove(std::slice::from_ref(&stale)));
+    assert_eq!(gone(&mut script, &mut at, &[stale]), remove(&[Removed::Claim(Offset(0))]));
+    // The letter is still open: a person can settle it.
+    let orders = HELD.reads(&mut script, at + 1, command("discard", Verb::Discard, [7].into_iter()));
+    assert!(matches!(orders[..], [Effect::Record(Entry { state: LetterState::Discarded, .. })]), "{orders:?}");
+}
+
+#[test]
+fn a_letter_whose_record_may_land_once_more_is_left_to_the_next_owner() {
+    let (partition, epoch) = HELD.id();
+    let mut script = Script::new(settings(Policy { hold: true, ..Policy::default() }));
+    let ledger = [claim(None), letter(7, 0, LetterState::Open), letter(8, 0, LetterState::Open)];
+    let mut at = HELD.takes_over(&mut script, &ledger);
+    let claims = [Removed::Claim(Offset(0))];
+    assert_eq!(HELD.catches_up(&mut script), remove(&claims));
+    assert_eq!(gone(&mut script, &mut at, &claims), []);
+    assert_eq!(HELD.reads(&mut script, at + 1, command("discard", Verb::Discard, [7, 8].into_iter())).len(), 2);
+    // Of one of them, nobody knows what became of its record: it was written under our claim, and what lands of it would count.
+    assert_eq!(script.tell(Input::SentAgain { partition, epoch, offset: Offset(7) }), []);
+    HELD.reads(&mut script, at + 2, letter(7, 3, LetterState::Discarded));
+    HELD.reads(&mut script, at + 3, letter(8, 3, LetterState::Discarded));
+    let orders = script.tell(Input::OldestLetter { partition, epoch, oldest: Offset(100) });
+    assert_eq!(orders, remove(&[record(8, 0, LetterState::Open)]), "the other one goes");
+}
+
+#[test]
+fn a_late_record_that_says_nothing_new_is_not_the_one_that_is_awaited() {
+    let mut script = Script::new(settings(Policy { hold: true, ..Policy::default() }));
+    let at = HELD.takes_over(&mut script, &[claim(None), letter(7, 0, LetterState::Open)]);
+    HELD.catches_up(&mut script);
+    let orders = HELD.reads(&mut script, at + 1, command("discard", Verb::Discard, [7].into_iter()));
+    assert!(matches!(orders[..], [Effect::Record(Entry { state: LetterState::Discarded, .. })]), "{orders:?}");
+    let orders = HELD.reads(&mut script, at + 2, again(letter(7, at, LetterState::Open)));
+    assert_eq!(orders, [], "the discard is on its way, and must not be written twice under one key");
+}
+
+#[test]
+fn a_claim_of_which_nobody_knows_is_not_sent_again_but_another_one_decided_on() {
+    let (partition, epoch) = HELD.id();
+    let mut script = Script::new(settings(Policy::default()));
+    let next = Offset(3);
+    script.tell(Input::Assigned(Assignment { partition, epoch, from: next, ledger: true, ..crate::script::assignment() }));
+    assert_eq!(script.tell(Input::LedgerEnd { partition, epoch }), [Effect::Commit { partition, epoch, next }]);
+    assert_eq!(script.tell(Input::Committed { partition, epoch, next }), [Effect::Claim { partition, epoch, prev: None }]);
+    assert_eq!(script.tell(Input::ClaimFailed { partition, epoch }), []);
+    assert_eq!(script.tick(100), [Effect::Commit { partition, epoch, next }], "the group is asked once more");
+    // Now it lands all the same.
+    assert_eq!(HELD.reads(&mut script, 0, claim(None)), []);
+    let ask = Effect::Commit { partition, epoch, next };
+    assert_eq!(script.tell(Input::Committed { partition, epoch, next }), [ask], "the answer is older than that claim");
+    let ours = Effect::Claim { partition, epoch, prev: Some(Offset(0)) };
+    assert_eq!(script.tell(Input::Committed { partition, epoch, next }), [ours]);
 }

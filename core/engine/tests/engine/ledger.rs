@@ -1,6 +1,6 @@
 //! The fold: the counterexamples that a model of the protocol found, one by one, as sequences of ledger records.
 
-use onceward_engine::ledger::{Applied, Claim, Command, Fold, KeyDigest, LetterRecord, LetterState, Record, Verb};
+use onceward_engine::ledger::{Applied, Claim, Command, Fold, KeyDigest, LetterRecord, LetterState, Record, Removed, Verb};
 use onceward_engine::{Offset, Reason};
 
 const KEY: KeyDigest = KeyDigest(7);
@@ -22,12 +22,24 @@ fn letter(offset: i64, epoch: i64, state: LetterState, replays: u32) -> Record {
         reason: Reason::Exhausted,
         fingerprint: "f".to_owned(),
         time: 10 * offset,
+        again: 0,
     })
 }
 
 fn command(id: &str, verb: Verb, letters: &[(i64, u32)]) -> Record {
     let letters = letters.iter().map(|&(offset, replays)| (Offset(offset), replays)).collect();
     Record::Command(Command { id: id.to_owned(), verb, letters, force: false, rate: None, who: "me".to_owned(), time: 0 })
+}
+
+fn gone(offset: i64, epoch: i64, state: LetterState) -> Removed {
+    Removed::Letter { offset: Offset(offset), epoch: Offset(epoch), state, replays: 0, again: 0 }
+}
+
+fn again(record: Record, again: u32) -> Record {
+    match record {
+        Record::Letter(letter) => Record::Letter(LetterRecord { again, ..letter }),
+        other => other,
+    }
 }
 
 fn fold(records: &[Record]) -> (Fold, Vec<Applied>) {
@@ -125,18 +137,31 @@ fn folding_on_from_the_middle_comes_to_the_same() {
 fn what_is_removed_from_the_ledger_takes_out_what_it_was_the_last_word_of() {
     let command = command("c", Verb::Replay, &[(1, 0)]);
     let (mut fold, _) = fold(&[claim(None), letter(0, 0, Open, 0), letter(1, 0, Open, 0), letter(0, 0, Done, 0), command]);
-    fold.remove_letter(Offset(0), Offset(0), Open, 0);
-    fold.remove_letter(Offset(0), Offset(7), Done, 0);
+    fold.remove(&gone(0, 0, Open));
+    fold.remove(&gone(0, 7, Done));
     assert_eq!(
         state(&fold, 0),
         Some(Done),
         "neither what came before nor what an owner wrote that had lost the partition settles anything"
     );
-    fold.remove_letter(Offset(0), Offset(0), Done, 0);
+    fold.remove(&gone(0, 0, Done));
     assert_eq!((state(&fold, 0), state(&fold, 1)), (None, Some(Open)));
-    fold.remove_command("c");
+    fold.remove(&Removed::Command("c".to_owned()));
     assert_eq!(fold.letter_of(Offset(1)).map(|letter| fold.wanted(letter).count()), Some(0));
-    fold.remove_letter(Offset(1), Offset(0), Open, 0);
+    fold.remove(&gone(1, 0, Open));
     assert_eq!(state(&fold, 1), None, "its end was compacted away before it was read");
     assert!(!fold.is_held(KEY));
+}
+
+#[test]
+fn a_record_that_was_sent_again_is_another_one_that_says_the_same() {
+    let open = letter(0, 0, Open, 0);
+    // One lands under the claim it was written under, the other after the next one.
+    let (mut fold, applied) = fold(&[claim(None), again(open.clone(), 1), again(open.clone(), 0), claim(Some(0)), again(open, 2)]);
+    assert_eq!(applied, [Counts, Counts, Past, Counts, Stale]);
+    for late in [0, 2] {
+        fold.remove(&Removed::Letter { offset: Offset(0), epoch: Offset(0), state: Open, replays: 0, again: late });
+        assert_eq!(state(&fold, 0), Some(Open), "the one that counts is still there");
+    }
+    assert!(fold.is_held(KEY));
 }

@@ -25,6 +25,7 @@ pub(crate) fn letter(offset: i64, epoch: i64, state: LetterState) -> Record {
         reason: Reason::Exhausted,
         fingerprint: String::new(),
         time: 0,
+        again: 0,
     })
 }
 

@@ -274,6 +274,8 @@ impl Driver {
         match fact {
             ProducerFact::Lettered { delivery, at } => self.engine.handle(now, Input::DeadLettered { delivery, letter: at }),
             ProducerFact::Recorded { token, .. } => self.ledgers.recorded(token),
+            ProducerFact::SentAgain { token } => self.sent_again(token),
+            ProducerFact::RecordGivenUp { token } => self.given_up(token),
             ProducerFact::RecordRefused { why } => {
                 tracing::error!(target: "onceward", %why,
                     "a record of the ledger is refused by the broker; what waits for it is not resolved until it is accepted");

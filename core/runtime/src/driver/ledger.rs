@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use onceward_engine::ledger::{Claim, LetterRecord, Record, Removed};
+use onceward_engine::ledger::{Claim, LetterRecord, LetterState, Record, Removed};
 use onceward_engine::{Entry, Epoch, Input, LedgerRead, LetterPlace, Offset, PartitionId, PolicyId, RecordGone};
 
 use super::Driver;
@@ -21,6 +21,26 @@ enum Answered {
     Gone(PartitionId, Epoch, Offset),
 }
 
+/// Which record of a letter, however often it is sent: partition, source offset, claim, state, failed replays.
+type Unread = (PartitionId, Offset, Offset, LetterState, u32);
+
+/// A record that is not acknowledged.
+struct Written {
+    partition: PartitionId,
+    epoch: Epoch,
+    /// Of a letter.
+    letter: Option<Unread>,
+    /// It is sent again, and may land twice.
+    again: bool,
+}
+
+/// A claim that was not read back: its id is that of the one try.
+struct Claiming {
+    epoch: Epoch,
+    id: String,
+    token: u64,
+}
+
 /// What the loop keeps for ledgers.
 pub(crate) struct Ledgers {
     /// Who writes.
@@ -29,9 +49,11 @@ pub(crate) struct Ledgers {
     store: String,
     next: u64,
     /// Records that are not acknowledged, by token.
-    written: BTreeMap<u64, (PartitionId, Epoch)>,
+    written: BTreeMap<u64, Written>,
+    /// Letters' records that were not read back, by what their keys say.
+    unread: BTreeMap<Unread, u64>,
     /// Claims that were not read back.
-    claims: BTreeMap<PartitionId, (Epoch, String)>,
+    claims: BTreeMap<PartitionId, Claiming>,
     /// Claims that were read, by place: a tombstone needs the id.
     read: BTreeMap<PartitionId, BTreeMap<Offset, String>>,
     arrived: VecDeque<Answered>,
@@ -42,19 +64,32 @@ impl Ledgers {
         let id = uuid::Uuid::now_v7();
         let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
         let member = format!("{}/{}/{id}", host.trim(), std::process::id());
-        Self { member, store, next: 1, written: BTreeMap::new(), claims: BTreeMap::new(), read: BTreeMap::new(), arrived: VecDeque::new() }
+        let (written, unread, claims, read) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { member, store, next: 1, written, unread, claims, read, arrived: VecDeque::new() }
     }
 
     pub(super) fn recorded(&mut self, token: u64) {
         self.written.remove(&token);
     }
 
-    fn token(&mut self, partition: PartitionId, epoch: Epoch) -> u64 {
+    fn token(&mut self, partition: PartitionId, epoch: Epoch, key: &Key) -> u64 {
         let token = self.next;
         self.next += 1;
-        self.written.insert(token, (partition, epoch));
+        let letter = unread(partition, key);
+        self.written.insert(token, Written { partition, epoch, letter, again: false });
         token
     }
+
+    /// A letter's record was read. What need not be sent again any more, if that is being done.
+    fn read_back(&mut self, partition: PartitionId, key: &Key) -> Option<u64> {
+        let token = self.unread.remove(&unread(partition, key)?)?;
+        self.written.get(&token).is_some_and(|written| written.again).then_some(token)
+    }
+}
+
+fn unread(partition: PartitionId, key: &Key) -> Option<Unread> {
+    let Key::Letter { offset, epoch, state, replays, .. } = *key else { return None };
+    Some((partition, offset, epoch, state, replays))
 }
 
 impl Driver {
@@ -84,8 +119,38 @@ impl Driver {
             store: self.ledgers.store.clone(),
             time: self.clock.wall_millis(self.clock.now()),
         };
-        self.ledgers.claims.insert(partition, (epoch, id.clone()));
-        self.write(partition, epoch, &Record::Claim(claim), &id);
+        let (key, value) = encode(&Record::Claim(claim), &id);
+        if let Some(token) = self.send(partition, epoch, key, Some(value)) {
+            self.ledgers.claims.insert(partition, Claiming { epoch, id, token });
+        }
+    }
+
+    /// Nobody knows whether a record was written, and it is not sent again: a claim. The group has to be asked again before the next one.
+    pub(super) fn given_up(&mut self, token: u64) {
+        let Some(Written { partition, epoch, .. }) = self.ledgers.written.remove(&token) else { return };
+        // One that was read back is none that failed, and one before the present one is over.
+        if self.ledgers.claims.get(&partition).is_some_and(|claim| claim.token == token) {
+            self.ledgers.claims.remove(&partition);
+            self.engine.handle(self.clock.now(), Input::ClaimFailed { partition, epoch });
+        }
+    }
+
+    /// A letter's record is about to be sent again. If it was read back meanwhile, it need not be.
+    pub(super) fn sent_again(&mut self, token: u64) {
+        let Some(written) = self.ledgers.written.get_mut(&token) else { return };
+        let Some(letter) = written.letter else { return };
+        written.again = true;
+        let (partition, epoch) = (written.partition, written.epoch);
+        self.engine.handle(self.clock.now(), Input::SentAgain { partition, epoch, offset: letter.1 });
+        if !self.ledgers.unread.contains_key(&letter) {
+            self.withdraw(token);
+        }
+    }
+
+    /// A record stands in its ledger: it is not sent again.
+    fn withdraw(&mut self, token: u64) {
+        self.ledgers.written.remove(&token);
+        self.producer.abandon_records(&|pending| pending == token);
     }
 
     /// Writes a letter's state.
@@ -119,21 +184,21 @@ impl Driver {
             reason: entry.reason,
             fingerprint: common,
             time: self.clock.wall_millis(self.clock.now()),
+            again: 0,
         };
-        self.write(entry.partition, entry.epoch, &Record::Letter(record), "");
-    }
-
-    fn write(&mut self, partition: PartitionId, epoch: Epoch, record: &Record, claim: &str) {
-        let (key, value) = encode(record, claim);
-        self.send(partition, epoch, &key, Some(value));
+        let (key, value) = encode(&Record::Letter(record), "");
+        let unread = unread(entry.partition, &key);
+        if let Some(token) = self.send(entry.partition, entry.epoch, key, Some(value)) {
+            self.ledgers.unread.extend(unread.map(|unread| (unread, token)));
+        }
     }
 
     /// Takes records out of the ledger. They are known to be out when that is read back.
     pub(crate) fn remove(&mut self, partition: PartitionId, epoch: Epoch, records: &[Removed]) {
         for record in records {
             let key = match record {
-                Removed::Letter { offset, epoch, state, replays } => {
-                    Key::Letter { offset: *offset, epoch: *epoch, state: *state, replays: *replays }
+                Removed::Letter { offset, epoch, state, replays, again } => {
+                    Key::Letter { offset: *offset, epoch: *epoch, state: *state, replays: *replays, again: *again }
                 }
                 Removed::Command(id) => Key::Command(id.clone()),
                 Removed::Claim(at) => {
@@ -141,16 +206,17 @@ impl Driver {
                     Key::Claim(id.clone())
                 }
             };
-            self.send(partition, epoch, &key, None);
+            self.send(partition, epoch, key, None);
         }
     }
 
-    fn send(&mut self, partition: PartitionId, epoch: Epoch, key: &Key, value: Option<Vec<u8>>) {
-        let Some(entry) = self.partitions.get(partition).filter(|entry| entry.epoch == epoch) else { return };
-        let Some(ledger) = self.letters.ledger(&entry.name.topic) else { return };
+    fn send(&mut self, partition: PartitionId, epoch: Epoch, key: Key, value: Option<Vec<u8>>) -> Option<u64> {
+        let entry = self.partitions.get(partition).filter(|entry| entry.epoch == epoch)?;
+        let ledger = self.letters.ledger(&entry.name.topic)?;
         let (topic, number) = (ledger.to_string(), entry.name.number);
-        let token = self.ledgers.token(partition, epoch);
-        self.producer.record(LedgerRequest { token, topic, partition: number, key: key.to_string(), value });
+        let token = self.ledgers.token(partition, epoch, &key);
+        self.producer.record(LedgerRequest { token, topic, partition: number, key, value });
+        Some(token)
     }
 
     pub(crate) fn find_oldest_letter(&mut self, partition: PartitionId, epoch: Epoch) {
@@ -192,15 +258,16 @@ impl Driver {
     pub(crate) fn leave_ledger(&mut self, partition: PartitionId, epoch: Epoch) {
         self.archive.stop(partition, epoch);
         self.ledgers.read.remove(&partition);
-        if self.ledgers.claims.get(&partition).is_some_and(|claim| claim.0 == epoch) {
+        if self.ledgers.claims.get(&partition).is_some_and(|claim| claim.epoch == epoch) {
             self.ledgers.claims.remove(&partition);
         }
         let before = self.ledgers.written.len();
-        let over = (partition, epoch);
-        let gone: Vec<u64> = self.ledgers.written.iter().filter(|(_, of)| **of == over).map(|(token, _)| *token).collect();
+        let is_over = |written: &Written| (written.partition, written.epoch) == (partition, epoch);
+        let gone: Vec<u64> = self.ledgers.written.iter().filter(|(_, written)| is_over(written)).map(|(token, _)| *token).collect();
+        self.ledgers.unread.retain(|unread, _| unread.0 != partition);
         if !gone.is_empty() {
             self.producer.abandon_records(&|token| gone.binary_search(&token).is_ok());
-            self.ledgers.written.retain(|_, of| *of != over);
+            self.ledgers.written.retain(|_, written| !is_over(written));
             tracing::debug!(before, gone = gone.len(), "records of a ledger are left to its next owner");
         }
     }
@@ -239,7 +306,7 @@ impl Driver {
         let (partition, epoch, at) = (item.partition, item.epoch, item.at);
         match item.what {
             Told::Record(record, claim) => {
-                let ours = self.ledgers.claims.get(&partition).is_some_and(|ours| ours.0 == epoch && Some(&ours.1) == claim.as_ref());
+                let ours = self.ledgers.claims.get(&partition).is_some_and(|ours| ours.epoch == epoch && Some(&ours.id) == claim.as_ref());
                 if ours {
                     // To be read back says more than to be acknowledged: it stands on all replicas, and what came before it was read.
                     self.ledgers.claims.remove(&partition);
@@ -248,23 +315,32 @@ impl Driver {
                 if let Some(id) = claim {
                     self.ledgers.read.entry(partition).or_default().insert(at, id);
                 }
+                if let Record::Letter(letter) = &record
+                    && let Some(token) = self.ledgers.read_back(partition, &Key::of(letter))
+                {
+                    self.withdraw(token);
+                }
                 self.engine.handle(now, Input::Ledger(Box::new(LedgerRead { partition, epoch, at, record })));
             }
+            Told::Removed(Key::Claim(id)) => {
+                // Whatever stands under the id is gone. None, if compaction took the claim before we read it.
+                let read = self.ledgers.read.entry(partition).or_default();
+                let places: Vec<Offset> = read.iter().filter(|(_, read)| **read == id).map(|(at, _)| *at).collect();
+                for place in places {
+                    self.ledgers.read.entry(partition).or_default().remove(&place);
+                    self.record_is_gone(partition, epoch, at, Removed::Claim(place));
+                }
+            }
             Told::Removed(key) => {
-                let record = match key {
-                    Key::Letter { offset, epoch, state, replays } => Removed::Letter { offset, epoch, state, replays },
-                    Key::Command(id) => Removed::Command(id),
-                    Key::Claim(id) => {
-                        let read = self.ledgers.read.entry(partition).or_default();
-                        // Compaction took the claim before we read it.
-                        let Some(at) = read.iter().find(|(_, read)| **read == id).map(|(at, _)| *at) else { return };
-                        read.remove(&at);
-                        Removed::Claim(at)
-                    }
-                };
-                self.engine.handle(now, Input::Removed(Box::new(RecordGone { partition, epoch, at, record })));
+                if let Some(record) = key.removed() {
+                    self.record_is_gone(partition, epoch, at, record);
+                }
             }
         }
+    }
+
+    fn record_is_gone(&mut self, partition: PartitionId, epoch: Epoch, at: Offset, record: Removed) {
+        self.engine.handle(self.clock.now(), Input::Removed(Box::new(RecordGone { partition, epoch, at, record })));
     }
 
     /// Hands letters in, in the order in which they were asked for, as far as there is room. Whether there was anything.
@@ -293,5 +369,44 @@ impl Driver {
             fed = true;
         }
         fed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+    use super::*;
+
+    const HERE: (PartitionId, Epoch) = (PartitionId(3), Epoch(1));
+
+    fn key(epoch: i64, again: u32) -> Key {
+        Key::Letter { offset: Offset(17), epoch: Offset(epoch), state: LetterState::Open, replays: 0, again }
+    }
+
+    /// A letter's record is written, and perhaps sent again.
+    fn written(again: bool) -> (Ledgers, u64) {
+        let mut ledgers = Ledgers::new("s".to_owned());
+        let token = ledgers.token(HERE.0, HERE.1, &key(4, 0));
+        ledgers.unread.insert(unread(HERE.0, &key(4, 0)).unwrap(), token);
+        ledgers.written.get_mut(&token).unwrap().again = again;
+        (ledgers, token)
+    }
+
+    #[test]
+    fn what_is_sent_again_is_withdrawn_when_any_sending_of_it_is_read_back() {
+        for sending in [0, 1, 2] {
+            let (mut ledgers, token) = written(true);
+            assert_eq!(ledgers.read_back(HERE.0, &key(1, sending)), None, "what an earlier owner wrote is another record");
+            assert_eq!(ledgers.read_back(HERE.0, &key(4, sending)), Some(token));
+            assert_eq!(ledgers.read_back(HERE.0, &key(4, sending)), None, "once");
+        }
+    }
+
+    #[test]
+    fn what_is_read_back_in_time_is_left_to_its_acknowledgement() {
+        let (mut ledgers, _) = written(false);
+        assert_eq!(ledgers.read_back(HERE.0, &key(4, 0)), None);
+        assert!(ledgers.unread.is_empty());
     }
 }

@@ -113,6 +113,7 @@ mod tests {
                 reason: Reason::Exhausted,
                 fingerprint: String::new(),
                 time,
+                again: 0,
             };
             fold.apply(Offset(at), &Record::Letter(record));
         }

@@ -153,6 +153,7 @@ mod tests {
             reason: Reason::HeldBehind,
             fingerprint: "f".to_owned(),
             time: 11,
+            again: 0,
         };
         let headers = vec![(b"\xff".to_vec(), None), (b"a".to_vec(), Some(vec![]))];
         let (topic, value) = ("orders".to_owned(), Some(vec![0, 255, 16]));

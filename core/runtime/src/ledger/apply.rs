@@ -24,11 +24,10 @@ pub fn put(fold: &mut Fold, at: Offset, key: &[u8], value: Option<&[u8]>) -> Res
         let (_, record) = decode(key, value)?;
         return Ok(Put::Applied(fold.apply(at, &record)));
     }
-    match std::str::from_utf8(key).ok().and_then(Key::parse).ok_or(Unreadable::Foreign)? {
-        // A letter is cleaned record by record, the settled one last: that one takes it out.
-        Key::Letter { offset, epoch, state, replays } => fold.remove_letter(offset, epoch, state, replays),
-        Key::Command(id) => fold.remove_command(&id),
-        Key::Claim(_) => {}
+    let key = std::str::from_utf8(key).ok().and_then(Key::parse).ok_or(Unreadable::Foreign)?;
+    // A letter is cleaned record by record, the settled one last: that one takes it out.
+    if let Some(gone) = key.removed() {
+        fold.remove(&gone);
     }
     Ok(Put::Removed)
 }

@@ -1,16 +1,17 @@
-//! Keys: each is written once, so that compaction never takes away what counts.
+//! Keys: each is written once, so that compaction never takes away what counts. Whoever sends a letter's record again, because nobody knows what
+//! became of it, sends it under another key.
 
 use std::fmt;
 
 use onceward_engine::Offset;
-use onceward_engine::ledger::LetterState;
+use onceward_engine::ledger::{LetterRecord, LetterState, Removed};
 
 /// The key of a record, without its value: what a tombstone names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     /// `claim/ID`, with an id of the one try that wrote it.
     Claim(String),
-    /// `letter/OFFSET/EPOCH/STATE-REPLAYS`.
+    /// `letter/OFFSET/EPOCH/STATE-REPLAYS`, and `/AGAIN` behind it where it is not the first sending.
     Letter {
         /// The source offset.
         offset: Offset,
@@ -20,6 +21,8 @@ pub enum Key {
         state: LetterState,
         /// The failed replays that it says.
         replays: u32,
+        /// How often it had been sent before.
+        again: u32,
     },
     /// `command/ID`.
     Command(String),
@@ -29,8 +32,9 @@ impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Claim(id) => write!(formatter, "claim/{id}"),
-            Self::Letter { offset, epoch, state, replays } => {
-                write!(formatter, "letter/{}/{}/{}-{replays}", offset.0, epoch.0, state_text(*state))
+            Self::Letter { offset, epoch, state, replays, again } => {
+                write!(formatter, "letter/{}/{}/{}-{replays}", offset.0, epoch.0, state_text(*state))?;
+                if *again > 0 { write!(formatter, "/{again}") } else { Ok(()) }
             }
             Self::Command(id) => write!(formatter, "command/{id}"),
         }
@@ -49,16 +53,33 @@ impl Key {
                 let mut parts = rest.split('/');
                 let (offset, epoch, last) = (parts.next()?, parts.next()?, parts.next()?);
                 let (state, replays) = last.split_once('-')?;
+                let again = parts.next().map_or(Some(0), |again| again.parse().ok())?;
                 let key = Self::Letter {
                     offset: Offset(offset.parse().ok()?),
                     epoch: Offset(epoch.parse().ok()?),
                     state: state_of(state)?,
                     replays: replays.parse().ok()?,
+                    again,
                 };
                 // Written in one way only: two keys for the same record would survive compaction side by side.
                 (parts.next().is_none() && key.to_string() == text).then_some(key)
             }
             _ => None,
+        }
+    }
+
+    /// The key of a letter's record.
+    pub(crate) fn of(letter: &LetterRecord) -> Self {
+        let LetterRecord { offset, epoch, state, replays, again, .. } = *letter;
+        Self::Letter { offset, epoch, state, replays, again }
+    }
+
+    /// What a tombstone under this key takes out, but for a claim: its key does not say where it stands.
+    pub(crate) fn removed(self) -> Option<Removed> {
+        match self {
+            Self::Claim(_) => None,
+            Self::Letter { offset, epoch, state, replays, again } => Some(Removed::Letter { offset, epoch, state, replays, again }),
+            Self::Command(id) => Some(Removed::Command(id)),
         }
     }
 }

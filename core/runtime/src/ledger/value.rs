@@ -91,7 +91,6 @@ pub fn encode(record: &Record, claim_id: &str) -> (Key, Vec<u8>) {
             (Key::Claim(claim_id.to_owned()), json(body))
         }
         Record::Letter(letter) => {
-            let LetterRecord { offset, epoch, state, replays, .. } = *letter;
             let body = LetterBody {
                 key: letter.key.map(|key| format!("{:032x}", key.0)),
                 holds: letter.holds,
@@ -100,7 +99,7 @@ pub fn encode(record: &Record, claim_id: &str) -> (Key, Vec<u8>) {
                 fingerprint: letter.fingerprint.clone(),
                 time: letter.time,
             };
-            (Key::Letter { offset, epoch, state, replays }, json(body))
+            (Key::of(letter), json(body))
         }
         Record::Command(command) => {
             let Command { id, verb, letters, force, rate, who, time } = command.clone();
@@ -125,7 +124,7 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<(Key, Record), Unreadable> {
             let ClaimBody { prev, member, generation, store, time } = read(value)?;
             Record::Claim(Claim { prev: prev.map(Offset), member, generation, store, time })
         }
-        Key::Letter { offset, epoch, state, replays } => {
+        Key::Letter { offset, epoch, state, replays, again } => {
             let body: LetterBody = read(value)?;
             let key =
                 body.key.map(|digest| u128::from_str_radix(&digest, 16).map(KeyDigest)).transpose().map_err(|error| malformed(&error))?;
@@ -134,6 +133,7 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<(Key, Record), Unreadable> {
                 epoch: *epoch,
                 state: *state,
                 replays: *replays,
+                again: *again,
                 key,
                 holds: body.holds,
                 letter: Offset(body.letter),

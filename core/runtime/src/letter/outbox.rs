@@ -1,6 +1,7 @@
 //! What is on its way to the broker, and what happens when it does not get there.
 
 mod item;
+mod pending;
 mod single;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -17,6 +18,7 @@ use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, Statistics};
 
 pub(super) use item::Item;
+use pending::Pending;
 use single::{Single, is_size};
 
 use super::producer::{ProducerFact, ProducerSink};
@@ -26,23 +28,8 @@ use crate::kafka::{context, fault};
 
 /// How long one poll for acknowledgements may take: also how late a retry may be.
 const TURN: Duration = Duration::from_millis(100);
-/// The first wait after a passing error; it doubles.
-const FIRST: Duration = Duration::from_millis(100);
-/// The longest wait after a passing error.
-const LONGEST: Duration = Duration::from_secs(10);
-/// The wait after a refusal, which only a person can end.
-const REFUSED: Duration = Duration::from_secs(15);
 /// How often a broker is asked whether it is back.
 const PROBE: Duration = Duration::from_secs(1);
-
-struct Pending {
-    item: Item,
-    failures: u32,
-    /// A refusal is reported once.
-    refused: bool,
-    /// It was refused for its size, or for that of its batch: from now on it is sent alone.
-    alone: bool,
-}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Down {
@@ -168,7 +155,7 @@ impl Outbox {
             if state.topic.is_none() {
                 state.topic = Some(item.topic().to_owned());
             }
-            state.pending.insert(token, Pending { item, failures: 0, refused: false, alone: false });
+            state.pending.insert(token, Pending::new(item));
             token
         };
         self.attempt(token);
@@ -247,6 +234,9 @@ impl Outbox {
     }
 
     fn attempt(&self, token: usize) {
+        if self.gives_up(token) {
+            return;
+        }
         let result = {
             let mut state = self.lock();
             // The guard, not a clone: the last hold on a client destroys it, which must not happen here, under the lock.
@@ -325,7 +315,7 @@ impl Outbox {
     }
 
     fn failed(&self, token: usize, code: Code) {
-        let (fact, up) = {
+        let (facts, up) = {
             let mut state = self.lock();
             let alone = state.single.answered(token);
             if is_size(code)
@@ -336,6 +326,8 @@ impl Outbox {
                 return state.single.add(token);
             }
             let Some(mut pending) = state.pending.remove(&token) else { return };
+            // Nothing else says that it was not written: an earlier try of the client may have been.
+            let unsure = if matches!(code, Code::QueueFull | Code::PurgeQueue) { None } else { pending.unsure() };
             let (wait, fact) = pending.after(code, &mut state);
             if let Some(wait) = wait {
                 state.waiting.insert((Instant::now() + wait, token));
@@ -343,9 +335,10 @@ impl Outbox {
             } else if state.pending.is_empty() {
                 self.empty.notify_all();
             }
-            (fact, state.nobody_waits())
+            (unsure.into_iter().chain(fact), state.nobody_waits())
         };
-        if let Some(fact) = fact {
+        // Told before it is sent again: a record that may land twice is treated with care from now on.
+        for fact in facts {
             (self.sink)(fact);
         }
         if up {
@@ -391,6 +384,7 @@ impl Outbox {
             tokens.anew();
         }
         let old = self.client.write().unwrap_or_else(PoisonError::into_inner).replace(client);
+        let mut unsure = Vec::new();
         let tokens: Vec<usize> = {
             let mut state = self.lock();
             state.rebuild = false;
@@ -401,7 +395,8 @@ impl Outbox {
             // New tokens, so that late answers to the old client are not mistaken for answers to the new one.
             pending
                 .into_iter()
-                .map(|(_, pending)| {
+                .map(|(_, mut pending)| {
+                    unsure.extend(pending.unsure());
                     state.next = state.next.wrapping_add(1);
                     let token = state.next;
                     state.pending.insert(token, pending);
@@ -409,6 +404,7 @@ impl Outbox {
                 })
                 .collect()
         };
+        unsure.into_iter().for_each(|fact| (self.sink)(fact));
         let spawned = std::thread::Builder::new().name("onceward-retire".to_owned()).spawn(move || drop(old));
         if let Err(error) = spawned {
             tracing::error!(%error, "the old producer was destroyed in place");
@@ -417,64 +413,4 @@ impl Outbox {
             self.attempt(token);
         }
     }
-}
-
-impl Pending {
-    /// What follows from an error: how long to wait before the next try (`None`: no further try), and what to report.
-    fn after(&mut self, code: Code, state: &mut State) -> (Option<Duration>, Option<ProducerFact>) {
-        self.failures = self.failures.saturating_add(1);
-        match code {
-            code if is_size(code) => {
-                if let Item::Letter(letter) = &mut self.item
-                    && letter.trim()
-                {
-                    return (Some(Duration::ZERO), None);
-                }
-                self.refuse(code, "Raise `max.message.bytes` of the topic; the payload is never cut")
-            }
-            Code::QueueFull => (Some(FIRST), None),
-            Code::Fatal | Code::PurgeQueue | Code::PurgeInflight => {
-                state.rebuild = true;
-                (Some(FIRST), None)
-            }
-            code => {
-                if let Some(cure) = fault::cure(code).or_else(|| unwelcome(code)) {
-                    return self.refuse(code, cure);
-                }
-                let wait = FIRST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
-                let news = state.down.is_none() && !self.refused;
-                if news {
-                    state.down = Some(Down::Writes);
-                }
-                (Some(wait), news.then(|| ProducerFact::Down { why: format!("writing to {}: {code}", self.item.topic()) }))
-            }
-        }
-    }
-
-    fn refuse(&mut self, code: Code, cure: &str) -> (Option<Duration>, Option<ProducerFact>) {
-        let why = format!("{} refuses it: {code}. {cure}", self.item.topic());
-        match &self.item {
-            Item::Publish(record) => (None, Some(ProducerFact::Published { token: record.token, result: Err(why) })),
-            Item::Letter(letter) => {
-                let news = !std::mem::replace(&mut self.refused, true);
-                (Some(REFUSED), news.then_some(ProducerFact::Refused { delivery: letter.delivery, why }))
-            }
-            Item::Ledger(_) => {
-                let news = !std::mem::replace(&mut self.refused, true);
-                (Some(REFUSED), news.then_some(ProducerFact::RecordRefused { why }))
-            }
-        }
-    }
-}
-
-/// What a broker says of one record, and says again however often it is asked: no outage.
-fn unwelcome(code: Code) -> Option<&'static str> {
-    Some(match code {
-        Code::InvalidRecord => "The topic must take any bytes: no compaction (it refuses null keys), no schema validation on the broker",
-        Code::InvalidTimestamp => {
-            "Raise the topic's `message.timestamp.before.max.ms` and `message.timestamp.after.max.ms`, or mend the clock of this host"
-        }
-        Code::PolicyViolation => "The broker's policy forbids it: exempt the topic",
-        _ => return None,
-    })
 }

@@ -29,6 +29,16 @@ pub enum ProducerFact {
         /// Where it stands in the ledger; `None` where a retry hid it.
         at: Option<Offset>,
     },
+    /// Nobody knows whether a letter's record was written to its ledger. It is sent again, under a key of its own, and may land twice.
+    SentAgain {
+        /// Which one.
+        token: u64,
+    },
+    /// Nobody knows whether a claim was written. It may still land, and is not sent again.
+    RecordGivenUp {
+        /// Which one.
+        token: u64,
+    },
     /// The broker refuses a record of a ledger, for a reason that a person must remove. It is kept and tried again, slowly.
     RecordRefused {
         /// What the broker said, and the cure.
@@ -97,12 +107,13 @@ impl Producer {
         self.outbox.submit(Item::Letter(letter));
     }
 
-    /// Writes a record of a ledger. Answered by [`ProducerFact::Recorded`], however long it takes.
+    /// Writes a record of a ledger. Answered by [`ProducerFact::Recorded`], however long it takes; a claim by [`ProducerFact::RecordGivenUp`] where
+    /// nobody knows what became of it.
     pub fn record(&self, record: LedgerRequest) {
         self.outbox.submit(Item::Ledger(record));
     }
 
-    /// Forgets records of a ledger whose epoch is over, as [`Producer::abandon`] does letters.
+    /// Forgets records of a ledger whose epoch is over, or that were read there, as [`Producer::abandon`] does letters.
     pub fn abandon_records(&self, gone: impl Fn(u64) -> bool) {
         self.outbox.abandon_where(|item| matches!(item, Item::Ledger(record) if gone(record.token)));
     }

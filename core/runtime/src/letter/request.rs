@@ -4,6 +4,7 @@ use onceward_engine::DeliveryId;
 
 use super::headers::{self, Cause};
 use crate::kafka::Record;
+use crate::ledger::Key;
 use crate::wire::spring;
 
 /// A header: name and value as bytes, the value may be null.
@@ -62,10 +63,36 @@ pub struct LedgerRequest {
     pub topic: String,
     /// The source's partition number.
     pub partition: i32,
-    /// The key, as text.
-    pub key: String,
+    /// The key.
+    pub key: Key,
     /// What is said; `None` removes what was said under the key.
     pub value: Option<Vec<u8>>,
+}
+
+/// What may be done about a record of a ledger when nobody knows whether it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsure {
+    /// It is given up: by the time it is sent again, what it rests on may be over.
+    GivenUp,
+    /// It is sent again, under another key.
+    Renamed,
+    /// It is sent again as it is: however often it lands, it says the same.
+    Same,
+}
+
+impl LedgerRequest {
+    /// Nobody knows whether it was written. Two records under one key would be one to compaction, and it keeps the last: a record that counts
+    /// would give way to one that landed too late to count.
+    pub(super) fn unsure(&mut self) -> Unsure {
+        match &mut self.key {
+            _ if self.value.is_none() => Unsure::Same,
+            Key::Claim(_) | Key::Command(_) => Unsure::GivenUp,
+            Key::Letter { again, .. } => {
+                *again = again.saturating_add(1);
+                Unsure::Renamed
+            }
+        }
+    }
 }
 
 /// A record that a handler publishes.

@@ -49,7 +49,7 @@ pub(super) struct Desk {
 
 impl Item {
     fn is_claim(&self) -> bool {
-        matches!(self, Self::Ledger(record) if record.value.is_some() && matches!(Key::parse(&record.key), Some(Key::Claim(_))))
+        matches!(self, Self::Ledger(record) if record.value.is_some() && matches!(record.key, Key::Claim(_)))
     }
 }
 
@@ -183,6 +183,7 @@ impl State {
             Item::Ledger(record) => {
                 let LedgerRequest { token, topic, partition, key, value } = record;
                 let note = value.is_some().then(|| ledger::said(&key)).flatten();
+                let key = key.to_string();
                 let put = world.append(&topic, Some(partition), (Some(key.into_bytes()), value), Vec::new(), None);
                 if let Some(note) = note {
                     world.note(format!("{topic}/{partition}: {note}"));

@@ -26,12 +26,12 @@ struct Beside {
 }
 
 /// What a record of a ledger says, for the history; nothing for what holds ids that are new in every run.
-pub(super) fn said(key: &str) -> Option<String> {
-    match Key::parse(key)? {
+pub(super) fn said(key: &Key) -> Option<String> {
+    match key {
         Key::Claim(_) => Some("claimed".to_owned()),
-        Key::Letter { offset, state, replays: 0, .. } => Some(format!("the letter of offset {} is {}", offset.0, state_text(state))),
+        Key::Letter { offset, state, replays: 0, .. } => Some(format!("the letter of offset {} is {}", offset.0, state_text(*state))),
         Key::Letter { offset, state, replays, .. } => {
-            Some(format!("the letter of offset {} is {}; replays that failed: {replays}", offset.0, state_text(state)))
+            Some(format!("the letter of offset {} is {}; replays that failed: {replays}", offset.0, state_text(*state)))
         }
         Key::Command(_) => None,
     }

@@ -17,6 +17,7 @@ fn letter() -> LetterRecord {
         reason: Reason::Exhausted,
         fingerprint: "5f3a".to_owned(),
         time: 1_700_000_000_000,
+        again: 0,
     }
 }
 
@@ -39,6 +40,11 @@ fn the_form_is_the_same_in_every_release() {
         (
             Record::Letter(letter()),
             "letter/17/4/open-1",
+            r#"{"v":1,"key":"00000000000000000000000000000abc","holds":true,"letter":3,"reason":"exhausted","fingerprint":"5f3a","time":1700000000000}"#,
+        ),
+        (
+            Record::Letter(LetterRecord { again: 2, ..letter() }),
+            "letter/17/4/open-1/2",
             r#"{"v":1,"key":"00000000000000000000000000000abc","holds":true,"letter":3,"reason":"exhausted","fingerprint":"5f3a","time":1700000000000}"#,
         ),
         (
@@ -68,9 +74,18 @@ fn what_a_later_version_wrote_is_told_from_what_is_broken() {
     assert!(told.to_string().contains("update this program first"), "{told}");
     let told = decode(b"letter/17/4/open-1", b"{\"v\":1}").unwrap_err().to_string();
     assert!(told.contains("missing field"), "{told}");
-    for key in
-        ["", "letter", "letter/17/4/open-01", "letter/+17/4/open-1", "letter/17/4/open-1/x", "letter/17/4/shut-1", "claim/", "other/1"]
-    {
+    for key in [
+        "",
+        "letter",
+        "letter/17/4/open-01",
+        "letter/+17/4/open-1",
+        "letter/17/4/open-1/x",
+        "letter/17/4/open-1/0",
+        "letter/17/4/open-1/1/1",
+        "letter/17/4/shut-1",
+        "claim/",
+        "other/1",
+    ] {
         assert_eq!(decode(key.as_bytes(), b"{\"v\":1}"), Err(Unreadable::Foreign), "{key}");
     }
 }

@@ -5,5 +5,6 @@ mod build;
 mod hostile;
 mod ledger;
 mod producer;
+mod sent_again;
 mod support;
 mod topics;

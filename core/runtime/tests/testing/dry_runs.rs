@@ -40,6 +40,7 @@ fn case(letter: DeadLetter) -> Case {
         reason: onceward_engine::Reason::Rejected,
         fingerprint: "f".to_owned(),
         time: 0,
+        again: 0,
     };
     let DeadLetter { position, key, value, headers, .. } = letter;
     Case { topic: "orders".to_owned(), partition: position.partition, timestamp: Some(0), key, value, headers: headers.0, record }

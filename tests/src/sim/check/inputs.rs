@@ -45,6 +45,7 @@ impl Watch {
             | Input::OldestLetter { .. }
             | Input::LedgerEnd { .. }
             | Input::Claimed { .. }
+            | Input::SentAgain { .. }
             | Input::ClaimFailed { .. }
             | Input::LetterFetched(_)
             | Input::LetterGone { .. } => false,

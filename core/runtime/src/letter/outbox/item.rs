@@ -26,9 +26,10 @@ impl Item {
     }
 
     pub(super) fn produce(&self, client: &BaseProducer<Host>, token: usize) -> Result<(), Code> {
+        let named = if let Self::Ledger(record) = self { record.key.to_string() } else { String::new() };
         let (partition, key, value, headers, timestamp) = match self {
             Self::Letter(letter) => (Some(letter.partition), letter.key.as_deref(), &letter.value, &letter.headers[..], None),
-            Self::Ledger(record) => (Some(record.partition), Some(record.key.as_bytes()), &record.value, &[][..], None),
+            Self::Ledger(record) => (Some(record.partition), Some(named.as_bytes()), &record.value, &[][..], None),
             Self::Publish(record) => (None, record.key.as_deref(), &record.value, &record.headers[..], record.timestamp),
         };
         let topic = CString::new(self.topic()).map_err(|_| Code::InvalidTopic)?;
