@@ -28,8 +28,8 @@ pub(crate) enum Stand {
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
     pub(crate) stand: Stand,
-    /// The ledger is read anew, and what was read before came as far as this: the new reading begins before it.
-    pub(crate) again: Option<Offset>,
+    /// Which reading of the ledger it comes from.
+    pub(crate) reading: u32,
     /// The claim that ours follows.
     pub(crate) prev: Option<Offset>,
     pub(crate) fold: Fold,
@@ -60,10 +60,10 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(reading: u32) -> Self {
         Self {
             stand: Stand::Reading,
-            again: None,
+            reading,
             prev: None,
             fold: Fold::new(),
             shelf: Shelf::default(),

@@ -76,6 +76,8 @@ pub enum Input {
         partition: PartitionId,
         /// Of which assignment.
         epoch: Epoch,
+        /// Which reading of the ledger, see [`crate::Effect::ReadLedger`].
+        reading: u32,
     },
     /// The claim is acknowledged by all in-sync replicas.
     Claimed {
@@ -83,6 +85,8 @@ pub enum Input {
         partition: PartitionId,
         /// Of which assignment.
         epoch: Epoch,
+        /// After which reading of the ledger it was made, see [`crate::Effect::Claim`].
+        reading: u32,
         /// Where it stands in the ledger.
         at: Offset,
     },
@@ -92,6 +96,8 @@ pub enum Input {
         partition: PartitionId,
         /// Of which assignment.
         epoch: Epoch,
+        /// After which reading of the ledger it was made, see [`crate::Effect::Claim`].
+        reading: u32,
     },
     /// A letter was read, see [`crate::Effect::FetchLetters`]. What is told is its record's: offset, key, identity, as at the first time.
     LetterFetched(Fetched),
@@ -192,6 +198,8 @@ pub struct LedgerRead {
     pub partition: PartitionId,
     /// Of which assignment.
     pub epoch: Epoch,
+    /// Which reading of the ledger, see [`crate::Effect::ReadLedger`].
+    pub reading: u32,
     /// Its offset in the ledger.
     pub at: Offset,
     /// What it says.
@@ -205,6 +213,8 @@ pub struct RecordGone {
     pub partition: PartitionId,
     /// Of which assignment.
     pub epoch: Epoch,
+    /// Which reading of the ledger, see [`crate::Effect::ReadLedger`].
+    pub reading: u32,
     /// Where the ledger says so.
     pub at: Offset,
     /// Which record.

@@ -42,10 +42,14 @@ impl Owned {
         (PartitionId(self.0), Epoch(self.1))
     }
 
-    /// A record of its ledger is read.
+    /// A record of its ledger is read, by the first reading.
     pub(crate) fn reads(self, script: &mut Script, at: i64, record: Record) -> Vec<Effect> {
+        self.reads_in(script, 1, at, record)
+    }
+
+    pub(crate) fn reads_in(self, script: &mut Script, reading: u32, at: i64, record: Record) -> Vec<Effect> {
         let (partition, epoch) = self.id();
-        script.tell(Input::Ledger(Box::new(LedgerRead { partition, epoch, at: Offset(at), record })))
+        script.tell(Input::Ledger(Box::new(LedgerRead { partition, epoch, reading, at: Offset(at), record })))
     }
 
     /// Takes it over with what stands in its ledger, and returns the place of the claim.
@@ -53,17 +57,17 @@ impl Owned {
         let (partition, epoch) = self.id();
         let from = Offset(FROM);
         let orders = script.tell(Input::Assigned(Assignment { partition, epoch, from, ledger: true, ..assignment() }));
-        assert_eq!(orders, [Effect::ReadLedger { partition, epoch }]);
+        assert_eq!(orders, [Effect::ReadLedger { partition, epoch, reading: 1 }]);
         let mut fold = ledger::Fold::new();
         for (at, record) in (0..).zip(ledger) {
             fold.apply(Offset(at), record);
             assert_eq!(self.reads(script, at, record.clone()), []);
         }
-        assert_eq!(script.tell(Input::LedgerEnd { partition, epoch }), [Effect::Commit { partition, epoch, next: from }]);
+        assert_eq!(script.tell(Input::LedgerEnd { partition, epoch, reading: 1 }), [Effect::Commit { partition, epoch, next: from }]);
         let prev = fold.current();
-        assert_eq!(script.tell(Input::Committed { partition, epoch, next: from }), [Effect::Claim { partition, epoch, prev }]);
+        assert_eq!(script.tell(Input::Committed { partition, epoch, next: from }), [Effect::Claim { partition, epoch, reading: 1, prev }]);
         let at = i64::try_from(ledger.len()).unwrap();
-        assert_eq!(script.tell(Input::Claimed { partition, epoch, at: Offset(at) }), []);
+        assert_eq!(script.tell(Input::Claimed { partition, epoch, reading: 1, at: Offset(at) }), []);
         let claimed = Some(Claimed { at: Offset(at), prev, from });
         let own = claim(prev.map(|prev| prev.0));
         assert_eq!(self.reads(script, at, own), [Effect::CatchUp { partition, epoch, claim: claimed }]);
@@ -104,7 +108,7 @@ fn the_room_for_letters_is_shared_by_all_partitions_that_have_some() {
         let (id, epoch) = partition.id();
         let record = command("all", Verb::Replay, 0..letters);
         let at = Offset(next[partition.0 as usize]);
-        script.feed(Input::Ledger(Box::new(LedgerRead { partition: id, epoch, at, record })));
+        script.feed(Input::Ledger(Box::new(LedgerRead { partition: id, epoch, reading: 1, at, record })));
     }
     let mut orders = script.orders();
     assert_eq!(asked(&orders), [13, 13, 4], "who has few letters leaves the rest to the others");
