@@ -184,8 +184,7 @@ impl Engine {
 
     /// The ledger of an assignment, for what comes of one of its readings. What comes of an earlier one, which was given up, is passed over.
     pub(crate) fn book_of(&mut self, id: PartitionId, epoch: Epoch, reading: u32) -> Option<&mut Book> {
-        let hears_all = self.bugs.has(Sabotage::EarlierReadingHeard);
-        self.book(id, epoch).filter(|book| book.reading == reading || hears_all)
+        self.book(id, epoch).filter(|book| book.reading == reading)
     }
 
     pub(crate) fn book(&mut self, id: PartitionId, epoch: Epoch) -> Option<&mut Book> {

@@ -98,8 +98,6 @@ pub enum Sabotage {
     SupersededForEver,
     /// What another member claimed is not given back when the group asks for it.
     DisputeOutlivesDrain,
-    /// What comes from an earlier reading of a ledger is taken for the current one's.
-    EarlierReadingHeard,
     /// That a letter is settled is taken out of the ledger before what says that it was open.
     CleanSettledFirst,
     /// Claims are taken out of the ledger before what they make void.
@@ -175,14 +173,13 @@ impl Sabotage {
     ];
 
     /// Those that concern ledgers: a simulation of their own looks for them.
-    pub const LEDGER: [Self; 20] = [
+    pub const LEDGER: [Self; 19] = [
         Self::DispatchBeforeFolded,
         Self::ClaimUnconfirmed,
         Self::ClaimNotAwaited,
         Self::SupersededGoesOn,
         Self::SupersededForEver,
         Self::DisputeOutlivesDrain,
-        Self::EarlierReadingHeard,
         Self::CleanSettledFirst,
         Self::CleanClaimsFirst,
         Self::RecordNotAwaited,

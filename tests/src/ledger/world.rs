@@ -2,13 +2,13 @@
 
 use onceward_engine::ledger::{Claim, Record, Removed};
 use onceward_engine::{
-    Assignment, DeliveryId, Digest, Entry, Epoch, EventHash, Fetched, Input, KeyHash, LedgerRead, Offset, Outcome, PartitionId, PolicyId,
+    Assignment, DeliveryId, Digest, Entry, Epoch, EventHash, Fetched, Input, KeyHash, LedgerRead, Offset, PartitionId, PolicyId,
     RecordGone, Sabotage, Timestamp,
 };
 
 use super::Met;
 use super::broker::{Log, Stored, logs};
-use super::judge::Verdict;
+use super::judge::{GRACE, Verdict};
 use super::member::{Held, Member, Place};
 use super::plan::{Plan, Trouble};
 use super::store::Store;
@@ -19,7 +19,7 @@ use crate::sim::{Queue, Rng, Violation};
 pub(super) enum Write {
     Letter { delivery: DeliveryId, index: usize },
     Record(Entry),
-    Claim { prev: Option<Offset> },
+    Claim { reading: u32, prev: Option<Offset> },
     Tombstone(Removed),
 }
 
@@ -40,6 +40,7 @@ pub(super) enum Happening {
     Notice { member: usize, partition: usize },
     Reassigned { member: usize, partition: usize, epoch: Epoch },
     Produce { partition: usize },
+    Overdue { member: usize, partition: usize, epoch: Epoch },
     Trouble(Trouble),
     Operator { last: bool },
     Restart,
@@ -155,6 +156,7 @@ impl World {
                 (0..self.members.len()).for_each(|member| self.poll_later(member));
                 Ok(())
             }
+            Happening::Overdue { member, partition, epoch } => self.judge_drain(member, partition, epoch),
             Happening::Trouble(trouble) => self.trouble(trouble),
             Happening::Operator { last } => {
                 self.operate(last);
@@ -252,7 +254,8 @@ impl World {
 
     /// A member begins with a partition that somebody else had claimed. Whether it owns it, it does not know.
     fn reassigned(&mut self, member: usize, partition: usize, epoch: Epoch) -> Verdict {
-        if self.held(member, partition, epoch).is_none_or(|held| !held.disputed) {
+        // What the group has asked back is not begun with any more.
+        if self.held(member, partition, epoch).is_none_or(|held| !held.disputed || held.asked_back) {
             return Ok(());
         }
         if self.logs[partition].owner == Some((member, epoch)) { self.assign(member, partition) } else { self.begin(member, partition) }
@@ -269,9 +272,11 @@ impl World {
             position: from,
             paused: false,
             said_end: None,
+            reading: 0,
             ledger: None,
             said_ledger_end: false,
             disputed: false,
+            asked_back: false,
             claim: None,
         };
         self.members[member].held.insert(partition, held);
@@ -317,13 +322,11 @@ impl World {
             }
             Trouble::Move => {
                 let Some((member, epoch)) = owner else { return Ok(()) };
-                if self.held(member, partition, epoch).is_some_and(|held| held.disputed) {
-                    // Its engine has nothing to drain.
-                    self.logs[partition].owner = None;
-                    self.queue.at(self.now + 1, Happening::Balance { partition });
-                    return self.lose(member, partition, epoch);
-                }
                 let deadline = Timestamp(self.now + self.rng.pick(&[10, 500, 5_000]));
+                if let Some(held) = self.held(member, partition, epoch) {
+                    held.asked_back = true;
+                }
+                self.queue.at(deadline.0 + GRACE, Happening::Overdue { member, partition, epoch });
                 return self.deliver(member, Input::Revoking { partition: named(partition), epoch, deadline });
             }
             Trouble::Lose => {
@@ -457,7 +460,7 @@ impl World {
         let most = self.rng.pick(&[1, 10, 1_000]);
         for _ in 0..most {
             let Some(held) = self.held(member, partition, epoch).filter(|held| !held.disputed) else { return Ok(()) };
-            let at = held.ledger.unwrap_or(0);
+            let (at, reading) = (held.ledger.unwrap_or(0), held.reading);
             if at >= end {
                 break;
             }
@@ -466,26 +469,25 @@ impl World {
             let at = Offset(i64::try_from(at).unwrap_or(i64::MAX));
             let partition = named(partition);
             match stored {
-                Stored::Record(record) => self.deliver(member, Input::Ledger(Box::new(LedgerRead { partition, epoch, at, record })))?,
-                Stored::Tombstone(record) => self.deliver(member, Input::Removed(Box::new(RecordGone { partition, epoch, at, record })))?,
+                Stored::Record(record) => {
+                    self.deliver(member, Input::Ledger(Box::new(LedgerRead { partition, epoch, reading, at, record })))?
+                }
+                Stored::Tombstone(record) => {
+                    self.deliver(member, Input::Removed(Box::new(RecordGone { partition, epoch, reading, at, record })))?
+                }
                 Stored::Compacted => {}
             }
         }
         let Some(held) = self.held(member, partition, epoch).filter(|held| !held.disputed) else { return Ok(()) };
         if held.ledger.unwrap_or(0) >= end && !held.said_ledger_end {
             held.said_ledger_end = true;
-            self.deliver(member, Input::LedgerEnd { partition: named(partition), epoch })?;
+            let reading = held.reading;
+            self.deliver(member, Input::LedgerEnd { partition: named(partition), epoch, reading })?;
         }
         let stalls = self.rng.percent(self.plan.stalls);
         let at = self.now + 1 + if stalls { self.rng.within(0, 2_000) } else { self.rng.within(0, self.plan.latency) };
         self.queue.at(at, Happening::ReadLedger { member, partition, epoch });
         Ok(())
-    }
-
-    pub(super) fn outcome(&self, place: Place) -> Outcome {
-        let record = self.logs[place.partition].records[place.index];
-        let fails = record.hopeless || (record.poison && self.now < self.plan.mended);
-        if fails { Outcome::Retry { after: None } } else { Outcome::Done { effects: record.effects } }
     }
 }
 

@@ -13,6 +13,17 @@ use crate::kafka::{Batch, SourceOrder};
 use crate::ledger::{Key, encode};
 use crate::letter::{LedgerRequest, fingerprint};
 
+/// The number of a ledger's first reading in an assignment.
+const FIRST: u32 = 1;
+
+/// A claim that was not read back.
+struct Claiming {
+    epoch: Epoch,
+    /// After which reading of the ledger it was made.
+    reading: u32,
+    id: String,
+}
+
 /// Letters as they were asked for.
 enum Answered {
     Letter(Arc<Batch>, usize),
@@ -31,7 +42,7 @@ pub(crate) struct Ledgers {
     /// Records that are not acknowledged, by token.
     written: BTreeMap<u64, (PartitionId, Epoch)>,
     /// Claims that were not read back.
-    claims: BTreeMap<PartitionId, (Epoch, String)>,
+    claims: BTreeMap<PartitionId, Claiming>,
     /// Claims that were read, by place: a tombstone needs the id.
     read: BTreeMap<PartitionId, BTreeMap<Offset, String>>,
     arrived: VecDeque<Answered>,
@@ -58,12 +69,17 @@ impl Ledgers {
 }
 
 impl Driver {
-    /// The first step of an assignment. One without companions waits for them, and stays as it is until then: fetched within its share, and
-    /// not handled.
+    /// The first step of an assignment: its ledger is read, or, where letters have no state, the inbox catches up with it.
     pub(crate) fn begin(&mut self, partition: PartitionId, epoch: Epoch) {
+        self.read_ledger(partition, epoch, FIRST);
+    }
+
+    /// Reads a ledger. A partition whose companions may have none of its number stays as it is until they do, when it is begun with again: fetched
+    /// like any other, as far as there is room, and not handled.
+    pub(crate) fn read_ledger(&mut self, partition: PartitionId, epoch: Epoch, reading: u32) {
         let Some(entry) = self.partitions.get(partition).filter(|entry| !entry.narrow && entry.epoch == epoch) else { return };
         match self.letters.ledger(&entry.name.topic) {
-            Some(ledger) => self.archive.read_ledger(partition, epoch, ledger, entry.name.number),
+            Some(ledger) => self.archive.read_ledger(partition, epoch, reading, ledger, entry.name.number),
             None => self.catch_up(partition, epoch),
         }
     }
@@ -75,7 +91,7 @@ impl Driver {
     }
 
     /// Takes a partition over in its ledger. It is known to be ours there when it is read back.
-    pub(crate) fn claim(&mut self, partition: PartitionId, epoch: Epoch, prev: Option<Offset>) {
+    pub(crate) fn claim(&mut self, partition: PartitionId, epoch: Epoch, reading: u32, prev: Option<Offset>) {
         let id = uuid::Uuid::now_v7().to_string();
         let claim = Claim {
             prev,
@@ -84,7 +100,7 @@ impl Driver {
             store: self.ledgers.store.clone(),
             time: self.clock.wall_millis(self.clock.now()),
         };
-        self.ledgers.claims.insert(partition, (epoch, id.clone()));
+        self.ledgers.claims.insert(partition, Claiming { epoch, reading, id: id.clone() });
         self.write(partition, epoch, &Record::Claim(claim), &id);
     }
 
@@ -192,7 +208,7 @@ impl Driver {
     pub(crate) fn leave_ledger(&mut self, partition: PartitionId, epoch: Epoch) {
         self.archive.stop(partition, epoch);
         self.ledgers.read.remove(&partition);
-        if self.ledgers.claims.get(&partition).is_some_and(|claim| claim.0 == epoch) {
+        if self.ledgers.claims.get(&partition).is_some_and(|claim| claim.epoch == epoch) {
             self.ledgers.claims.remove(&partition);
         }
         let before = self.ledgers.written.len();
@@ -213,9 +229,9 @@ impl Driver {
                     self.take_ledger(item);
                 }
             }
-            ArchiveFact::LedgerEnd { partition, epoch } => {
+            ArchiveFact::LedgerEnd { partition, epoch, reading } => {
                 self.letter_watch.soon();
-                self.engine.handle(now, Input::LedgerEnd { partition, epoch });
+                self.engine.handle(now, Input::LedgerEnd { partition, epoch, reading });
             }
             ArchiveFact::OldestLetter { partition, epoch, oldest } => {
                 self.engine.handle(now, Input::OldestLetter { partition, epoch, oldest });
@@ -236,19 +252,19 @@ impl Driver {
 
     fn take_ledger(&mut self, item: LedgerItem) {
         let now = self.clock.now();
-        let (partition, epoch, at) = (item.partition, item.epoch, item.at);
+        let (partition, epoch, reading, at) = (item.partition, item.epoch, item.reading, item.at);
         match item.what {
             Told::Record(record, claim) => {
-                let ours = self.ledgers.claims.get(&partition).is_some_and(|ours| ours.0 == epoch && Some(&ours.1) == claim.as_ref());
-                if ours {
+                let ours = self.ledgers.claims.get(&partition).filter(|ours| ours.epoch == epoch && Some(&ours.id) == claim.as_ref());
+                if let Some(made_after) = ours.map(|ours| ours.reading) {
                     // To be read back says more than to be acknowledged: it stands on all replicas, and what came before it was read.
                     self.ledgers.claims.remove(&partition);
-                    self.engine.handle(now, Input::Claimed { partition, epoch, at });
+                    self.engine.handle(now, Input::Claimed { partition, epoch, reading: made_after, at });
                 }
                 if let Some(id) = claim {
                     self.ledgers.read.entry(partition).or_default().insert(at, id);
                 }
-                self.engine.handle(now, Input::Ledger(Box::new(LedgerRead { partition, epoch, at, record })));
+                self.engine.handle(now, Input::Ledger(Box::new(LedgerRead { partition, epoch, reading, at, record })));
             }
             Told::Removed(key) => {
                 let record = match key {
@@ -262,7 +278,7 @@ impl Driver {
                         Removed::Claim(at)
                     }
                 };
-                self.engine.handle(now, Input::Removed(Box::new(RecordGone { partition, epoch, at, record })));
+                self.engine.handle(now, Input::Removed(Box::new(RecordGone { partition, epoch, reading, at, record })));
             }
         }
     }
