@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{Offset, Timestamp};
 use crate::ledger::{Fold, KeyDigest};
+use crate::pace::Pace;
 use crate::shelf::Shelf;
 
 /// How far the owner has come with its claim.
@@ -44,11 +45,7 @@ pub(crate) struct Book {
     /// Letters that wait for an earlier live event of their key.
     pub(crate) parked: BTreeMap<KeyDigest, BTreeSet<Offset>>,
     /// Letters that wait for the pace of their command.
-    pub(crate) paced: BTreeMap<Offset, BTreeSet<Offset>>,
-    /// When a command's next letter may start, in microseconds.
-    pub(crate) pace: BTreeMap<Offset, u64>,
-    /// When the first of those is looked for.
-    pub(crate) due: Option<Timestamp>,
+    pub(crate) pace: Pace,
     /// Letters that are being read.
     pub(crate) fetching: BTreeMap<Offset, Option<KeyDigest>>,
     /// Letters that are being handled again, and recorded afterwards.
@@ -71,9 +68,7 @@ impl Book {
             recording: BTreeMap::new(),
             candidates: BTreeSet::new(),
             parked: BTreeMap::new(),
-            paced: BTreeMap::new(),
-            pace: BTreeMap::new(),
-            due: None,
+            pace: Pace::default(),
             fetching: BTreeMap::new(),
             at_work: BTreeMap::new(),
             settling: BTreeSet::new(),
@@ -102,7 +97,7 @@ impl Book {
             && self.fetching.is_empty()
             && self.at_work.is_empty()
             && self.settling.is_empty()
-            && self.paced.is_empty()
+            && self.pace.is_idle()
             && self.candidates.range(..below).next().is_none()
     }
 }

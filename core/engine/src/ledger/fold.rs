@@ -51,7 +51,8 @@ pub struct Fold {
     commands: BTreeMap<Offset, Command>,
     /// Commands by the letters that they name, and the failed replays that they saw.
     wanted: BTreeMap<Offset, Vec<(Offset, u32)>>,
-    ids: BTreeSet<String>,
+    /// Places of commands by their ids.
+    ids: BTreeMap<String, Offset>,
 }
 
 impl Fold {
@@ -110,9 +111,10 @@ impl Fold {
 
     fn command(&mut self, at: Offset, command: &Command) -> Applied {
         // A client that is not sure whether its command arrived sends it again.
-        if !self.ids.insert(command.id.clone()) {
+        if self.ids.contains_key(&command.id) {
             return Applied::Past;
         }
+        self.ids.insert(command.id.clone(), at);
         for &(letter, seen) in &command.letters {
             self.wanted.entry(letter).or_default().push((at, seen));
         }
@@ -232,9 +234,9 @@ impl Fold {
         self.wanted.remove(&offset);
     }
 
-    /// Takes a command out: it was removed from the ledger.
+    /// Takes a command out: it was removed from the ledger. Should it come again, it is a new one, as for whoever begins to read then.
     pub fn remove_command(&mut self, id: &str) {
-        let Some(at) = self.commands.iter().find(|(_, command)| command.id == id).map(|(at, _)| *at) else { return };
+        let Some(at) = self.ids.remove(id) else { return };
         self.commands.remove(&at);
         self.wanted.values_mut().for_each(|commands| commands.retain(|command| command.0 != at));
         self.wanted.retain(|_, commands| !commands.is_empty());
