@@ -161,3 +161,26 @@ fn copies_that_go_back_behind_a_letter_that_failed_again_are_gone() {
     let orders = script.tell(Input::Fetched(Fetched { delivery, partition, epoch, ..fetched }));
     assert_eq!(orders, [Effect::LookUp(vec![delivery])], "their slots are free");
 }
+
+/// The last thing that a run until the end waits for is no delivery: a letter that is gone, or discarded.
+#[test]
+fn a_run_until_the_end_ends_with_what_became_of_a_letter() {
+    for verb in [Verb::Replay, Verb::Discard] {
+        let mut script = Script::new(EngineSettings { until_end: true, ..settings(Policy { hold: true, ..Policy::default() }) });
+        let owned = Owned(0, 1);
+        let (partition, epoch) = owned.id();
+        let ledger = [claim(None), letter(1, 0, LetterState::Open), command("it", verb, [1].into_iter())];
+        let ours = owned.takes_over(&mut script, &ledger);
+        let orders = owned.catches_up(&mut script);
+        assert_eq!(script.tell(Input::ReachedEnd { partition, epoch, position: Offset(FROM) }), [], "a letter is wanted");
+        let offset = Offset(1);
+        let orders = if verb == Verb::Replay { script.tell(Input::LetterGone { partition, epoch, offset }) } else { orders };
+        let Some(Effect::Record(entry)) = orders.iter().find(|order| matches!(order, Effect::Record(_))) else { panic!("{orders:?}") };
+        let mut record = letter(1, ours, entry.state);
+        if let Record::Letter(letter) = &mut record {
+            letter.replays = entry.replays;
+        }
+        let orders = owned.reads(&mut script, ours + 1, record);
+        assert!(orders.contains(&Effect::Finished), "{verb:?}: {orders:?}");
+    }
+}
