@@ -191,11 +191,11 @@ async fn watch(metrics: Arc<Metrics>, count: u64) {
     }
 }
 
-/// Resolves when so many records are in flight.
+/// Resolves when so many records are in flight; a partition may take its share beside what others took before it came.
 async fn hold(metrics: &Metrics, count: u64) {
-    let wanted = format!("onceward_in_flight {count}");
+    let in_flight = |text: &str| text.lines().find_map(|line| line.strip_prefix("onceward_in_flight ")?.parse::<u64>().ok());
     let mut tick = tokio::time::interval(Duration::from_millis(20));
-    while !metrics.prometheus().lines().any(|line| line == wanted) {
+    while in_flight(&metrics.prometheus()).is_none_or(|records| records < count) {
         tick.tick().await;
     }
 }
