@@ -468,15 +468,12 @@ impl World {
             let stored = self.logs[partition].ledger[at].clone();
             let at = Offset(i64::try_from(at).unwrap_or(i64::MAX));
             let partition = named(partition);
-            match stored {
-                Stored::Record(record) => {
-                    self.deliver(member, Input::Ledger(Box::new(LedgerRead { partition, epoch, reading, at, record })))?
-                }
-                Stored::Tombstone(record) => {
-                    self.deliver(member, Input::Removed(Box::new(RecordGone { partition, epoch, reading, at, record })))?
-                }
-                Stored::Compacted => {}
-            }
+            let input = match stored {
+                Stored::Record(record) => Input::Ledger(Box::new(LedgerRead { partition, epoch, reading, at, record })),
+                Stored::Tombstone(record) => Input::Removed(Box::new(RecordGone { partition, epoch, reading, at, record })),
+                Stored::Compacted => continue,
+            };
+            self.deliver(member, input)?;
         }
         let Some(held) = self.held(member, partition, epoch).filter(|held| !held.disputed) else { return Ok(()) };
         if held.ledger.unwrap_or(0) >= end && !held.said_ledger_end {
