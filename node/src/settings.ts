@@ -184,7 +184,7 @@ export interface Settings {
   createTopics?: boolean;
   /**
    * How much may be in memory, over all partitions. Each has an equal share, and is paused when that is used. Partitions that come
-   * while others hold more than their share by now get theirs beside it: until it is resolved, there may be up to twice as much.
+   * while others hold more than their share by now get theirs beside it: until it is resolved, there may be up to three times as much.
    */
   credit?: Credit;
   /** The names of the companion topics. */

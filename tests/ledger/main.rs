@@ -14,12 +14,13 @@ const SEEDS: u64 = 10_000;
 const FOR_A_BUG: u64 = 3_000;
 
 /// Which promise each bug breaks.
-const EXPECTED: [(Sabotage, &str); 20] = [
+const EXPECTED: [(Sabotage, &str); 21] = [
     (Sabotage::DispatchBeforeFolded, "I5"),
     (Sabotage::ClaimUnconfirmed, "I7"),
     (Sabotage::ClaimNotAwaited, "I5"),
     (Sabotage::SupersededGoesOn, "I6"),
     (Sabotage::SupersededForEver, "I10"),
+    (Sabotage::DisputeOutlivesDrain, "I10"),
     (Sabotage::CleanSettledFirst, "I5"),
     (Sabotage::CleanClaimsFirst, "I5"),
     (Sabotage::CleanDoubtful, "I5"),

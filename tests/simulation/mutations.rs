@@ -9,7 +9,7 @@ use onceward_tests::sim::{Scenario, replay, run_seed, shrink};
 const SEEDS: u64 = 2_000;
 
 /// Which promise each bug breaks first.
-const EXPECTED: [(Sabotage, &str); 39] = [
+const EXPECTED: [(Sabotage, &str); 41] = [
     (Sabotage::CommitPastGap, "I1"),
     (Sabotage::TwoOfOneKey, "I2"),
     (Sabotage::LateCompletionAccepted, "I7"),
@@ -21,6 +21,7 @@ const EXPECTED: [(Sabotage, &str); 39] = [
     (Sabotage::CommitAfterRelease, "I7"),
     (Sabotage::AttemptsOffByOne, "I6"),
     (Sabotage::CreditIgnored, "I4"),
+    (Sabotage::NewcomerStarves, "I3"),
     (Sabotage::DrainDispatches, "I7"),
     (Sabotage::EffectsReopenLane, "I2"),
     (Sabotage::ConflictAsDuplicate, "I1"),
@@ -35,6 +36,7 @@ const EXPECTED: [(Sabotage, &str); 39] = [
     (Sabotage::BreakerCountsProbes, "I6"),
     (Sabotage::BreakerNeverCloses, "I12"),
     (Sabotage::BreakerLeaks, "I12"),
+    (Sabotage::BreakerHearsOthers, "I12"),
     (Sabotage::BreakerHasty, "I12"),
     (Sabotage::BreakerNeverDoubts, "I12"),
     (Sabotage::TimeoutOfTheRun, "I6"),

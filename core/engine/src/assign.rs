@@ -92,7 +92,7 @@ impl Engine {
             self.totals.letters -= u32::try_from(book.fetching.len()).unwrap_or(u32::MAX);
             // Their room is free for letters of other partitions.
             self.replays_due = true;
-            if let Some(due) = book.due {
+            if let Some(due) = book.pace.due {
                 self.deadlines.remove(due, Due::Replay(index));
             }
             if let Some(due) = book.clean {

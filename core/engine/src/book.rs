@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{Offset, Timestamp};
 use crate::ledger::{Fold, KeyDigest, LetterRecord, LetterState};
+use crate::pace::Pace;
 use crate::shelf::Shelf;
 
 /// How far the owner has come with its claim.
@@ -28,8 +29,8 @@ pub(crate) enum Stand {
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
     pub(crate) stand: Stand,
-    /// The ledger is read anew, and what was read before came as far as this: the new reading begins before it.
-    pub(crate) again: Option<Offset>,
+    /// Which reading of the ledger it comes from.
+    pub(crate) reading: u32,
     /// The claim that ours follows.
     pub(crate) prev: Option<Offset>,
     pub(crate) fold: Fold,
@@ -46,11 +47,7 @@ pub(crate) struct Book {
     /// Letters that wait for an earlier live event of their key.
     pub(crate) parked: BTreeMap<KeyDigest, BTreeSet<Offset>>,
     /// Letters that wait for the pace of their command.
-    pub(crate) paced: BTreeMap<Offset, BTreeSet<Offset>>,
-    /// When a command's next letter may start, in microseconds.
-    pub(crate) pace: BTreeMap<Offset, u64>,
-    /// When the first of those is looked for.
-    pub(crate) due: Option<Timestamp>,
+    pub(crate) pace: Pace,
     /// Letters that are being read.
     pub(crate) fetching: BTreeMap<Offset, Option<KeyDigest>>,
     /// Letters that are being handled again, and recorded afterwards.
@@ -62,10 +59,10 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(reading: u32) -> Self {
         Self {
             stand: Stand::Reading,
-            again: None,
+            reading,
             prev: None,
             fold: Fold::new(),
             shelf: Shelf::default(),
@@ -74,9 +71,7 @@ impl Book {
             written: BTreeMap::new(),
             candidates: BTreeSet::new(),
             parked: BTreeMap::new(),
-            paced: BTreeMap::new(),
-            pace: BTreeMap::new(),
-            due: None,
+            pace: Pace::default(),
             fetching: BTreeMap::new(),
             at_work: BTreeMap::new(),
             settling: BTreeSet::new(),
@@ -114,7 +109,7 @@ impl Book {
             && self.fetching.is_empty()
             && self.at_work.is_empty()
             && self.settling.is_empty()
-            && self.paced.is_empty()
+            && self.pace.is_idle()
             && self.candidates.range(..below).next().is_none()
     }
 }

@@ -11,7 +11,8 @@
 //!
 //! A stretch that is wide enough (events, keys) but not yet long enough is a *doubt*: what fails for the last time then is not given up,
 //! its attempt does not count. So nothing is dead-lettered in the seconds before the breaker opens. Once it is open no attempt counts,
-//! time budgets stand still, and only probes start, one at a time, each from another lane.
+//! time budgets stand still, and only probes start, one at a time, each from another lane. Only they say whether the outage is over: what was
+//! under way when the breaker opened may have had its answer before, and only its news comes late.
 
 use std::collections::BTreeSet;
 
@@ -110,23 +111,26 @@ impl Engine {
         self.settings.policies[index].breaker
     }
 
-    /// A handler succeeded.
+    /// A handler succeeded. `probe`: it was the probe of an open breaker.
     #[inline]
-    pub(crate) fn breaker_succeeded(&mut self, policy: PolicyId) {
+    pub(crate) fn breaker_succeeded(&mut self, policy: PolicyId, probe: bool) {
         let index = self.index_of(policy);
         let breaker = &self.breakers[index];
         if breaker.events > 0 || breaker.is_open() {
-            self.weigh_success(index);
+            self.weigh_success(index, probe);
         }
     }
 
-    fn weigh_success(&mut self, index: usize) {
+    fn weigh_success(&mut self, index: usize, probe: bool) {
         let Some(rules) = self.rules(index) else { return };
-        let now = self.now;
+        let (now, counts) = (self.now, probe || self.bugs.has(Sabotage::BreakerHearsOthers));
         let Some(open) = self.breakers[index].open.as_mut() else {
             self.breakers[index].success(&rules);
             return;
         };
+        if !counts {
+            return;
+        }
         open.successes = open.successes.saturating_add(1);
         if open.successes >= rules.successes.max(1) && !self.bugs.has(Sabotage::BreakerNeverCloses) {
             self.close(index);
@@ -136,22 +140,26 @@ impl Engine {
     }
 
     /// A handler refused an event: that says nothing of what is behind it.
-    pub(crate) fn breaker_rejected(&mut self, slot: u32) {
+    pub(crate) fn breaker_rejected(&mut self, slot: u32, probe: bool) {
         let index = self.index_of(self.deliveries[slot].policy);
         if self.breakers[index].is_open() {
-            self.plan_probe(index, self.now);
+            if probe || self.bugs.has(Sabotage::BreakerHearsOthers) {
+                self.plan_probe(index, self.now);
+            }
         } else if self.bugs.has(Sabotage::BreakerCountsRejections) {
-            self.weigh_failure(slot);
+            self.weigh_failure(slot, false);
         }
     }
 
     /// A retryable failure: what it means for its event, and whether it opens the breaker.
-    pub(crate) fn weigh_failure(&mut self, slot: u32) -> Weight {
+    pub(crate) fn weigh_failure(&mut self, slot: u32, probe: bool) -> Weight {
         let index = self.index_of(self.deliveries[slot].policy);
         let Some(rules) = self.rules(index) else { return Weight::Counts };
         let (now, breaker) = (self.now, &mut self.breakers[index]);
         if let Some(open) = breaker.open.as_mut() {
-            open.successes = 0;
+            if probe || self.bugs.has(Sabotage::BreakerHearsOthers) {
+                open.successes = 0;
+            }
             return if self.bugs.has(Sabotage::BreakerCountsProbes) { Weight::Counts } else { Weight::Void };
         }
         let delivery = &mut self.deliveries[slot];
@@ -223,6 +231,13 @@ impl Engine {
         self.deadlines.remove(open.next_probe, Due::Probe(policy));
         open.next_probe = at;
         self.deadlines.add(at, Due::Probe(policy));
+    }
+
+    /// Whether a delivery is the probe of an open breaker.
+    #[inline]
+    pub(crate) fn is_probe(&self, slot: u32) -> bool {
+        let probe = |slot: u32| self.breakers[self.index_of(self.deliveries[slot].policy)].open.and_then(|open| open.probe);
+        self.open_breakers > 0 && probe(slot) == Some(self.deliveries[slot].id(slot))
     }
 
     /// A delivery left its run. If it was the probe, the next one may follow after a pause; a success makes it follow at once.

@@ -19,21 +19,23 @@ use crate::{Claimed, Effect, LedgerRead, RecordGone};
 
 /// How long after a refusal the group is asked again whether a partition is ours, in milliseconds.
 const AGAIN: u64 = 100;
+/// The number of the first reading of a ledger.
+const FIRST: u32 = 1;
 
 impl Engine {
     /// The first step of an assignment with a ledger.
     pub(crate) fn read_ledger(&mut self, id: PartitionId, epoch: Epoch) {
         if let Some(partition) = self.partitions.current(id, epoch) {
-            partition.book = Some(Box::new(Book::new()));
+            partition.book = Some(Box::new(Book::new(FIRST)));
         }
-        self.out.push(Effect::ReadLedger { partition: id, epoch });
+        self.out.push(Effect::ReadLedger { partition: id, epoch, reading: FIRST });
         if self.bugs.has(Sabotage::DispatchBeforeFolded) {
             self.is_ours(id.0, Offset(0));
         }
     }
 
-    pub(crate) fn ledger_end(&mut self, id: PartitionId, epoch: Epoch) {
-        if self.book(id, epoch).is_some_and(|book| book.stand == Stand::Reading && book.again.is_none()) {
+    pub(crate) fn ledger_end(&mut self, id: PartitionId, epoch: Epoch, reading: u32) {
+        if self.book_of(id, epoch, reading).is_some_and(|book| book.stand == Stand::Reading) {
             self.ask_the_group(id.0);
         }
     }
@@ -102,12 +104,12 @@ impl Engine {
         let Some(partition) = self.partitions.get_mut(index) else { return };
         let Some(book) = &mut partition.book else { return };
         book.stand = Stand::Claiming { at: None };
-        let (prev, partition, epoch) = (book.prev, partition.id, partition.epoch);
-        self.out.push(Effect::Claim { partition, epoch, prev });
+        let (prev, reading, partition, epoch) = (book.prev, book.reading, partition.id, partition.epoch);
+        self.out.push(Effect::Claim { partition, epoch, reading, prev });
     }
 
-    pub(crate) fn claim_acknowledged(&mut self, id: PartitionId, epoch: Epoch, at: Offset) {
-        let Some(book) = self.book(id, epoch).filter(|book| book.stand == Stand::Claiming { at: None }) else { return };
+    pub(crate) fn claim_acknowledged(&mut self, id: PartitionId, epoch: Epoch, reading: u32, at: Offset) {
+        let Some(book) = self.book_of(id, epoch, reading).filter(|book| book.stand == Stand::Claiming { at: None }) else { return };
         book.stand = Stand::Claiming { at: Some(at) };
         let read = book.fold.next().is_some_and(|next| next > at);
         let counts = book.fold.current() == Some(at);
@@ -118,8 +120,8 @@ impl Engine {
         }
     }
 
-    pub(crate) fn claim_failed(&mut self, id: PartitionId, epoch: Epoch) {
-        if self.book(id, epoch).is_some_and(|book| book.stand == Stand::Claiming { at: None }) {
+    pub(crate) fn claim_failed(&mut self, id: PartitionId, epoch: Epoch, reading: u32) {
+        if self.book_of(id, epoch, reading).is_some_and(|book| book.stand == Stand::Claiming { at: None }) {
             self.ask_later(id.0);
         }
     }
@@ -145,8 +147,8 @@ impl Engine {
 
     /// A record of the ledger, in its order.
     pub(crate) fn ledger_read(&mut self, read: &LedgerRead) {
-        let LedgerRead { partition: id, epoch, at, record } = read;
-        let Some(book) = self.book_at(*id, *epoch, *at) else { return };
+        let LedgerRead { partition: id, epoch, reading, at, record } = read;
+        let Some(book) = self.book_of(*id, *epoch, *reading) else { return };
         let applied = book.fold.apply(*at, record);
         let stand = book.stand;
         book.shelf.put(*at, record, applied, matches!(stand, Stand::Ours(_)));
@@ -174,19 +176,15 @@ impl Engine {
         if matches!(book.stand, Stand::Ours(_)) {
             return self.superseded(id, epoch);
         }
-        *book = Book { again: Some(gone.at), ..Book::new() };
+        let reading = book.reading.saturating_add(1);
+        *book = Book::new(reading);
         self.cancel_commit(id.0);
-        self.out.push(Effect::ReadLedger { partition: id, epoch });
+        self.out.push(Effect::ReadLedger { partition: id, epoch, reading });
     }
 
-    /// The ledger of an assignment, for somebody who read on to an offset there. What comes from a reading that was given up is passed over.
-    pub(crate) fn book_at(&mut self, id: PartitionId, epoch: Epoch, at: Offset) -> Option<&mut Book> {
-        let book = self.book(id, epoch)?;
-        if book.again.is_some_and(|before| at > before) {
-            return None;
-        }
-        book.again = None;
-        Some(book)
+    /// The ledger of an assignment, for what comes of one of its readings. What comes of an earlier one, which was given up, is passed over.
+    pub(crate) fn book_of(&mut self, id: PartitionId, epoch: Epoch, reading: u32) -> Option<&mut Book> {
+        self.book(id, epoch).filter(|book| book.reading == reading)
     }
 
     pub(crate) fn book(&mut self, id: PartitionId, epoch: Epoch) -> Option<&mut Book> {

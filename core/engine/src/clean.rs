@@ -69,7 +69,7 @@ impl Engine {
 
     /// A record of the ledger was taken out, by us or by an owner before us.
     pub(crate) fn record_gone(&mut self, gone: &RecordGone) {
-        let Some(book) = self.book_at(gone.partition, gone.epoch, gone.at) else { return };
+        let Some(book) = self.book_of(gone.partition, gone.epoch, gone.reading) else { return };
         if let Removed::Claim(at) = gone.record
             && book.fold.current() == Some(at)
         {

@@ -11,7 +11,7 @@ use crate::{Alert, Effect};
 impl Engine {
     pub(crate) fn revoking(&mut self, id: PartitionId, epoch: Epoch, until: Timestamp) {
         let index = id.0;
-        let Some(partition) = self.partitions.current(id, epoch) else { return };
+        let Some(partition) = self.partitions.current(id, epoch) else { return self.give_back(id, epoch) };
         let commits_last = match partition.state {
             State::CatchingUp => false,
             State::Running => true,

@@ -9,12 +9,14 @@ use crate::ledger::{KeyDigest, LetterState, Removed};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
     /// Read the partition's ledger from its beginning, answer with [`crate::Input::Ledger`] for each record and
-    /// [`crate::Input::LedgerEnd`] where it ends, and go on with what comes until the epoch is over.
+    /// [`crate::Input::LedgerEnd`] where it ends, and go on with what comes until the epoch is over, or it is to be read anew.
     ReadLedger {
         /// Which partition.
         partition: PartitionId,
         /// Of which assignment.
         epoch: Epoch,
+        /// Which reading of this assignment, counted from one. All that comes of it carries this number.
+        reading: u32,
     },
     /// Write a claim to the ledger; answer [`crate::Input::Claimed`] or [`crate::Input::ClaimFailed`].
     Claim {
@@ -22,6 +24,8 @@ pub enum Effect {
         partition: PartitionId,
         /// Of which assignment.
         epoch: Epoch,
+        /// The reading of the ledger that it is made after.
+        reading: u32,
         /// The claim that it follows.
         prev: Option<Offset>,
     },

@@ -46,8 +46,8 @@ pub struct Engine {
     pub(crate) totals: Totals,
     /// While records are refused for want of room.
     pub(crate) crowd: Option<Crowd>,
-    /// Whoever is above its share has to give way now.
-    pub(crate) crowded: bool,
+    /// Whoever could not have a record of so many bytes more has to give way now.
+    pub(crate) crowded: Option<u32>,
     /// One bit per dependency that is down.
     pub(crate) down: u8,
     pub(crate) finish_may_be_due: bool,
@@ -129,7 +129,7 @@ impl Engine {
             out: Outbox::default(),
             totals: Totals::default(),
             crowd: None,
-            crowded: false,
+            crowded: None,
             down: 0,
             finish_may_be_due: false,
             finished: false,
@@ -152,10 +152,10 @@ impl Engine {
             Input::Marked { delivery, result } => self.marked(delivery, result),
             Input::DeadLettered { delivery, letter } => self.dead_lettered(delivery, letter),
             Input::Ledger(read) => self.ledger_read(&read),
-            Input::LedgerEnd { partition, epoch } => self.ledger_end(partition, epoch),
-            Input::Claimed { partition, epoch, at } => self.claim_acknowledged(partition, epoch, at),
+            Input::LedgerEnd { partition, epoch, reading } => self.ledger_end(partition, epoch, reading),
+            Input::Claimed { partition, epoch, reading, at } => self.claim_acknowledged(partition, epoch, reading, at),
             Input::SentAgain { partition, epoch, offset } => self.sent_again(partition, epoch, offset),
-            Input::ClaimFailed { partition, epoch } => self.claim_failed(partition, epoch),
+            Input::ClaimFailed { partition, epoch, reading } => self.claim_failed(partition, epoch, reading),
             Input::Removed(gone) => self.record_gone(&gone),
             Input::OldestLetter { partition, epoch, oldest } => self.oldest_letter(partition, epoch, oldest),
             Input::LetterFetched(fetched) => self.letter_fetched(&fetched),
@@ -200,6 +200,7 @@ impl Engine {
             }
         }
         self.check_timers();
+        self.look_at_the_room();
         self.look_for_letters();
         self.finish();
         self.out.pop().or_else(|| self.dispatch())

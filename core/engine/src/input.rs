@@ -86,6 +86,8 @@ pub enum Input {
         partition: PartitionId,
         /// Of which assignment.
         epoch: Epoch,
+        /// Which reading of the ledger, see [`crate::Effect::ReadLedger`].
+        reading: u32,
     },
     /// The claim is acknowledged by all in-sync replicas.
     Claimed {
@@ -93,6 +95,8 @@ pub enum Input {
         partition: PartitionId,
         /// Of which assignment.
         epoch: Epoch,
+        /// After which reading of the ledger it was made, see [`crate::Effect::Claim`].
+        reading: u32,
         /// Where it stands in the ledger.
         at: Offset,
     },
@@ -102,6 +106,8 @@ pub enum Input {
         partition: PartitionId,
         /// Of which assignment.
         epoch: Epoch,
+        /// After which reading of the ledger it was made, see [`crate::Effect::Claim`].
+        reading: u32,
     },
     /// A letter was read, see [`crate::Effect::FetchLetters`]. What is told is its record's: offset, key, identity, as at the first time.
     LetterFetched(Fetched),
@@ -202,6 +208,8 @@ pub struct LedgerRead {
     pub partition: PartitionId,
     /// Of which assignment.
     pub epoch: Epoch,
+    /// Which reading of the ledger, see [`crate::Effect::ReadLedger`].
+    pub reading: u32,
     /// Its offset in the ledger.
     pub at: Offset,
     /// What it says.
@@ -215,6 +223,8 @@ pub struct RecordGone {
     pub partition: PartitionId,
     /// Of which assignment.
     pub epoch: Epoch,
+    /// Which reading of the ledger, see [`crate::Effect::ReadLedger`].
+    pub reading: u32,
     /// Where the ledger says so.
     pub at: Offset,
     /// Which record.

@@ -9,6 +9,7 @@
 //! The code map follows the life of a record, one decision per file: `partition` and `assign` (epochs, catching up), `gap` (rewinds and
 //! deleted offsets), `arrive`, `twin` and `ring` (copies in flight), `lane`, `settle` and `dispatch` (order, runs), `outcome` and
 //! `attempt` (retries), `breaker` (outages), `timeout`, `suspect` (crashes), `mark`, `dead_letter`, `resolve` and `watermark` (the end of a delivery), `commit`, `drain`, `credit`, `finish`.
+//! Ledgers and letters: `claim`, `dispute`, `book`, `shelf` and `clean`, `record`, `hold`, `look`, `replay`, `pace`.
 //! `engine` only wires; `outbox` and `deadline` hold what is decided and what is due. A delivery's life is `delivery::Stage`.
 
 mod arrive;
@@ -40,6 +41,7 @@ mod look;
 mod mark;
 mod outbox;
 mod outcome;
+mod pace;
 mod partition;
 mod policy;
 mod record;

@@ -24,6 +24,8 @@ impl Engine {
             let share = (self.room_for_letters() / u32::try_from(waiting.len()).unwrap_or(u32::MAX)).max(1);
             waiting.retain(|index| self.look_at_candidates(*index, share));
         }
+        // Nothing may be left to look at.
+        self.finish_may_be_due = true;
     }
 
     fn room_for_letters(&self) -> u32 {

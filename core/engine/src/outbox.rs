@@ -77,7 +77,7 @@ impl Outbox {
                 !letters.is_empty()
             }
             Effect::CatchUp { partition, epoch, .. }
-            | Effect::ReadLedger { partition, epoch }
+            | Effect::ReadLedger { partition, epoch, .. }
             | Effect::Claim { partition, epoch, .. }
             | Effect::Superseded { partition, epoch }
             | Effect::Reassign { partition, epoch }

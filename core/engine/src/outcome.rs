@@ -16,7 +16,7 @@ use crate::{Outcome, Reason};
 impl Engine {
     pub(crate) fn handled(&mut self, id: DeliveryId, outcome: Outcome) {
         let Some(slot) = self.running(id) else { return };
-        let lane = self.deliveries[slot].lane;
+        let (lane, probe) = (self.deliveries[slot].lane, self.is_probe(slot));
         self.leave_run(slot);
         if matches!(outcome, Outcome::Retry { .. } | Outcome::Reject(_)) && self.lanes.get(lane).held > 0 {
             self.lanes.get_mut(lane).stopped_at = slot;
@@ -26,15 +26,15 @@ impl Engine {
         }
         match outcome {
             Outcome::Done { effects } => {
-                self.breaker_succeeded(self.deliveries[slot].policy);
+                self.breaker_succeeded(self.deliveries[slot].policy, probe);
                 self.done(slot, effects);
             }
             Outcome::Retry { after } => {
-                let weight = self.weigh_failure(slot);
+                let weight = self.weigh_failure(slot, probe);
                 self.failed(slot, after, weight);
             }
             Outcome::Reject(rejection) => {
-                self.breaker_rejected(slot);
+                self.breaker_rejected(slot, probe);
                 self.doom(slot, rejection.into());
             }
             Outcome::Cancelled => self.start_over(slot),

@@ -32,8 +32,10 @@ pub(crate) struct Partition {
     pub(crate) halted: bool,
     /// Fetching is stopped.
     pub(crate) paused: bool,
-    /// Its share of the credit is used, and little of it free again.
+    /// It was told to give way: its share of the credit is used, little of it is free again, and others need the room.
     pub(crate) pressed: bool,
+    /// Its window is used, and little of it free again.
+    pub(crate) full: bool,
     pub(crate) window: Window,
     pub(crate) records: u32,
     pub(crate) bytes: u64,
@@ -56,6 +58,7 @@ impl Partition {
             halted: false,
             paused: false,
             pressed: false,
+            full: false,
             window: Window::new(assignment.from),
             records: 0,
             bytes: 0,
@@ -78,6 +81,8 @@ pub(crate) struct Partitions {
     entries: Vec<(Option<Epoch>, Option<Box<Partition>>)>,
     pub(crate) assigned: u32,
     pub(crate) halted: u32,
+    /// How many of them were told to give way.
+    pub(crate) pressed: u32,
     /// How many of them have a ledger.
     pub(crate) ledgers: u32,
 }
@@ -123,6 +128,7 @@ impl Partitions {
         let partition = self.entries.get_mut(index as usize)?.1.take()?;
         self.assigned -= 1;
         self.halted -= u32::from(partition.halted);
+        self.pressed -= u32::from(partition.pressed);
         self.ledgers -= u32::from(partition.assignment.ledger);
         Some(partition)
     }

@@ -7,13 +7,11 @@
 //!
 //! Letters have a part of the credit of their own, so that live events that wait for them can't keep them out.
 
-use std::collections::BTreeSet;
-
 use crate::book::Book;
 use crate::deadline::Due;
 use crate::delivery::{Delivery, NIL, Stage};
 use crate::engine::Engine;
-use crate::ids::{Epoch, Offset, PartitionId, Timestamp};
+use crate::ids::{Epoch, Offset, PartitionId};
 use crate::lane::LaneKey;
 use crate::ledger::{Command, KeyDigest, Letter, LetterState, Verb};
 use crate::record::AHEAD;
@@ -134,43 +132,32 @@ impl Engine {
 
     /// A letter of a command with a rate: now, or when its time comes.
     pub(crate) fn pace(&mut self, index: u32, command: Offset, rate: u32, offset: Offset, asked: &mut Vec<LetterPlace>) {
-        let now = self.now;
+        let (now, ignored) = (self.now, self.bugs.has(Sabotage::ReplayRateIgnored));
         let Some(book) = self.partitions.get_mut(index).and_then(|partition| partition.book.as_mut()) else { return };
-        let at = book.pace.get(&command).copied().unwrap_or_default().max(now.0.saturating_mul(1_000));
-        if at / 1_000 > now.0 && !self.bugs.has(Sabotage::ReplayRateIgnored) {
-            book.paced.entry(command).or_default().insert(offset);
+        if book.pace.starts(command, rate, now, ignored) {
+            self.ask_for(index, offset, asked);
+        } else {
+            book.pace.wait(command, offset);
             self.await_pace(index);
-            return;
         }
-        book.pace.insert(command, at.saturating_add(1_000_000_000 / u64::from(rate.max(1))));
-        self.ask_for(index, offset, asked);
     }
 
     fn await_pace(&mut self, index: u32) {
         let Some(book) = self.partitions.get_mut(index).and_then(|partition| partition.book.as_mut()) else { return };
-        let Some(at) = book.paced.keys().filter_map(|command| book.pace.get(command)).min() else { return };
-        let at = Timestamp(at / 1_000);
-        if book.due != Some(at) {
-            if let Some(due) = book.due.replace(at) {
-                self.deadlines.remove(due, Due::Replay(index));
-            }
-            self.deadlines.add(at, Due::Replay(index));
+        let Some(at) = book.pace.first().filter(|at| book.pace.due != Some(*at)) else { return };
+        if let Some(due) = book.pace.due.replace(at) {
+            self.deadlines.remove(due, Due::Replay(index));
         }
+        self.deadlines.add(at, Due::Replay(index));
     }
 
     /// The pace of a command allows its next letter.
     pub(crate) fn pace_is_due(&mut self, index: u32) {
         let now = self.now;
         let Some(book) = self.partitions.get_mut(index).and_then(|partition| partition.book.as_mut()) else { return };
-        book.due = None;
-        let ready: Vec<Offset> =
-            book.paced.keys().copied().filter(|command| book.pace.get(command).is_none_or(|at| at / 1_000 <= now.0)).collect();
-        for command in ready {
-            let next = book.paced.get_mut(&command).and_then(BTreeSet::pop_first);
-            if let Some(offset) = next {
-                book.enlist(offset);
-            }
-            book.paced.retain(|_, letters| !letters.is_empty());
+        book.pace.due = None;
+        for offset in book.pace.ready(now) {
+            book.enlist(offset);
         }
         self.replays_due = true;
         self.await_pace(index);

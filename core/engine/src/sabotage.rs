@@ -26,6 +26,8 @@ pub enum Sabotage {
     AttemptsOffByOne,
     /// Room is always the whole credit, and nothing is paused.
     CreditIgnored,
+    /// A partition that has nothing gets nothing while the others have twice the credit.
+    NewcomerStarves,
     /// What is queued is dispatched although the partition is being given back.
     DrainDispatches,
     /// A lane reopens before the effects of its last event are committed.
@@ -54,6 +56,8 @@ pub enum Sabotage {
     BreakerNeverCloses,
     /// Lanes start although their breaker is open.
     BreakerLeaks,
+    /// Whatever answers while the breaker is open counts as a probe.
+    BreakerHearsOthers,
     /// The breaker opens as soon as enough events failed, however short the time.
     BreakerHasty,
     /// Events are given up in the time before the breaker opens.
@@ -92,6 +96,8 @@ pub enum Sabotage {
     SupersededGoesOn,
     /// A partition that another member claimed is left to stand, whatever the group says.
     SupersededForEver,
+    /// What another member claimed is not given back when the group asks for it.
+    DisputeOutlivesDrain,
     /// That a letter is settled is taken out of the ledger before what says that it was open.
     CleanSettledFirst,
     /// Claims are taken out of the ledger before what they make void.
@@ -126,7 +132,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every bug there is, but for those of ledgers.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::CommitPastGap,
         Self::TwoOfOneKey,
         Self::LateCompletionAccepted,
@@ -138,6 +144,7 @@ impl Sabotage {
         Self::CommitAfterRelease,
         Self::AttemptsOffByOne,
         Self::CreditIgnored,
+        Self::NewcomerStarves,
         Self::DrainDispatches,
         Self::EffectsReopenLane,
         Self::ConflictAsDuplicate,
@@ -152,6 +159,7 @@ impl Sabotage {
         Self::BreakerCountsProbes,
         Self::BreakerNeverCloses,
         Self::BreakerLeaks,
+        Self::BreakerHearsOthers,
         Self::BreakerHasty,
         Self::BreakerNeverDoubts,
         Self::TimeoutOfTheRun,
@@ -169,12 +177,13 @@ impl Sabotage {
     ];
 
     /// Those that concern ledgers: a simulation of their own looks for them.
-    pub const LEDGER: [Self; 20] = [
+    pub const LEDGER: [Self; 21] = [
         Self::DispatchBeforeFolded,
         Self::ClaimUnconfirmed,
         Self::ClaimNotAwaited,
         Self::SupersededGoesOn,
         Self::SupersededForEver,
+        Self::DisputeOutlivesDrain,
         Self::CleanSettledFirst,
         Self::CleanClaimsFirst,
         Self::CleanDoubtful,

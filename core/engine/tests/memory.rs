@@ -21,7 +21,7 @@ fn tell(engine: &mut Engine, input: Input) -> Option<Effect> {
 }
 
 fn read(engine: &mut Engine, at: i64, record: Record) -> Option<Effect> {
-    tell(engine, Input::Ledger(Box::new(LedgerRead { partition: PARTITION, epoch: EPOCH, at: Offset(at), record })))
+    tell(engine, Input::Ledger(Box::new(LedgerRead { partition: PARTITION, epoch: EPOCH, reading: 1, at: Offset(at), record })))
 }
 
 fn letter(offset: i64, state: LetterState) -> Record {
@@ -57,9 +57,9 @@ fn a_hundred_thousand_held_keys_stay_within_the_promised_memory() {
     let keys = resident().saturating_sub(before) / KEYS.unsigned_abs();
     (KEYS..4 * KEYS).for_each(|offset| drop(read(&mut engine, offset + 1, letter(offset, LetterState::Held))));
     let followers = resident().saturating_sub(before) / KEYS.unsigned_abs();
-    tell(&mut engine, Input::LedgerEnd { partition, epoch });
+    tell(&mut engine, Input::LedgerEnd { partition, epoch, reading: 1 });
     tell(&mut engine, Input::Committed { partition, epoch, next: from });
-    tell(&mut engine, Input::Claimed { partition, epoch, at: Offset(from.0 + 1) });
+    tell(&mut engine, Input::Claimed { partition, epoch, reading: 1, at: Offset(from.0 + 1) });
     let order = read(&mut engine, from.0 + 1, claim(Some(Offset(0))));
     assert!(matches!(order, Some(Effect::CatchUp { .. })), "{order:?}");
     let order = tell(&mut engine, Input::CaughtUp { partition, epoch, remembered: None });

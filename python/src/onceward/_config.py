@@ -166,7 +166,8 @@ class Settings(TypedDict, total=False):
     false."""
     credit: Credit
     """How much may be in memory, over all partitions. Each has an equal share, and is paused when that is used. Partitions that come
-    while others hold more than their share by now get theirs beside it: until it is resolved, there may be up to twice as much."""
+    while others hold more than their share by now get theirs beside it: until it is resolved, there may be up to three times as
+    much."""
     dead_letter: DeadLetter
     """The names of the companion topics."""
     defaults: Topic

@@ -11,19 +11,20 @@ use super::world::{Happening, World, Write, named};
 impl World {
     pub(super) fn carry(&mut self, member: usize, effect: Effect) -> Verdict {
         match effect {
-            Effect::ReadLedger { partition, epoch } => {
+            Effect::ReadLedger { partition, epoch, reading } => {
                 let at = self.soon();
                 if let Some(held) = self.held(member, partition.0 as usize, epoch) {
                     let again = held.ledger.is_some();
                     (held.ledger, held.said_ledger_end) = (None, false);
+                    held.reading = reading;
                     self.met.read_again += u64::from(again);
                 }
                 self.queue.at(at, Happening::ReadLedger { member, partition: partition.0 as usize, epoch });
             }
-            Effect::Claim { partition, epoch, prev } => {
+            Effect::Claim { partition, epoch, reading, prev } => {
                 self.next_claim += 1;
                 let id = self.next_claim;
-                self.write(member, partition.0 as usize, epoch, Write::Claim { prev, id });
+                self.write(member, partition.0 as usize, epoch, Write::Claim { reading, prev, id });
             }
             Effect::Record(entry) => self.write(member, entry.partition.0 as usize, entry.epoch, Write::Record(entry, 0)),
             Effect::Remove { partition, epoch, records } => {
@@ -144,7 +145,7 @@ impl World {
                 log.letters.push(index);
                 self.queue.at(soon, Happening::Answer { member, input: Input::DeadLettered { delivery, letter } });
             }
-            Write::Claim { prev, id } => {
+            Write::Claim { reading, prev, id } => {
                 let claim = Claim { prev, member: format!("m{member}/{id}"), generation: 0, store: "s".to_owned(), time: 0 };
                 let (at, applied) = self.append(partition, Record::Claim(claim));
                 self.judge_keys(partition)?;
@@ -156,12 +157,12 @@ impl World {
                 let lost = !self.healed() && self.rng.percent(self.plan.claim_errors);
                 let name = named(partition);
                 let input = if lost {
-                    Input::ClaimFailed { partition: name, epoch }
+                    Input::ClaimFailed { partition: name, epoch, reading }
                 } else {
                     if let Some(held) = self.held(member, partition, epoch) {
                         held.claim = Some(at);
                     }
-                    Input::Claimed { partition: name, epoch, at }
+                    Input::Claimed { partition: name, epoch, reading, at }
                 };
                 self.queue.at(soon, Happening::Answer { member, input });
             }
@@ -281,6 +282,12 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn outcome(&self, place: Place) -> Outcome {
+        let record = self.logs[place.partition].records[place.index];
+        let fails = record.hopeless || (record.poison && self.now < self.plan.mended);
+        if fails { Outcome::Retry { after: None } } else { Outcome::Done { effects: record.effects } }
     }
 
     /// Insert first: who comes second has done nothing.

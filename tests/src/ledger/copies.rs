@@ -26,9 +26,9 @@ impl World {
                     (*first, *second) = sendings;
                 }
             }
-            (Write::Claim { .. }, ..) if self.wrong != Some(Wrong::ClaimsSentAgain) => {
+            (&Write::Claim { reading, .. }, ..) if self.wrong != Some(Wrong::ClaimsSentAgain) => {
                 let at = self.soon();
-                self.queue.at(at, Happening::Answer { member, input: Input::ClaimFailed { partition: named(partition), epoch } });
+                self.queue.at(at, Happening::Answer { member, input: Input::ClaimFailed { partition: named(partition), epoch, reading } });
                 now = None;
             }
             _ => {}

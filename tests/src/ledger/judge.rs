@@ -10,6 +10,9 @@ use super::member::Place;
 use super::world::World;
 use crate::sim::Violation;
 
+/// How long after a drain's deadline its last answers may come, in milliseconds.
+pub(super) const GRACE: u64 = 1_000;
+
 /// Whether the promises hold.
 pub(super) type Verdict = Result<(), Violation>;
 
@@ -124,6 +127,14 @@ impl World {
             return broken("I5", format!("partition {} offset {} is handled although it is discarded", place.partition, record.offset));
         }
         Ok(())
+    }
+
+    /// What the group asks back is given back in time, whoever claims it meanwhile.
+    pub(super) fn judge_drain(&mut self, member: usize, partition: usize, epoch: Epoch) -> Verdict {
+        match self.held(member, partition, epoch) {
+            Some(held) => broken("I10", format!("partition {partition} is not given back at the deadline, disputed: {}", held.disputed)),
+            None => Ok(()),
+        }
     }
 
     /// Who had lost the partition when somebody else claimed it must not claim it back.

@@ -20,12 +20,16 @@ pub(super) struct Held {
     pub(super) position: i64,
     pub(super) paused: bool,
     pub(super) said_end: Option<i64>,
+    /// Which reading of the ledger it is.
+    pub(super) reading: u32,
     /// The next record of the ledger to read, once it is read.
     pub(super) ledger: Option<usize>,
     /// Its end at the assignment was said.
     pub(super) said_ledger_end: bool,
     /// Another member claimed it: nothing of it is handed in.
     pub(super) disputed: bool,
+    /// The group wants it back.
+    pub(super) asked_back: bool,
     /// Its claim, once acknowledged.
     pub(super) claim: Option<Offset>,
 }

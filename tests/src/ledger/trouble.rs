@@ -3,7 +3,7 @@
 use onceward_engine::ledger::{Claim, Record};
 use onceward_engine::{Epoch, Input, Timestamp};
 
-use super::judge::Verdict;
+use super::judge::{GRACE, Verdict};
 use super::plan::Trouble;
 use super::world::{Happening, World, named};
 
@@ -21,13 +21,11 @@ impl World {
             }
             Trouble::Move => {
                 let Some((member, epoch)) = owner else { return Ok(()) };
-                if self.held(member, partition, epoch).is_some_and(|held| held.disputed) {
-                    // Its engine has nothing to drain.
-                    self.logs[partition].owner = None;
-                    self.queue.at(self.now + 1, Happening::Balance { partition });
-                    return self.lose(member, partition, epoch);
-                }
                 let deadline = Timestamp(self.now + self.rng.pick(&[10, 500, 5_000]));
+                if let Some(held) = self.held(member, partition, epoch) {
+                    held.asked_back = true;
+                }
+                self.queue.at(deadline.0 + GRACE, Happening::Overdue { member, partition, epoch });
                 return self.deliver(member, Input::Revoking { partition: named(partition), epoch, deadline });
             }
             Trouble::Lose => {

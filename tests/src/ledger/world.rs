@@ -2,7 +2,7 @@
 
 use onceward_engine::ledger::Removed;
 use onceward_engine::{
-    Assignment, DeliveryId, Digest, Entry, Epoch, EventHash, Fetched, Input, KeyHash, LedgerRead, Offset, Outcome, PartitionId, PolicyId,
+    Assignment, DeliveryId, Digest, Entry, Epoch, EventHash, Fetched, Input, KeyHash, LedgerRead, Offset, PartitionId, PolicyId,
     RecordGone, Sabotage, Timestamp,
 };
 
@@ -25,6 +25,7 @@ pub(super) enum Write {
     Record(Entry, u32),
     /// With an id of the try.
     Claim {
+        reading: u32,
         prev: Option<Offset>,
         id: u64,
     },
@@ -104,6 +105,12 @@ pub(super) enum Happening {
     },
     Produce {
         partition: usize,
+    },
+    /// The time to give back what the group asked for is over.
+    Overdue {
+        member: usize,
+        partition: usize,
+        epoch: Epoch,
     },
     Trouble(Trouble),
     Operator {
@@ -236,6 +243,7 @@ impl World {
                 (0..self.members.len()).for_each(|member| self.poll_later(member));
                 Ok(())
             }
+            Happening::Overdue { member, partition, epoch } => self.judge_drain(member, partition, epoch),
             Happening::Trouble(trouble) => self.trouble(trouble),
             Happening::Operator { last } => {
                 self.operate(last);
@@ -333,7 +341,8 @@ impl World {
 
     /// A member begins with a partition that somebody else had claimed. Whether it owns it, it does not know.
     fn reassigned(&mut self, member: usize, partition: usize, epoch: Epoch) -> Verdict {
-        if self.held(member, partition, epoch).is_none_or(|held| !held.disputed) {
+        // What the group has asked back is not begun with any more.
+        if self.held(member, partition, epoch).is_none_or(|held| !held.disputed || held.asked_back) {
             return Ok(());
         }
         if self.logs[partition].owner == Some((member, epoch)) { self.assign(member, partition) } else { self.begin(member, partition) }
@@ -350,9 +359,11 @@ impl World {
             position: from,
             paused: false,
             said_end: None,
+            reading: 0,
             ledger: None,
             said_ledger_end: false,
             disputed: false,
+            asked_back: false,
             claim: None,
         };
         self.members[member].held.insert(partition, held);
@@ -468,7 +479,7 @@ impl World {
         let most = self.rng.pick(&[1, 10, 1_000]);
         for _ in 0..most {
             let Some(held) = self.held(member, partition, epoch).filter(|held| !held.disputed) else { return Ok(()) };
-            let at = held.ledger.unwrap_or(0);
+            let (at, reading) = (held.ledger.unwrap_or(0), held.reading);
             if at >= end {
                 break;
             }
@@ -476,27 +487,23 @@ impl World {
             let stored = self.logs[partition].ledger[at].clone();
             let at = Offset(i64::try_from(at).unwrap_or(i64::MAX));
             let partition = named(partition);
-            match stored {
-                Stored::Record(record) => self.deliver(member, Input::Ledger(Box::new(LedgerRead { partition, epoch, at, record })))?,
-                Stored::Tombstone(record) => self.deliver(member, Input::Removed(Box::new(RecordGone { partition, epoch, at, record })))?,
-                Stored::Compacted => {}
-            }
+            let input = match stored {
+                Stored::Record(record) => Input::Ledger(Box::new(LedgerRead { partition, epoch, reading, at, record })),
+                Stored::Tombstone(record) => Input::Removed(Box::new(RecordGone { partition, epoch, reading, at, record })),
+                Stored::Compacted => continue,
+            };
+            self.deliver(member, input)?;
         }
         let Some(held) = self.held(member, partition, epoch).filter(|held| !held.disputed) else { return Ok(()) };
         if held.ledger.unwrap_or(0) >= end && !held.said_ledger_end {
             held.said_ledger_end = true;
-            self.deliver(member, Input::LedgerEnd { partition: named(partition), epoch })?;
+            let reading = held.reading;
+            self.deliver(member, Input::LedgerEnd { partition: named(partition), epoch, reading })?;
         }
         let stalls = self.rng.percent(self.plan.stalls);
         let at = self.now + 1 + if stalls { self.rng.within(0, 2_000) } else { self.rng.within(0, self.plan.latency) };
         self.queue.at(at, Happening::ReadLedger { member, partition, epoch });
         Ok(())
-    }
-
-    pub(super) fn outcome(&self, place: Place) -> Outcome {
-        let record = self.logs[place.partition].records[place.index];
-        let fails = record.hopeless || (record.poison && self.now < self.plan.mended);
-        if fails { Outcome::Retry { after: None } } else { Outcome::Done { effects: record.effects } }
     }
 }
 

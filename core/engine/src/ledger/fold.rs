@@ -51,7 +51,7 @@ pub struct Fold {
     commands: BTreeMap<Offset, Command>,
     /// Commands by the letters that they name, and the failed replays that they saw.
     wanted: BTreeMap<Offset, Vec<(Offset, u32)>>,
-    /// Where commands stand that were ever taken.
+    /// Places of commands by their ids.
     ids: BTreeMap<String, Offset>,
 }
 
@@ -242,9 +242,9 @@ impl Fold {
         self.wanted.remove(&offset);
     }
 
+    /// Takes a command out. Should it come again, it is a new one, as for whoever begins to read then.
     fn remove_command(&mut self, id: &str) {
-        // The id stays: the command may come again.
-        let Some((at, command)) = self.ids.get(id).and_then(|at| Some((*at, self.commands.remove(at)?))) else { return };
+        let Some((at, command)) = self.ids.remove(id).and_then(|at| Some((at, self.commands.remove(&at)?))) else { return };
         for (letter, _) in &command.letters {
             if let Some(wanted) = self.wanted.get_mut(letter) {
                 wanted.retain(|(other, _)| *other != at);

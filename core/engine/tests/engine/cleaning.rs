@@ -27,7 +27,8 @@ fn gone(script: &mut Script, at: &mut i64, records: &[Removed]) -> Vec<Effect> {
     for record in records {
         assert_eq!(orders, [], "all of them are awaited");
         *at += 1;
-        orders = script.tell(Input::Removed(Box::new(RecordGone { partition, epoch, at: Offset(*at), record: record.clone() })));
+        orders =
+            script.tell(Input::Removed(Box::new(RecordGone { partition, epoch, reading: 1, at: Offset(*at), record: record.clone() })));
     }
     orders
 }
@@ -92,21 +93,59 @@ fn who_was_overtaken_by_compaction_reads_the_ledger_anew() {
     let (partition, epoch) = HELD.id();
     let mut script = Script::new(settings(Policy::default()));
     let assignment = Assignment { partition, epoch, from: Offset(3), ledger: true, ..crate::script::assignment() };
-    let read = Effect::ReadLedger { partition, epoch };
-    assert_eq!(script.tell(Input::Assigned(assignment)), std::slice::from_ref(&read));
+    let read = |reading| Effect::ReadLedger { partition, epoch, reading };
+    let end = |reading| Input::LedgerEnd { partition, epoch, reading };
+    assert_eq!(script.tell(Input::Assigned(assignment)), [read(1)]);
     assert_eq!(HELD.reads(&mut script, 0, claim(None)), []);
     // The one that follows it, at 1, was compacted away before it was read: this one seems to follow nothing.
     assert_eq!(HELD.reads(&mut script, 2, claim(Some(1))), []);
     let mut at = 2;
-    assert_eq!(gone(&mut script, &mut at, &[Removed::Claim(Offset(0))]), [read]);
-    // What is left of the first reading says nothing.
+    assert_eq!(gone(&mut script, &mut at, &[Removed::Claim(Offset(0))]), [read(2)]);
+    // What is left of the first reading says nothing, whether the second one has begun or not.
     assert_eq!(HELD.reads(&mut script, 5, claim(Some(2))), []);
-    assert_eq!(script.tell(Input::LedgerEnd { partition, epoch }), []);
-    assert_eq!(HELD.reads(&mut script, 2, claim(Some(1))), []);
-    assert_eq!(HELD.reads(&mut script, 5, claim(Some(2))), []);
+    assert_eq!(script.tell(end(1)), []);
+    assert_eq!(HELD.reads_in(&mut script, 2, 2, claim(Some(1))), []);
+    assert_eq!(HELD.reads(&mut script, 9, claim(Some(2))), []);
+    assert_eq!(script.tell(end(1)), [], "the second reading is not at the end");
+    assert_eq!(HELD.reads_in(&mut script, 2, 5, claim(Some(2))), []);
     let next = Offset(3);
-    assert_eq!(script.tell(Input::LedgerEnd { partition, epoch }), [Effect::Commit { partition, epoch, next }]);
-    assert_eq!(script.tell(Input::Committed { partition, epoch, next }), [Effect::Claim { partition, epoch, prev: Some(Offset(5)) }]);
+    assert_eq!(script.tell(end(2)), [Effect::Commit { partition, epoch, next }]);
+    let claims = Effect::Claim { partition, epoch, reading: 2, prev: Some(Offset(5)) };
+    assert_eq!(script.tell(Input::Committed { partition, epoch, next }), [claims]);
+}
+
+/// Compaction and the retention of tombstones left nothing below the place where the first reading stopped.
+#[test]
+fn a_new_reading_may_begin_where_the_one_before_stopped() {
+    let (partition, epoch) = HELD.id();
+    let mut script = Script::new(settings(Policy::default()));
+    let next = Offset(3);
+    script.tell(Input::Assigned(Assignment { partition, epoch, from: next, ledger: true, ..crate::script::assignment() }));
+    HELD.reads(&mut script, 0, claim(None));
+    assert_eq!(gone(&mut script, &mut 6, &[Removed::Claim(Offset(0))]), [Effect::ReadLedger { partition, epoch, reading: 2 }]);
+    assert_eq!(HELD.reads_in(&mut script, 2, 9, claim(Some(5))), []);
+    let end = Input::LedgerEnd { partition, epoch, reading: 2 };
+    assert_eq!(script.tell(end), [Effect::Commit { partition, epoch, next }], "it is read to its end");
+}
+
+#[test]
+fn the_answer_to_a_claim_of_an_earlier_reading_is_none_to_the_next_claim() {
+    let (partition, epoch) = HELD.id();
+    let mut script = Script::new(settings(Policy::default()));
+    let next = Offset(3);
+    let end = |reading| Input::LedgerEnd { partition, epoch, reading };
+    let committed = Input::Committed { partition, epoch, next };
+    script.tell(Input::Assigned(Assignment { partition, epoch, from: next, ledger: true, ..crate::script::assignment() }));
+    HELD.reads(&mut script, 0, claim(None));
+    script.tell(end(1));
+    script.tell(committed.clone());
+    // The claim is on its way when the reading turns out to be void.
+    assert_eq!(gone(&mut script, &mut 3, &[Removed::Claim(Offset(0))]), [Effect::ReadLedger { partition, epoch, reading: 2 }]);
+    HELD.reads_in(&mut script, 2, 2, claim(Some(1)));
+    script.tell(end(2));
+    assert_eq!(script.tell(committed), [Effect::Claim { partition, epoch, reading: 2, prev: Some(Offset(2)) }]);
+    assert_eq!(script.tell(Input::ClaimFailed { partition, epoch, reading: 1 }), []);
+    assert_eq!(script.tick(1_000), [], "the second claim is not answered, and must not be followed by a third");
 }
 
 #[test]

@@ -148,6 +148,8 @@ fn what_is_removed_from_the_ledger_takes_out_what_it_was_the_last_word_of() {
     assert_eq!((state(&fold, 0), state(&fold, 1)), (None, Some(Open)));
     fold.remove(&Removed::Command("c".to_owned()));
     assert_eq!(fold.letter_of(Offset(1)).map(|letter| fold.wanted(letter).count()), Some(0));
+    assert_eq!(fold.apply(Offset(9), &self::command("c", Verb::Replay, &[(1, 0)])), Counts, "nothing of it is kept: it is a new one");
+    fold.remove(&Removed::Command("c".to_owned()));
     fold.remove(&gone(1, 0, Open));
     assert_eq!(state(&fold, 1), None, "its end was compacted away before it was read");
     assert!(!fold.is_held(KEY));

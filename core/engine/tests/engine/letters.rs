@@ -43,10 +43,14 @@ impl Owned {
         (PartitionId(self.0), Epoch(self.1))
     }
 
-    /// A record of its ledger is read.
+    /// A record of its ledger is read, by the first reading.
     pub(crate) fn reads(self, script: &mut Script, at: i64, record: Record) -> Vec<Effect> {
+        self.reads_in(script, 1, at, record)
+    }
+
+    pub(crate) fn reads_in(self, script: &mut Script, reading: u32, at: i64, record: Record) -> Vec<Effect> {
         let (partition, epoch) = self.id();
-        script.tell(Input::Ledger(Box::new(LedgerRead { partition, epoch, at: Offset(at), record })))
+        script.tell(Input::Ledger(Box::new(LedgerRead { partition, epoch, reading, at: Offset(at), record })))
     }
 
     /// Takes it over with what stands in its ledger, and returns the place of the claim.
@@ -54,17 +58,17 @@ impl Owned {
         let (partition, epoch) = self.id();
         let from = Offset(FROM);
         let orders = script.tell(Input::Assigned(Assignment { partition, epoch, from, ledger: true, ..assignment() }));
-        assert_eq!(orders, [Effect::ReadLedger { partition, epoch }]);
+        assert_eq!(orders, [Effect::ReadLedger { partition, epoch, reading: 1 }]);
         let mut fold = ledger::Fold::new();
         for (at, record) in (0..).zip(ledger) {
             fold.apply(Offset(at), record);
             assert_eq!(self.reads(script, at, record.clone()), []);
         }
-        assert_eq!(script.tell(Input::LedgerEnd { partition, epoch }), [Effect::Commit { partition, epoch, next: from }]);
+        assert_eq!(script.tell(Input::LedgerEnd { partition, epoch, reading: 1 }), [Effect::Commit { partition, epoch, next: from }]);
         let prev = fold.current();
-        assert_eq!(script.tell(Input::Committed { partition, epoch, next: from }), [Effect::Claim { partition, epoch, prev }]);
+        assert_eq!(script.tell(Input::Committed { partition, epoch, next: from }), [Effect::Claim { partition, epoch, reading: 1, prev }]);
         let at = i64::try_from(ledger.len()).unwrap();
-        assert_eq!(script.tell(Input::Claimed { partition, epoch, at: Offset(at) }), []);
+        assert_eq!(script.tell(Input::Claimed { partition, epoch, reading: 1, at: Offset(at) }), []);
         let claimed = Some(Claimed { at: Offset(at), prev, from });
         let own = claim(prev.map(|prev| prev.0));
         assert_eq!(self.reads(script, at, own), [Effect::CatchUp { partition, epoch, claim: claimed }]);
@@ -105,7 +109,7 @@ fn the_room_for_letters_is_shared_by_all_partitions_that_have_some() {
         let (id, epoch) = partition.id();
         let record = command("all", Verb::Replay, 0..letters);
         let at = Offset(next[partition.0 as usize]);
-        script.feed(Input::Ledger(Box::new(LedgerRead { partition: id, epoch, at, record })));
+        script.feed(Input::Ledger(Box::new(LedgerRead { partition: id, epoch, reading: 1, at, record })));
     }
     let mut orders = script.orders();
     assert_eq!(asked(&orders), [13, 13, 4], "who has few letters leaves the rest to the others");
@@ -157,4 +161,27 @@ fn copies_that_go_back_behind_a_letter_that_failed_again_are_gone() {
     let fetched = record(FROM, 9).0;
     let orders = script.tell(Input::Fetched(Fetched { delivery, partition, epoch, ..fetched }));
     assert_eq!(orders, [Effect::LookUp(vec![delivery])], "their slots are free");
+}
+
+/// The last thing that a run until the end waits for is no delivery: a letter that is gone, or discarded.
+#[test]
+fn a_run_until_the_end_ends_with_what_became_of_a_letter() {
+    for verb in [Verb::Replay, Verb::Discard] {
+        let mut script = Script::new(EngineSettings { until_end: true, ..settings(Policy { hold: true, ..Policy::default() }) });
+        let owned = Owned(0, 1);
+        let (partition, epoch) = owned.id();
+        let ledger = [claim(None), letter(1, 0, LetterState::Open), command("it", verb, [1].into_iter())];
+        let ours = owned.takes_over(&mut script, &ledger);
+        let orders = owned.catches_up(&mut script);
+        assert_eq!(script.tell(Input::ReachedEnd { partition, epoch, position: Offset(FROM) }), [], "a letter is wanted");
+        let offset = Offset(1);
+        let orders = if verb == Verb::Replay { script.tell(Input::LetterGone { partition, epoch, offset }) } else { orders };
+        let Some(Effect::Record(entry)) = orders.iter().find(|order| matches!(order, Effect::Record(_))) else { panic!("{orders:?}") };
+        let mut record = letter(1, ours, entry.state);
+        if let Record::Letter(letter) = &mut record {
+            letter.replays = entry.replays;
+        }
+        let orders = owned.reads(&mut script, ours + 1, record);
+        assert!(orders.contains(&Effect::Finished), "{verb:?}: {orders:?}");
+    }
 }

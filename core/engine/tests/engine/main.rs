@@ -4,6 +4,7 @@
 
 mod chance;
 mod cleaning;
+mod credit;
 mod disputes;
 mod lanes;
 mod ledger;

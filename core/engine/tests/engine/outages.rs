@@ -80,3 +80,26 @@ fn nothing_is_given_up_while_it_may_be_an_outage() {
     script.tick(2_000);
     assert!(matches!(script.retry(ids[0])[..], [Effect::Alert(Alert::BreakerOpened { .. })]));
 }
+
+/// What was under way when the breaker opened answers late, and one by one.
+#[test]
+fn only_probes_say_whether_the_outage_is_over() {
+    let outcomes = [Outcome::Done { effects: false }, Outcome::Reject(Rejection::Rejected), Outcome::Retry { after: None }];
+    for late in outcomes {
+        let mut script = Script::running(settings(breaker(3, 3, 0)));
+        let records: Vec<_> = (0..8).map(|offset| record(offset, offset.unsigned_abs().into())).collect();
+        let (ids, _) = script.fetch_new(&records);
+        ids[..3].iter().for_each(|id| drop(script.retry(*id)));
+        assert_eq!(script.engine.snapshot().breakers_open, 1);
+        for id in &ids[3..5] {
+            assert_eq!(dispatched(&script.ended(*id, late)), [], "{late:?} brings no probe before its time");
+        }
+        assert_eq!(script.engine.snapshot().breakers_open, 1, "two successes close it, but not those");
+        let first = dispatched(&script.tick(100))[0];
+        let second = dispatched(&script.done(first));
+        assert_eq!(second.len(), 1, "a probe that succeeds is followed by another one at once");
+        assert_eq!(dispatched(&script.ended(ids[5], late)), []);
+        script.done(second[0]);
+        assert_eq!(script.engine.snapshot().breakers_open, 0, "{late:?}: two probes in a row succeeded");
+    }
+}

@@ -114,6 +114,8 @@ fn run(client: &[(String, String)], inbox: &Receiver<Order>, sink: &ArchiveSink,
     let Ok(first) = inbox.recv() else { return };
     let mut client = client.to_vec();
     client.push(("fetch.wait.max.ms".to_owned(), FETCH_WAIT.to_owned()));
+    // Somebody else's open transaction must not look like the end of the log. Whether a record is the letter that is wanted is seen by its id.
+    client.push(("isolation.level".to_owned(), "read_uncommitted".to_owned()));
     let opened = open(&client).and_then(|consumer| {
         let queue = Queue::consumer(consumer.client().native_ptr()).ok_or_else(|| no_queue("reading dead letters"))?;
         Ok((consumer, queue))
@@ -309,6 +311,7 @@ impl Reader<'_> {
         }
         if code == RDKafkaErrorCode::PartitionEOF {
             missed(left, found, place.offset);
+            self.look_behind_the_end(left, found);
             return;
         }
         match fault::sort(code, event.is_fatal(), &event.reason(), &place.topic) {
@@ -321,6 +324,25 @@ impl Reader<'_> {
                 self.at = None;
             }
             Fault::Down | Fault::Passing => {}
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Letters that would stand where the log ends, or behind that: the topic was deleted and made again, or lost its newest records. Where it
+    /// ends is asked again, since a broker that has just become leader may say too little at first.
+    fn look_behind_the_end(&mut self, left: &mut BTreeMap<i64, usize>, found: &mut [Option<Found>]) {
+        if left.is_empty() {
+            return;
+        }
+        let Some((topic, number, _)) = &self.at else { return };
+        match self.consumer.fetch_watermarks(topic, *number, PATIENCE) {
+            Ok((_, end)) => left.split_off(&end).into_values().for_each(|index| found[index] = Some(Found::Gone)),
+            Err(error) => {
+                tracing::debug!(%topic, number, %error, "looking up where the dead-letter topic ends");
+                // The end is told once; whoever comes there again hears of it again.
+                self.at = None;
+            }
         }
     }
 }

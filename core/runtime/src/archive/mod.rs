@@ -23,8 +23,8 @@ pub(crate) use rebuild::{Stands, rebuild};
 
 /// What is read for the loop. All calls return at once.
 pub(crate) trait Archive: Send {
-    /// Reads a ledger from its beginning, and goes on until it is told to stop.
-    fn read_ledger(&self, partition: PartitionId, epoch: Epoch, topic: &Arc<str>, number: i32);
+    /// Reads a ledger from its beginning, and goes on until it is told to stop, or to read it anew. What comes of it carries the reading's number.
+    fn read_ledger(&self, partition: PartitionId, epoch: Epoch, reading: u32, topic: &Arc<str>, number: i32);
 
     /// The epoch is over: its ledger is not read on.
     fn stop(&self, partition: PartitionId, epoch: Epoch);
@@ -54,6 +54,7 @@ pub(crate) struct Wanted {
 pub(crate) struct LedgerItem {
     pub(crate) partition: PartitionId,
     pub(crate) epoch: Epoch,
+    pub(crate) reading: u32,
     pub(crate) at: Offset,
     pub(crate) what: Told,
 }
@@ -85,7 +86,7 @@ pub(crate) enum ArchiveFact {
     /// Records of ledgers, in the order of each.
     Ledger(Vec<LedgerItem>),
     /// A ledger is read to where it ends.
-    LedgerEnd { partition: PartitionId, epoch: Epoch },
+    LedgerEnd { partition: PartitionId, epoch: Epoch, reading: u32 },
     /// From where on a dead-letter topic's partition still has letters.
     OldestLetter { partition: PartitionId, epoch: Epoch, oldest: Offset },
     /// Letters, and what became of them in the order in which they were asked for.
@@ -122,8 +123,8 @@ impl Shelves {
 }
 
 impl Archive for Shelves {
-    fn read_ledger(&self, partition: PartitionId, epoch: Epoch, topic: &Arc<str>, number: i32) {
-        self.tail.read(partition, epoch, Arc::clone(topic), number);
+    fn read_ledger(&self, partition: PartitionId, epoch: Epoch, reading: u32, topic: &Arc<str>, number: i32) {
+        self.tail.read(partition, epoch, reading, Arc::clone(topic), number);
     }
 
     fn stop(&self, partition: PartitionId, epoch: Epoch) {

@@ -10,7 +10,7 @@ use super::{Archive, Wanted};
 pub(crate) struct Nothing;
 
 impl Archive for Nothing {
-    fn read_ledger(&self, _: PartitionId, _: Epoch, _: &Arc<str>, _: i32) {}
+    fn read_ledger(&self, _: PartitionId, _: Epoch, _: u32, _: &Arc<str>, _: i32) {}
 
     fn stop(&self, _: PartitionId, _: Epoch) {}
 

@@ -26,7 +26,7 @@ const FETCH_WAIT: &str = "100";
 const MOST: usize = 512;
 
 enum Order {
-    Read { partition: PartitionId, epoch: Epoch, topic: Arc<str>, number: i32 },
+    Read { partition: PartitionId, epoch: Epoch, reading: u32, topic: Arc<str>, number: i32 },
     Stop { partition: PartitionId, epoch: Epoch },
 }
 
@@ -62,8 +62,8 @@ impl Tail {
         Ok(Self { orders: Some(orders), bell })
     }
 
-    pub(super) fn read(&self, partition: PartitionId, epoch: Epoch, topic: Arc<str>, number: i32) {
-        self.order(Order::Read { partition, epoch, topic, number });
+    pub(super) fn read(&self, partition: PartitionId, epoch: Epoch, reading: u32, topic: Arc<str>, number: i32) {
+        self.order(Order::Read { partition, epoch, reading, topic, number });
     }
 
     pub(super) fn stop(&self, partition: PartitionId, epoch: Epoch) {
@@ -93,6 +93,8 @@ pub(super) fn no_queue(what: &str) -> Error {
 struct Reading {
     partition: PartitionId,
     epoch: Epoch,
+    /// How often it was begun with in this assignment.
+    reading: u32,
     /// It was read to its end once.
     ended: bool,
 }
@@ -144,11 +146,11 @@ impl Thread {
 
     fn take(&mut self, order: Order) {
         match order {
-            Order::Read { partition, epoch, topic, number } => {
+            Order::Read { partition, epoch, reading, topic, number } => {
                 if self.readings.get(&topic).is_some_and(|numbers| numbers.contains_key(&number)) {
                     self.assign(&topic, number, false);
                 }
-                let reading = Reading { partition, epoch, ended: false };
+                let reading = Reading { partition, epoch, reading, ended: false };
                 self.readings.entry(Arc::clone(&topic)).or_default().insert(number, reading);
                 self.assign(&topic, number, true);
             }
@@ -193,10 +195,10 @@ impl Thread {
     fn record(&mut self, record: &RawRecord<'_>) {
         let Ok(topic) = std::str::from_utf8(record.topic()) else { return };
         let Some(reading) = self.readings.get(topic).and_then(|numbers| numbers.get(&record.partition())) else { return };
-        let (partition, epoch, at) = (reading.partition, reading.epoch, Offset(record.offset()));
+        let (partition, epoch, at, reading) = (reading.partition, reading.epoch, Offset(record.offset()), reading.reading);
         let Some(key) = record.key() else { return };
         match Told::read(key, record.value()) {
-            Ok(what) => self.read.push(LedgerItem { partition, epoch, at, what }),
+            Ok(what) => self.read.push(LedgerItem { partition, epoch, reading, at, what }),
             Err(why @ Unreadable::Newer(_)) => {
                 // What counts could not be told from what does not.
                 let what = format!("reading the ledger {topic}/{} at offset {}", record.partition(), at.0);
@@ -220,9 +222,9 @@ impl Thread {
             let reading = self.readings.get_mut(place.topic.as_str()).and_then(|numbers| numbers.get_mut(&place.partition));
             if let Some(reading) = reading.filter(|reading| !reading.ended) {
                 reading.ended = true;
-                let (partition, epoch) = (reading.partition, reading.epoch);
+                let (partition, epoch, reading) = (reading.partition, reading.epoch, reading.reading);
                 self.hand_over();
-                (self.sink)(ArchiveFact::LedgerEnd { partition, epoch });
+                (self.sink)(ArchiveFact::LedgerEnd { partition, epoch, reading });
             }
             return;
         }

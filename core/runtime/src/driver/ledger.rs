@@ -13,6 +13,9 @@ use crate::kafka::{Batch, SourceOrder};
 use crate::ledger::{Key, encode};
 use crate::letter::{LedgerRequest, fingerprint};
 
+/// The number of a ledger's first reading in an assignment.
+const FIRST: u32 = 1;
+
 /// Letters as they were asked for.
 enum Answered {
     Letter(Arc<Batch>, usize),
@@ -37,6 +40,8 @@ struct Written {
 /// A claim that was not read back: its id is that of the one try.
 struct Claiming {
     epoch: Epoch,
+    /// After which reading of the ledger it was made.
+    reading: u32,
     id: String,
     token: u64,
 }
@@ -93,12 +98,17 @@ fn unread(partition: PartitionId, key: &Key) -> Option<Unread> {
 }
 
 impl Driver {
-    /// The first step of an assignment. One without companions waits for them, and stays as it is until then: fetched within its share, and
-    /// not handled.
+    /// The first step of an assignment: its ledger is read, or, where letters have no state, the inbox catches up with it.
     pub(crate) fn begin(&mut self, partition: PartitionId, epoch: Epoch) {
+        self.read_ledger(partition, epoch, FIRST);
+    }
+
+    /// Reads a ledger. A partition whose companions may have none of its number stays as it is until they do, when it is begun with again: fetched
+    /// like any other, as far as there is room, and not handled.
+    pub(crate) fn read_ledger(&mut self, partition: PartitionId, epoch: Epoch, reading: u32) {
         let Some(entry) = self.partitions.get(partition).filter(|entry| !entry.narrow && entry.epoch == epoch) else { return };
         match self.letters.ledger(&entry.name.topic) {
-            Some(ledger) => self.archive.read_ledger(partition, epoch, ledger, entry.name.number),
+            Some(ledger) => self.archive.read_ledger(partition, epoch, reading, ledger, entry.name.number),
             None => self.catch_up(partition, epoch),
         }
     }
@@ -110,7 +120,7 @@ impl Driver {
     }
 
     /// Takes a partition over in its ledger. It is known to be ours there when it is read back.
-    pub(crate) fn claim(&mut self, partition: PartitionId, epoch: Epoch, prev: Option<Offset>) {
+    pub(crate) fn claim(&mut self, partition: PartitionId, epoch: Epoch, reading: u32, prev: Option<Offset>) {
         let id = uuid::Uuid::now_v7().to_string();
         let claim = Claim {
             prev,
@@ -121,7 +131,7 @@ impl Driver {
         };
         let (key, value) = encode(&Record::Claim(claim), &id);
         if let Some(token) = self.send(partition, epoch, key, Some(value)) {
-            self.ledgers.claims.insert(partition, Claiming { epoch, id, token });
+            self.ledgers.claims.insert(partition, Claiming { epoch, reading, id, token });
         }
     }
 
@@ -129,9 +139,9 @@ impl Driver {
     pub(super) fn given_up(&mut self, token: u64) {
         let Some(Written { partition, epoch, .. }) = self.ledgers.written.remove(&token) else { return };
         // One that was read back is none that failed, and one before the present one is over.
-        if self.ledgers.claims.get(&partition).is_some_and(|claim| claim.token == token) {
+        if let Some(reading) = self.ledgers.claims.get(&partition).filter(|claim| claim.token == token).map(|claim| claim.reading) {
             self.ledgers.claims.remove(&partition);
-            self.engine.handle(self.clock.now(), Input::ClaimFailed { partition, epoch });
+            self.engine.handle(self.clock.now(), Input::ClaimFailed { partition, epoch, reading });
         }
     }
 
@@ -280,9 +290,9 @@ impl Driver {
                     self.take_ledger(item);
                 }
             }
-            ArchiveFact::LedgerEnd { partition, epoch } => {
+            ArchiveFact::LedgerEnd { partition, epoch, reading } => {
                 self.letter_watch.soon();
-                self.engine.handle(now, Input::LedgerEnd { partition, epoch });
+                self.engine.handle(now, Input::LedgerEnd { partition, epoch, reading });
             }
             ArchiveFact::OldestLetter { partition, epoch, oldest } => {
                 self.engine.handle(now, Input::OldestLetter { partition, epoch, oldest });
@@ -303,14 +313,14 @@ impl Driver {
 
     fn take_ledger(&mut self, item: LedgerItem) {
         let now = self.clock.now();
-        let (partition, epoch, at) = (item.partition, item.epoch, item.at);
+        let (partition, epoch, reading, at) = (item.partition, item.epoch, item.reading, item.at);
         match item.what {
             Told::Record(record, claim) => {
-                let ours = self.ledgers.claims.get(&partition).is_some_and(|ours| ours.epoch == epoch && Some(&ours.id) == claim.as_ref());
-                if ours {
+                let ours = self.ledgers.claims.get(&partition).filter(|ours| ours.epoch == epoch && Some(&ours.id) == claim.as_ref());
+                if let Some(made_after) = ours.map(|ours| ours.reading) {
                     // To be read back says more than to be acknowledged: it stands on all replicas, and what came before it was read.
                     self.ledgers.claims.remove(&partition);
-                    self.engine.handle(now, Input::Claimed { partition, epoch, at });
+                    self.engine.handle(now, Input::Claimed { partition, epoch, reading: made_after, at });
                 }
                 if let Some(id) = claim {
                     self.ledgers.read.entry(partition).or_default().insert(at, id);
@@ -320,7 +330,7 @@ impl Driver {
                 {
                     self.withdraw(token);
                 }
-                self.engine.handle(now, Input::Ledger(Box::new(LedgerRead { partition, epoch, at, record })));
+                self.engine.handle(now, Input::Ledger(Box::new(LedgerRead { partition, epoch, reading, at, record })));
             }
             Told::Removed(Key::Claim(id)) => {
                 // Whatever stands under the id is gone. None, if compaction took the claim before we read it.
@@ -328,19 +338,19 @@ impl Driver {
                 let places: Vec<Offset> = read.iter().filter(|(_, read)| **read == id).map(|(at, _)| *at).collect();
                 for place in places {
                     self.ledgers.read.entry(partition).or_default().remove(&place);
-                    self.record_is_gone(partition, epoch, at, Removed::Claim(place));
+                    self.record_is_gone(partition, epoch, reading, at, Removed::Claim(place));
                 }
             }
             Told::Removed(key) => {
                 if let Some(record) = key.removed() {
-                    self.record_is_gone(partition, epoch, at, record);
+                    self.record_is_gone(partition, epoch, reading, at, record);
                 }
             }
         }
     }
 
-    fn record_is_gone(&mut self, partition: PartitionId, epoch: Epoch, at: Offset, record: Removed) {
-        self.engine.handle(self.clock.now(), Input::Removed(Box::new(RecordGone { partition, epoch, at, record })));
+    fn record_is_gone(&mut self, partition: PartitionId, epoch: Epoch, reading: u32, at: Offset, record: Removed) {
+        self.engine.handle(self.clock.now(), Input::Removed(Box::new(RecordGone { partition, epoch, reading, at, record })));
     }
 
     /// Hands letters in, in the order in which they were asked for, as far as there is room. Whether there was anything.

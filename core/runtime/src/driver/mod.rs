@@ -170,7 +170,8 @@ impl Driver {
 
     fn carry(&mut self, effect: Effect) {
         match effect {
-            Effect::ReadLedger { partition, epoch } | Effect::CatchUp { partition, epoch, claim: None } => self.begin(partition, epoch),
+            Effect::ReadLedger { partition, epoch, reading } => self.read_ledger(partition, epoch, reading),
+            Effect::CatchUp { partition, epoch, claim: None } => self.begin(partition, epoch),
             Effect::CatchUp { partition, epoch, claim: Some(_) } => self.catch_up(partition, epoch),
             Effect::LookUp(deliveries) => self.look_up(&deliveries),
             Effect::Dispatch(runs) => self.dispatch(&runs, false),
@@ -181,7 +182,7 @@ impl Driver {
             Effect::Forget(fates) => self.forget(&fates),
             Effect::Alert(alert) => self.alert(alert),
             Effect::Finished => self.ending.finished(),
-            Effect::Claim { partition, epoch, prev } => self.claim(partition, epoch, prev),
+            Effect::Claim { partition, epoch, reading, prev } => self.claim(partition, epoch, reading, prev),
             Effect::Record(entry) => self.record(&entry),
             Effect::Remove { partition, epoch, records } => self.remove(partition, epoch, &records),
             Effect::FindOldestLetter { partition, epoch } => self.find_oldest_letter(partition, epoch),

@@ -17,6 +17,7 @@ const MOST: usize = 512;
 struct Reading {
     partition: PartitionId,
     epoch: Epoch,
+    reading: u32,
     topic: Arc<str>,
     number: i32,
     next: usize,
@@ -37,11 +38,11 @@ struct State {
 pub(super) struct Shelf(Arc<Mutex<State>>);
 
 impl Archive for Shelf {
-    fn read_ledger(&self, partition: PartitionId, epoch: Epoch, topic: &Arc<str>, number: i32) {
+    fn read_ledger(&self, partition: PartitionId, epoch: Epoch, reading: u32, topic: &Arc<str>, number: i32) {
         let mut state = self.lock();
         // As the real one, which reads a partition of a topic once.
         state.readings.retain(|reading| (&reading.topic, reading.number) != (topic, number));
-        state.readings.push(Reading { partition, epoch, topic: Arc::clone(topic), number, next: 0, ended: false });
+        state.readings.push(Reading { partition, epoch, reading, topic: Arc::clone(topic), number, next: 0, ended: false });
     }
 
     fn stop(&self, partition: PartitionId, epoch: Epoch) {
@@ -83,7 +84,8 @@ impl State {
             let records = world.log.partition(&reading.topic, reading.number).get(reading.next..).unwrap_or_default();
             if records.is_empty() {
                 if !std::mem::replace(&mut reading.ended, true) {
-                    (self.sink)(ArchiveFact::LedgerEnd { partition: reading.partition, epoch: reading.epoch });
+                    let (partition, epoch, reading) = (reading.partition, reading.epoch, reading.reading);
+                    (self.sink)(ArchiveFact::LedgerEnd { partition, epoch, reading });
                     return true;
                 }
                 continue;
@@ -132,7 +134,7 @@ impl Reading {
     fn item(&self, at: usize, record: &Stored) -> Option<LedgerItem> {
         let what = Told::read(record.key.as_deref()?, record.value.as_deref()).ok()?;
         let at = Offset(i64::try_from(at).unwrap_or(i64::MAX));
-        Some(LedgerItem { partition: self.partition, epoch: self.epoch, at, what })
+        Some(LedgerItem { partition: self.partition, epoch: self.epoch, reading: self.reading, at, what })
     }
 }
 

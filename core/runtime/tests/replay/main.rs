@@ -5,5 +5,6 @@
 mod support;
 
 mod claimed;
+mod gone;
 mod held;
 mod world;

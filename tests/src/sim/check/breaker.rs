@@ -83,10 +83,14 @@ impl Watch {
         Some((breaker, rules, (rules.time * 6).max(longest * 2)))
     }
 
-    pub(super) fn succeeded(&mut self, policy: usize) {
+    /// While the breaker is open only probes say whether the outage is over.
+    pub(super) fn succeeded(&mut self, policy: usize, probe: bool) {
         let now = self.now.0;
         let Some((breaker, rules, _)) = self.breaker_and_rules(policy) else { return };
         if breaker.is_open() {
+            if !probe {
+                return;
+            }
             breaker.successes += 1;
             breaker.next_probe = now;
             if breaker.successes >= rules.successes {
@@ -103,21 +107,21 @@ impl Watch {
         }
     }
 
-    pub(super) fn rejected_by_handler(&mut self, policy: usize) {
+    pub(super) fn rejected_by_handler(&mut self, policy: usize, probe: bool) {
         let now = self.now.0;
-        if let Some((breaker, ..)) = self.breaker_and_rules(policy).filter(|breaker| breaker.0.is_open()) {
+        if let Some((breaker, ..)) = self.breaker_and_rules(policy).filter(|breaker| probe && breaker.0.is_open()) {
             breaker.next_probe = now;
         }
     }
 
-    pub(super) fn weigh(&mut self, id: DeliveryId) -> Weight {
+    pub(super) fn weigh(&mut self, id: DeliveryId, probe: bool) -> Weight {
         let now = self.now.0;
         let Some((policy, partition, lane)) = self.deliveries.get(&id).map(|d| (d.policy, d.partition, d.lane)) else {
             return Weight::Counts;
         };
         let Some((breaker, rules, silence)) = self.breaker_and_rules(policy) else { return Weight::Counts };
         if breaker.is_open() {
-            breaker.successes = 0;
+            breaker.successes = if probe { 0 } else { breaker.successes };
             return Weight::Void;
         }
         if !breaker.stretch.is_empty() && now - breaker.last_failure.min(now) > silence {
@@ -147,13 +151,15 @@ impl Watch {
         Weight::Void
     }
 
-    /// A delivery is in nobody's hands any more. The next probe follows after a pause, unless the outcome says more.
-    pub(super) fn probe_ended(&mut self, id: DeliveryId, policy: usize) {
+    /// A delivery is in nobody's hands any more. The next probe follows after a pause, unless the outcome says more. Whether it was a probe.
+    pub(super) fn probe_ended(&mut self, id: DeliveryId, policy: usize) -> bool {
         let now = self.now.0;
         if let Some((breaker, rules, _)) = self.breaker_and_rules(policy).filter(|breaker| breaker.0.probe == Some(id)) {
             breaker.probe = None;
             breaker.next_probe = now + rules.probe;
+            return breaker.is_open();
         }
+        false
     }
 
     /// While the breaker is open nothing starts but one probe at a time.

@@ -16,7 +16,7 @@ impl Watch {
         let Some(delivery) = self.deliveries.get_mut(&id) else { return false };
         delivery.stage = Stage::Idle;
         let (run, policy) = (delivery.run, delivery.policy);
-        self.probe_ended(id, policy);
+        let probe = self.probe_ended(id, policy);
         if outcome != Outcome::Cancelled {
             self.acquitted(id);
         }
@@ -25,14 +25,14 @@ impl Watch {
                 if let Some(delivery) = self.deliveries.get_mut(&id) {
                     delivery.stage = Stage::Done { effects: effects || behind };
                 }
-                self.succeeded(policy);
+                self.succeeded(policy, probe);
             }
             Outcome::Retry { after } => {
-                let weight = self.weigh(id);
+                let weight = self.weigh(id, probe);
                 self.failed(id, after, weight);
             }
             Outcome::Reject(rejection) => {
-                self.rejected_by_handler(policy);
+                self.rejected_by_handler(policy, probe);
                 self.rejected(id, reason(rejection));
             }
             Outcome::Cancelled => {}

@@ -41,16 +41,27 @@ impl Watch {
         if homes.all(done) { broken("I10", "everything is read, resolved and committed, but it is not finished") } else { Ok(()) }
     }
 
+    /// A record is not taken in. Others may stand still for ever, so a partition that has nothing must not wait for them.
+    pub fn refused(&self, partition: PartitionId, bytes: u32) -> Verdict {
+        let Some(home) = self.partitions.get(&partition).filter(|p| matches!(p.state, State::CatchingUp | State::Running)) else {
+            return Ok(());
+        };
+        let credit = self.settings.credit;
+        let fits = self.records < u64::from(credit.records) * 3 && self.bytes + u64::from(bytes) <= credit.bytes * 3;
+        if home.live == 0 && !home.halted && self.down.is_empty() && fits {
+            let held = format!("the others hold {} records and {} bytes", self.records, self.bytes);
+            return broken("I3", format!("{partition:?} has nothing, and its record of {bytes} bytes is refused: {held}"));
+        }
+        Ok(())
+    }
+
     fn bounded(&self, snapshot: &Snapshot) -> Verdict {
         let credit = self.settings.credit;
-        // Twice: a partition that comes gets its share beside what others took in when theirs were larger. One that is larger than the whole
-        // budget passes alone.
-        let (records, bytes) = (u64::from(credit.records) * 2, credit.bytes * 2);
+        // Twice: a partition that comes gets its share beside what others took in when theirs were larger. And one record for each that would
+        // have nothing otherwise, within a third budget. One that is larger than the whole budget passes alone.
+        let (records, bytes) = (u64::from(credit.records) * 2 + self.partitions.len() as u64, credit.bytes * 3);
         if self.records > records || (self.bytes > bytes && self.records > 1) {
-            return broken(
-                "I4",
-                format!("{} records and {} bytes in flight, over twice the credit of {credit:?}", self.records, self.bytes),
-            );
+            return broken("I4", format!("{} records and {} bytes in flight, for a credit of {credit:?}", self.records, self.bytes));
         }
         if u64::from(snapshot.records) != self.records || snapshot.bytes != self.bytes {
             return broken(

@@ -39,8 +39,8 @@ impl World {
             Effect::DeadLetter(letter) => {
                 let place = self.lives[life].places.get(&letter.delivery);
                 let event = place.map(|place| self.logs[place.partition].records[place.index].event);
-                let charges = event.and_then(|event| self.suspects.get(&event)).copied().unwrap_or(0);
-                if letter.reason == Reason::Crashed && charges < self.plan.settings.crash_limit {
+                let deaths = event.and_then(|event| self.deaths.get(&event)).copied().unwrap_or(0);
+                if letter.reason == Reason::Crashed && deaths < self.plan.settings.crash_limit {
                     return broken("I6", format!("{:?} did not kill a process often enough", letter.delivery)).map_err(|v| (life, v));
                 }
                 if letter.reason == Reason::Exhausted && matches!(self.plan.day, Day::Outage { strict: true, .. }) {

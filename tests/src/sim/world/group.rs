@@ -24,8 +24,10 @@ impl World {
         for (number, run) in runs {
             let in_hands = if run.together { run.members.len() - run.at } else { 1 };
             for (_, place) in run.members.iter().skip(run.at).take(in_hands) {
-                let charges = self.suspects.entry(self.logs[place.partition].records[place.index].event).or_insert(0);
-                *charges += u32::from(run.alone && last == Some(*number));
+                let event = self.logs[place.partition].records[place.index].event;
+                let charged = u32::from(run.alone && last == Some(*number));
+                *self.suspects.entry(event).or_insert(0) += charged;
+                *self.deaths.entry(event).or_insert(0) += charged;
             }
         }
     }

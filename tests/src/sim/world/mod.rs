@@ -84,6 +84,8 @@ pub(crate) struct World {
     failed_effects: HashMap<u128, u32>,
     /// Events that were running when a member died, and how often one died of them alone: the journal.
     suspects: BTreeMap<u128, u32>,
+    /// How often a member died of an event alone, whatever happened since: who lived through it may remember.
+    deaths: BTreeMap<u128, u32>,
     /// Events whose handler was stopped once: the next time it is quick.
     stopped: HashSet<u128>,
     letters: HashSet<(usize, i64)>,
@@ -117,6 +119,7 @@ impl World {
             tries: HashMap::new(),
             failed_effects: HashMap::new(),
             suspects: BTreeMap::new(),
+            deaths: BTreeMap::new(),
             stopped: HashSet::new(),
             letters: HashSet::new(),
             excused: HashSet::new(),

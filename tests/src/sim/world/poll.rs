@@ -90,6 +90,7 @@ impl World {
         let index = log.index(position);
         let Some(record) = log.records[..log.produced].get(index).copied() else { return Ok(false) };
         if !self.lives[life].engine.accepts(named(partition), record.bytes) {
+            self.lives[life].watch.refused(named(partition), record.bytes).map_err(|violation| (life, violation))?;
             self.deliver(life, Input::Refused { bytes: record.bytes })?;
             return Ok(false);
         }

@@ -56,7 +56,7 @@ pub struct Config {
     #[schemars(extend("default" = 3))]
     pub crash_limit: Option<u32>,
     /// How much may be in memory, over all partitions. Each has an equal share, and is paused when that is used. Partitions that come while
-    /// others hold more than their share by now get theirs beside it: until it is resolved, there may be up to twice as much.
+    /// others hold more than their share by now get theirs beside it: until it is resolved, there may be up to three times as much.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit: Option<Credit>,
     /// How marks and effects are grouped into transactions.
