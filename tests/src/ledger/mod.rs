@@ -12,6 +12,7 @@ mod judge;
 mod member;
 mod operator;
 mod plan;
+mod read;
 mod store;
 mod trouble;
 mod world;

@@ -24,6 +24,7 @@ fn letter(offset: i64, place: i64) -> Record {
         reason: Reason::Exhausted,
         fingerprint: String::new(),
         time: 0,
+        again: 0,
     })
 }
 
