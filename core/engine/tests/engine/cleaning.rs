@@ -198,14 +198,14 @@ fn a_claim_of_which_nobody_knows_is_not_sent_again_but_another_one_decided_on() 
     let mut script = Script::new(settings(Policy::default()));
     let next = Offset(3);
     script.tell(Input::Assigned(Assignment { partition, epoch, from: next, ledger: true, ..crate::script::assignment() }));
-    assert_eq!(script.tell(Input::LedgerEnd { partition, epoch }), [Effect::Commit { partition, epoch, next }]);
-    assert_eq!(script.tell(Input::Committed { partition, epoch, next }), [Effect::Claim { partition, epoch, prev: None }]);
-    assert_eq!(script.tell(Input::ClaimFailed { partition, epoch }), []);
+    assert_eq!(script.tell(Input::LedgerEnd { partition, epoch, reading: 1 }), [Effect::Commit { partition, epoch, next }]);
+    assert_eq!(script.tell(Input::Committed { partition, epoch, next }), [Effect::Claim { partition, epoch, reading: 1, prev: None }]);
+    assert_eq!(script.tell(Input::ClaimFailed { partition, epoch, reading: 1 }), []);
     assert_eq!(script.tick(100), [Effect::Commit { partition, epoch, next }], "the group is asked once more");
     // Now it lands all the same.
     assert_eq!(HELD.reads(&mut script, 0, claim(None)), []);
     let ask = Effect::Commit { partition, epoch, next };
     assert_eq!(script.tell(Input::Committed { partition, epoch, next }), [ask], "the answer is older than that claim");
-    let ours = Effect::Claim { partition, epoch, prev: Some(Offset(0)) };
+    let ours = Effect::Claim { partition, epoch, reading: 1, prev: Some(Offset(0)) };
     assert_eq!(script.tell(Input::Committed { partition, epoch, next }), [ours]);
 }
