@@ -4,7 +4,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
 use crate::commands::{completions, config, inbox, man, topics};
-use crate::{demo, dlt, doctor};
+use crate::{demo, dlt, doctor, schema};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// The inbox: what is remembered as handled
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
+    /// Schemas as contracts: would a change break anybody?
+    #[command(subcommand)]
+    Schema(schema::SchemaCommand),
     /// Check a configuration, or print its JSON Schema
     #[command(subcommand)]
     Config(config::ConfigCommand),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use onceward::config::{ConfigError, Problem};
 use onceward::inbox::InboxError;
+use onceward::registry::RegistryError;
 use serde::Serialize;
 
 use crate::output::{self, visible};
@@ -30,6 +31,10 @@ pub(crate) enum Failure {
     Usage(String),
     /// What was asked for does not exist.
     NotFound(String),
+    /// A schema could not be checked: it can't be read, or there is nothing to compare it with.
+    Unchecked(String),
+    /// A schema registry has no answer.
+    Registry(RegistryError),
     /// Something else had to answer and did not.
     Unreachable(String),
     /// Onceward's own error.
@@ -87,6 +92,8 @@ impl Failure {
             Self::Config(_) | Self::Onceward(onceward::Error::Config(_)) => "config",
             Self::Usage(_) => "usage",
             Self::NotFound(_) => "not_found",
+            Self::Unchecked(_) => "schema",
+            Self::Registry(_) => "registry",
             Self::Unreachable(_) | Self::Onceward(onceward::Error::Broker { .. }) => "broker",
             Self::Onceward(onceward::Error::Inbox(_)) => "inbox",
             Self::Onceward(onceward::Error::Topics(_)) => "topics",
@@ -100,7 +107,8 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Config(error) => error.fmt(formatter),
-            Self::Usage(text) | Self::NotFound(text) | Self::Unreachable(text) => visible(text).fmt(formatter),
+            Self::Usage(text) | Self::NotFound(text) | Self::Unchecked(text) | Self::Unreachable(text) => visible(text).fmt(formatter),
+            Self::Registry(error) => visible(&error.text).fmt(formatter),
             Self::Onceward(error) => error.fmt(formatter),
             Self::Output(error) => write!(formatter, "the answer can't be written: {error}"),
         }

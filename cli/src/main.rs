@@ -10,6 +10,7 @@ mod dlt;
 mod doctor;
 mod exit;
 mod output;
+mod schema;
 mod source;
 
 use std::process::ExitCode;

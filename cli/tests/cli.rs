@@ -15,13 +15,19 @@ mod live;
 mod many;
 #[path = "cli/offline.rs"]
 mod offline;
+#[path = "cli/readable.rs"]
+mod readable;
 #[path = "cli/reprocess.rs"]
 mod reprocess;
 #[path = "cli/run.rs"]
 mod run;
+#[path = "cli/schema.rs"]
+mod schema;
 #[path = "cli/secure.rs"]
 mod secure;
 #[path = "cli/spring.rs"]
 mod spring;
+#[path = "cli/subject.rs"]
+mod subject;
 #[path = "cli/tried.rs"]
 mod tried;

@@ -1,5 +1,8 @@
 // Invoices for orders, each exactly once. `node billing.mjs`, or `npx onceward run --reload billing.mjs` while it is written.
 
+import { realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
 import { Backoff, Consumer } from "onceward";
 
 export const app = new Consumer({
@@ -17,4 +20,5 @@ app.on("orders", { retry: new Backoff({ attempts: 5, first: "200ms", max: "10s" 
   event.publish("invoices", { key: order.id, json: { order: order.id } });
 });
 
-if (process.argv[1] === new URL(import.meta.url).pathname) console.log(await app.run());
+// Only as a program: a test imports it.
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) console.log(await app.run());

@@ -2,6 +2,9 @@
 //
 //     node web.mjs        # then: curl -X POST localhost:3000/orders -H 'content-type: application/json' -d '{"id": "o1", "total": 9.5}'
 
+import { realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
 import Fastify from "fastify";
 import { Consumer, mixin } from "onceward";
 
@@ -48,7 +51,8 @@ export function service({ brokers, group, inbox, orders = "orders", invoices = "
   return { web, app };
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) {
+// Only as a program: a test imports it.
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const { web } = service({ brokers: process.env.BROKERS ?? "localhost:9092", group: "billing", inbox: "sqlite:billing.db" });
   for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => void web.close());
   await web.listen({ port: Number(process.env.PORT ?? 3000) });

@@ -7,9 +7,9 @@ import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { CREATED, type Created } from "./created";
-import { platformPackage } from "./native";
+import { missing, platformPackage } from "./platform";
 
-const USAGE = `Usage: onceward run [--reload] FILE [ARGUMENTS...]
+const USAGE = `Usage: onceward run [--reload] FILE [--reload] [ARGUMENTS...]
 
 Runs a consumer file, like \`node FILE\`; without a call of run() in it, its one Consumer is run. With --reload it is stopped (drained,
 committed) and started again whenever a file that it loaded changes: for development.
@@ -22,7 +22,13 @@ function main(given: string[]): void {
 
 function program(given: string[]): void {
   const name = platformPackage();
-  const file = join(dirname(require.resolve(`${name}/package.json`)), "bin", "onceward");
+  let folder: string;
+  try {
+    folder = dirname(require.resolve(`${name}/package.json`));
+  } catch {
+    fail(missing(name));
+  }
+  const file = join(folder, "bin", "onceward");
   if (!existsSync(file)) fail(`the package ${name} was built without the command line program (only \`onceward run\` is here)`);
   child(file, given);
 }
@@ -42,8 +48,9 @@ function child(file: string, given: string[]): void {
 }
 
 async function run(given: string[]): Promise<void> {
-  const reload = given[0] === "--reload";
-  const [file, ...rest] = reload ? given.slice(1) : given;
+  // Before the file or right behind it; further behind it is the file's own.
+  const reload = given.slice(0, 2).includes("--reload");
+  const [file, ...rest] = given.filter((argument, place) => place > 1 || argument !== "--reload");
   if (file === undefined || file.startsWith("-")) {
     const wanted = file === "--help" || file === "-h";
     (wanted ? process.stdout : process.stderr).write(USAGE);

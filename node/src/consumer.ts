@@ -8,7 +8,7 @@ import type { Event } from "./event";
 import { type BatchHandler, type BatchOptions, type EventHandler, type Handler, type HandlerOptions, handlerOf } from "./handler";
 import type { LetterFunction } from "./letters";
 import { opening } from "./life";
-import { Lines, type LogLevel, type Logger } from "./logs";
+import { Lines, type LogLevel, type Logger, drain } from "./logs";
 import { native, type Session } from "./native";
 import { Pump } from "./pump";
 import type { Settings } from "./settings";
@@ -44,7 +44,7 @@ export interface ConsumerOptions {
   file?: string;
   /** Where lines of the core go: pino or its like. Default: one line each on standard error. `false`: nowhere. */
   logger?: Logger | false;
-  /** From which level on. Default `"info"`. */
+  /** From which level on. Default `"info"`. Lines are the process's: each logger of its running consumers gets all of its level. */
   logLevel?: LogLevel;
 }
 
@@ -63,15 +63,16 @@ export class Consumer {
   #document: { file?: string; config: Record<string, unknown> };
   #handlers: Handler[] = [];
   #letters: LetterFunction | undefined;
-  #options: ConsumerOptions;
+  #lines: Lines;
   #session: Session | undefined;
-  #running: Promise<Summary> | undefined;
+  /** The end of a run, however it ends: whoever called it hears why. */
+  #running: Promise<unknown> | undefined;
   /** Whether it was run. */
   hasRun = false;
 
   constructor(settings: Settings & ConsumerOptions) {
     const { file, logger, logLevel, ...rest } = settings;
-    this.#options = { ...(logger !== undefined && { logger }), ...(logLevel !== undefined && { logLevel }) };
+    this.#lines = new Lines(logger, logLevel);
     this.#document = { ...(file !== undefined && { file }), config: written(rest) };
     // Opened for its checks only.
     this.#open([]);
@@ -123,20 +124,23 @@ export class Consumer {
    */
   run(options: RunOptions = {}): Promise<Summary> {
     if (this.#session) return Promise.reject(new ClosedError("this consumer runs already"));
-    this.#running = this.#run(options, this.#handlers);
-    return this.#running;
+    const running = this.#run(options, this.#handlers);
+    this.#running = running.then(Boolean, Boolean);
+    return running;
   }
 
   async #run({ signal, until, signals = signal === undefined }: RunOptions, handlers: readonly Handler[], more = {}): Promise<Summary> {
+    if (until !== undefined && until !== "end") throw new TypeError(`until is ${JSON.stringify(until)}; it can be "end"`);
+    if (signal !== undefined && typeof signal.addEventListener !== "function") throw new TypeError("signal must be an AbortSignal");
     this.hasRun = true;
     const session = this.#open(handlers, more);
     this.#session = session;
-    const lines = new Lines(this.#options.logger, this.#options.logLevel);
+    const lines = this.#lines;
     const pump = new Pump(session, handlers, this.#letters, lines);
     const stop = (): void => session.stop();
     const heard = new Signals(stop, signals);
     // Work wakes Node by itself, and does not keep it alive; this does.
-    const alive = setInterval(() => lines.drain(), LINES);
+    const alive = setInterval(drain, LINES);
     try {
       lines.start();
       pump.start();
@@ -150,7 +154,7 @@ export class Consumer {
       signal?.removeEventListener("abort", stop);
       heard.forget();
       session.close();
-      lines.drain();
+      lines.stop();
       this.#session = undefined;
     }
   }
@@ -165,8 +169,9 @@ export class Consumer {
     if (this.#session) throw new ClosedError("this consumer runs already");
     const stream = new Stream();
     const given = { ...(signal && { signal }), ...(until && { until }), ...(signals !== undefined && { signals }) };
-    this.#running = this.#run(given, [...this.#handlers, handlerOf(topics, rest, stream.take, false)], { concurrency: 1 });
-    yield* stream.events(this.#running, () => this.stop());
+    const running = this.#run(given, [...this.#handlers, handlerOf(topics, rest, stream.take, false)], { concurrency: 1 });
+    this.#running = running.then(Boolean, Boolean);
+    yield* stream.events(running, () => this.stop());
   }
 
   /** Asks a run to drain and end. Asking twice is fine. */
@@ -174,7 +179,10 @@ export class Consumer {
     this.#session?.stop();
   }
 
-  /** Stops it, and waits for the end: `await using app = new Consumer(…)`. */
+  /**
+   * Stops it, and waits for the end: `await using app = new Consumer(…)`. Why a run ended is told by its promise alone: thrown here as well, it
+   * would bury what the block itself throws.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.stop();
     await this.#running;

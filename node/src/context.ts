@@ -5,7 +5,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Event } from "./event";
 
 /** @internal */
-export const current = new AsyncLocalStorage<Event>();
+export const current = new AsyncLocalStorage<Event | undefined>();
 
 /** The event that is being handled here; undefined outside of handlers. It follows promises, timers and callbacks. */
 export function currentEvent(): Event | undefined {

@@ -1,5 +1,7 @@
 // What can go wrong, and what a handler can say by throwing.
 
+import { types } from "node:util";
+
 import type { Duration } from "./duration";
 
 /** Base of every error of this package. `code` is one of a closed list, the same in every language. */
@@ -62,7 +64,7 @@ export class DecodeError extends OncewardError {
   }
 }
 
-/** Why `event.signal` aborts: the handler is past its timeout, or its partition is gone. */
+/** Why `event.signal` aborts when the handler is past its timeout. */
 export class TimeoutError extends OncewardError {
   override readonly code = "timeout";
 }
@@ -84,6 +86,14 @@ export class Reject extends Error {
   override readonly name = "Reject";
 }
 
+/**
+ * Whether it is an error, of whatever realm: Jest and `node:vm` have an `Error` of their own, and those that Node makes are no instances of
+ * it. @internal
+ */
+export function isError(given: unknown): given is Error {
+  return types.isNativeError(given) || given instanceof Error;
+}
+
 const MARK = "onceward-fault:";
 const CLASSES: Record<string, new (message: string) => OncewardError> = {
   inbox: InboxError,
@@ -98,7 +108,7 @@ export const codes = ["config", ...Object.keys(CLASSES)];
 
 /** The error of a fault that crossed the border; anything else as it is. @internal */
 export function translated(error: unknown): unknown {
-  const text = error instanceof Error ? error.message : "";
+  const text = isError(error) ? error.message : "";
   if (!text.startsWith(MARK)) return error;
   const { code, message, problems } = JSON.parse(text.slice(MARK.length)) as {
     code: string;

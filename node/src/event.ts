@@ -1,9 +1,13 @@
 // One event as a handler sees it: read from the hand-over when it is asked for.
 
+import { isUtf8 } from "node:buffer";
+import { inspect } from "node:util";
+
 import { body, headerPairs, octets, parameters, type RecordOptions } from "./bytes";
-import { ClosedError, DecodeError, asked } from "./errors";
+import { ClosedError, DecodeError, asked, isError } from "./errors";
 import type { Frame } from "./flat";
 import type { Cell, Session } from "./native";
+import { kindOf, safely } from "./outcome";
 
 /** A key, a value: bytes of the hand-over. They are not copied; who keeps one for long keeps its neighbours in memory, too. */
 export type Header = readonly [name: string, value: Buffer | null];
@@ -20,7 +24,7 @@ export interface Holder {
   late(event: Event): void;
 }
 
-type Detail = "type" | "causationId" | "traceparent" | "idempotencyKey";
+type Detail = "type" | "causationId" | "traceparent" | "idempotencyKey" | "schema";
 
 /** A record of Kafka, with an identity. Its parts are read when they are asked for. */
 export class Event<T = any> {
@@ -31,6 +35,7 @@ export class Event<T = any> {
   #open = true;
   #details: Partial<Record<Detail, string | null>> | undefined;
   #parsed: { body: T } | undefined;
+  #signal: AbortSignal | undefined;
 
   /** @internal */
   constructor(holder: Holder, frame: Frame, at: number, position: number) {
@@ -121,17 +126,26 @@ export class Event<T = any> {
     return this.#frame.replayed(this.#at);
   }
 
+  /** The id of the schema that wrote the value: a registry's number, or a global id. Null where the topic has no schema or the record does not say. */
+  get schema(): number | string | null {
+    const found = this.#detail("schema");
+    return found !== null && /^\d+$/.test(found) ? Number(found) : found;
+  }
+
   /** A key for the other side of a call that is no effect: the same for every attempt and redelivery. 32 hex digits. */
   get idempotencyKey(): string {
     return this.#detail("idempotencyKey") ?? "";
   }
 
-  /** Aborts when the handler is past its timeout, or what it does counts no more. Pass it to `fetch` and its like. */
+  /**
+   * Aborts when the handler is past its timeout, when its partition is gone (lost, or given back without waiting for it any longer), and when the
+   * run ends before the handler does. Pass it to `fetch` and its like. Read for the first time when the handler has ended, it is aborted.
+   */
   get signal(): AbortSignal {
-    return this.#holder.signal();
+    return (this.#signal ??= this.#open ? this.#holder.signal() : over());
   }
 
-  /** The value as JSON, read by the handler's `parse` if it has one. Throws DecodeError, which gives the event up at once. */
+  /** The value as JSON (of a topic with a schema: as the schema decoded it), read by the handler's `parse` if it has one. Throws DecodeError, which gives the event up at once. */
   json(): T {
     return (this.#parsed ??= { body: this.#read() }).body;
   }
@@ -182,14 +196,16 @@ export class Event<T = any> {
   }
 
   #read(): T {
-    const { value } = this;
+    const value = this.#frame.body(this.#at);
     if (value === null) throw new DecodeError("the value is null, and the handler expects JSON");
+    // Decoding would put question marks in the place of what is none, and the handler would bill somebody of that name.
+    if (!isUtf8(value)) throw new DecodeError("the value is not JSON: it is not UTF-8");
     let json: unknown;
     try {
       json = JSON.parse(value.toString("utf8"));
     } catch (error) {
       // Its text quotes the value, and belongs into the letter, not into a log line.
-      const detail = error instanceof Error ? error.message : "";
+      const detail = isError(error) ? error.message : "";
       const place = /at position \d+/.exec(detail)?.[0];
       throw new DecodeError(`the value is not JSON${place ? ` ${place}` : ""}`, detail);
     }
@@ -198,9 +214,15 @@ export class Event<T = any> {
     try {
       return parse(json) as T;
     } catch (error) {
-      if (error instanceof DecodeError) throw error;
-      const kind = error instanceof Error ? error.constructor.name : typeof error;
-      throw new DecodeError(`the value is not what \`parse\` expects (${kind})`, error instanceof Error ? error.message : String(error));
+      if (safely(() => error instanceof DecodeError, false)) throw error;
+      const kind = safely(() => kindOf(error), "unknown");
+      const detail = safely(() => (isError(error) ? error.message : inspect(error, { depth: 2 })), "");
+      throw new DecodeError(`the value is not what \`parse\` expects (${kind})`, detail);
     }
   }
+}
+
+/** The signal of what is over. @internal */
+export function over(): AbortSignal {
+  return AbortSignal.abort(new ClosedError("the handler of this event has ended"));
 }

@@ -1,11 +1,11 @@
-// A hand-over from Rust: one buffer, of which only what a handler asks for is made into objects. bindings/node/src/flat.rs writes it.
+// A hand-over from Rust: one buffer, of which only what a handler asks for is made into objects. bindings/bridge/src/flat.rs writes it.
 
 import type { Session } from "./native";
 
-const VERSION = 1;
+const VERSION = 2;
 const HEAD = 2;
 const PIECE = 5;
-const EVENT = 14;
+const EVENT = 15;
 const LOWEST = -(2n ** 63n);
 
 export const RUN = 0;
@@ -83,6 +83,14 @@ export class Frame {
   value(at: number): Buffer | null {
     const { words } = this;
     return this.slice(words[at]! + size(words[at + 8]!), words[at + 9]!);
+  }
+
+  /** What `json()` reads: the JSON that a schema made of the value, or the value. */
+  body(at: number): Buffer | null {
+    const { words } = this;
+    const length = words[at + 14]!;
+    if (length < 0) return this.value(at);
+    return this.slice(this.afterValue(at) + words[at + 10]! + words[at + 11]! + words[at + 13]!, length);
   }
 
   id(at: number): string {

@@ -17,7 +17,7 @@ export interface CommonOptions<T> {
   isFatal?: (error: unknown) => boolean;
   /** Reads bodies: what `event.json()` returns. A function, or anything with a `parse` method, as a zod schema. */
   parse?: Parse<T>;
-  /** How long one call may take. Default 60 s. */
+  /** How long one call may take: the `handlerTimeout` of its topics, also for their other handlers. Default 60 s. */
   timeout?: Duration;
   /** Events that may start per second. */
   maxRate?: number;
@@ -59,6 +59,7 @@ export function handlerOf(
   const named = typeof topics === "string" ? [topics] : [...topics];
   if (named.length === 0 || named.some((topic) => typeof topic !== "string")) throw new TypeError('name the topics: app.on("orders", …)');
   if (typeof call !== "function") throw new TypeError(`the handler of ${named.join(", ")} is a ${typeof call}; it must be a function`);
+  checked(options, batch, `the handler of ${named.join(", ")}`);
   const { type, retry, fatal = [], isFatal, parse, timeout, maxRate, reads = false, size, atOnce } = options;
   const declared = {
     topics: named,
@@ -70,4 +71,31 @@ export function handlerOf(
   };
   const read = parse === undefined || typeof parse === "function" ? parse : (json: unknown) => parse.parse(json);
   return { call: call as Handler["call"], fatal, isFatal, parse: read, declared };
+}
+
+const isText = (one: unknown): boolean => typeof one === "string";
+const isNumber = (one: unknown): boolean => typeof one === "number";
+const isCalled = (one: unknown): boolean => typeof one === "function";
+
+/** What an option may be, in words and as a check. */
+const COMMON: Record<string, [wanted: string, fits: (given: any) => boolean]> = {
+  type: ["a string or an array of strings", (given) => isText(given) || (Array.isArray(given) && given.every(isText))],
+  retry: ["an object or a Backoff", (given) => typeof given === "object" && !Array.isArray(given)],
+  fatal: ["an array of error classes and names of classes", (given) => Array.isArray(given) && given.every((one) => isText(one) || isCalled(one))],
+  isFatal: ["a function", isCalled],
+  parse: ["a function, or an object with a function `parse`", (given) => isCalled(given) || isCalled(given.parse)],
+  timeout: ['a text as "10s", or milliseconds', (given) => isText(given) || isNumber(given)],
+  maxRate: ["a number", isNumber],
+};
+const ONE: typeof COMMON = { ...COMMON, reads: ["true or false", (given) => typeof given === "boolean"] };
+const SEVERAL: typeof COMMON = { ...COMMON, size: ["a whole number", Number.isInteger], atOnce: ["a whole number", Number.isInteger] };
+
+/** A word that is overlooked would be a policy that nobody has. */
+function checked(options: object, batch: boolean, whose: string): void {
+  const known = batch ? SEVERAL : ONE;
+  for (const [name, given] of Object.entries(options)) {
+    const rule = known[name];
+    if (!rule) throw new TypeError(`${whose} has an option ${name}; there are ${Object.keys(known).join(", ")}`);
+    if (given !== undefined && (given === null || !rule[1](given))) throw new TypeError(`${whose}: ${name} must be ${rule[0]}`);
+  }
 }

@@ -2,6 +2,7 @@
 
 import type { Lines } from "./logs";
 import type { Session } from "./native";
+import { isError } from "./errors";
 import { safely } from "./outcome";
 
 /** A dead letter, summarised for people who are to be told of it. It never holds key, value or headers of the record. */
@@ -23,8 +24,10 @@ export interface DeadLetter {
   /** The error's text on one line, at most 500 characters. */
   message: string;
   correlationId: string;
-  /** Handler calls. */
+  /** Handler calls, by the last replay if there was one. */
   attempts: number;
+  /** Replays of it that failed: 0 when it is given up for the first time. */
+  replays: number;
 }
 
 /** What is called with them. */
@@ -36,7 +39,7 @@ export async function tell(session: Session, token: number, call: LetterFunction
     const text = session.letter(token);
     if (text !== "") await call?.(read(text));
   } catch (error) {
-    const said = safely(() => (error instanceof Error ? `${error.name}: ${error.message}` : String(error)), "something without a text");
+    const said = safely(() => (isError(error) ? `${error.name}: ${error.message}` : String(error)), "something without a text");
     lines.say("error", {}, `onDeadLetter threw ${said}; the letter is safe, and the next one is told`);
   }
   session.letterTold(token);
@@ -44,9 +47,9 @@ export async function tell(session: Session, token: number, call: LetterFunction
 
 function read(text: string): DeadLetter {
   const found = JSON.parse(text) as Record<string, never>;
-  const { group, topic, partition, offset, letter_id, reason, fingerprint, error_type, message, correlation_id, attempts } = found;
+  const { group, topic, partition, offset, letter_id, reason, fingerprint, error_type, message, correlation_id, attempts, replays } = found;
   return {
-    ...{ group, topic, partition, reason, fingerprint, message, attempts },
+    ...{ group, topic, partition, reason, fingerprint, message, attempts, replays },
     ...{ offset: BigInt(offset!), letterId: letter_id, errorType: error_type, correlationId: correlation_id },
   } as unknown as DeadLetter;
 }

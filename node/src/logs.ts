@@ -39,34 +39,65 @@ function write(level: string, fields: object, message: string): void {
   process.stderr.write(`${new Date().toISOString()} ${level} ${message}${tail}\n`);
 }
 
-/** Lines are collected per process; consumers of one process share them. @internal */
-export class Lines {
-  readonly #logger: Logger | undefined;
-  readonly #level: LogLevel;
+const LEVELS = ["error", "warn", "info", "debug"] as const;
+/** What wants lines now. Lines do not say whose they are, so each logger gets all of its level. */
+const wanting = new Set<Lines>();
 
-  constructor(logger: Logger | false | undefined, level: LogLevel | undefined) {
-    this.#logger = logger === false ? undefined : (logger ?? plain);
-    this.#level = level ?? "info";
+/** Passes on what is there. @internal */
+export function drain(): void {
+  if (wanting.size === 0) return;
+  // Consumers often share one: it gets a line once.
+  const loggers = new Map<Logger, Lines>();
+  for (const lines of wanting) {
+    const known = loggers.get(lines.logger!);
+    if (!known || lines.depth > known.depth) loggers.set(lines.logger!, lines);
+  }
+  for (let text = native.nextLogs(LINES); text !== ""; text = native.nextLogs(LINES)) {
+    for (const line of JSON.parse(text) as Line[]) {
+      const level = levelOf(line.level.toLowerCase());
+      const fields = { target: line.target, ...named(line.fields) };
+      for (const lines of loggers.values()) if (LEVELS.indexOf(level) <= lines.depth) lines.say(level, fields, line.message);
+    }
+  }
+}
+
+function collect(): void {
+  const depth = Math.max(...[...wanting].map((lines) => lines.depth));
+  native.collectLogs(LEVELS[depth] ?? "info");
+}
+
+function levelOf(level: string): LogLevel {
+  return level === "error" || level === "warn" || level === "info" ? level : "debug";
+}
+
+/** Lines of the core are collected per process; consumers of one process share them. @internal */
+export class Lines {
+  readonly logger: Logger | undefined;
+  /** How many levels it wants, after the first. */
+  readonly depth: number;
+
+  constructor(logger: Logger | false | undefined, level: LogLevel = "info") {
+    this.logger = logger === false ? undefined : (logger ?? plain);
+    this.depth = LEVELS.indexOf(level);
+    if (this.depth < 0) throw new TypeError(`logLevel is ${JSON.stringify(level)}; it can be ${LEVELS.join(", ")}`);
   }
 
   start(): void {
-    if (this.#logger) native.collectLogs(this.#level);
+    if (!this.logger) return;
+    wanting.add(this);
+    collect();
   }
 
-  /** Passes on what is there. A logger that throws must not become an event's fate. */
-  drain(): void {
-    if (!this.#logger) return;
-    for (let text = native.nextLogs(LINES); text !== ""; text = native.nextLogs(LINES)) {
-      for (const line of JSON.parse(text) as Line[]) {
-        this.say(line.level.toLowerCase(), { target: line.target, ...named(line.fields) }, line.message);
-      }
-    }
+  /** With its last lines. */
+  stop(): void {
+    drain();
+    if (wanting.delete(this) && wanting.size > 0) collect();
   }
 
-  say(level: string, fields: object, message: string): void {
+  /** A logger that throws must not become an event's fate. */
+  say(level: LogLevel, fields: object, message: string): void {
     try {
-      const known = level === "error" || level === "warn" || level === "info" ? level : "debug";
-      this.#logger?.[known](fields, message);
+      this.logger?.[level](fields, message);
     } catch {
       // There is nowhere left to say it.
     }

@@ -3,13 +3,18 @@
 import { inspect } from "node:util";
 
 import { secondsOf } from "./duration";
-import { DecodeError, Reject, Retry } from "./errors";
+import { DecodeError, Reject, Retry, isError } from "./errors";
 import type { Told } from "./native";
 
 /** Characters of a stack that are kept. */
 const LONGEST = 16_384;
 /** Causes that are followed. */
 const DEEPEST = 8;
+
+/** What JavaScript itself throws. */
+const BUILT_IN: ReadonlySet<string> = new Set(["AggregateError", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError"]);
+/** Names of fields that are told of what is no error. */
+const SHOWN = 8;
 
 /** What is given up at once: error classes (subclasses included), or names of classes. */
 export type Fatal = ReadonlyArray<(abstract new (...args: never[]) => unknown) | string>;
@@ -34,9 +39,24 @@ export function told(error: unknown, fatal: Fatal, isFatal: ((error: unknown) =>
       return { ...as("failed"), message: `${message}: ${String(wrong)}` };
     }
   }
-  const known = fatal.some((one) => (typeof one === "string" ? kind === one || names.includes(one) : safely(() => error instanceof one, false)));
+  const known = fatal.some((one) => {
+    if (typeof one === "string") return kind === one || names.includes(one);
+    // Each realm has classes of its own for what JavaScript itself throws.
+    return safely(() => error instanceof one || (BUILT_IN.has(one.name) && isError(error) && names.includes(one.name)), false);
+  });
   // A predicate that throws has not said that the failure is fatal.
   return as(known || safely(() => isFatal?.(error) === true, false) ? "reject" : "failed");
+}
+
+/** Whether something was thrown because of this reason: it is that, or names it among its causes, as Node's AbortError does. @internal */
+export function isBecause(error: unknown, reason: unknown): boolean {
+  let at = error;
+  for (let depth = 0; depth < DEEPEST; depth += 1) {
+    if (at === reason) return true;
+    if (!safely(() => isError(at), false)) return false;
+    at = safely(() => (at as Error).cause, undefined);
+  }
+  return false;
 }
 
 /** @internal */
@@ -48,10 +68,11 @@ export function safely<T>(read: () => T, otherwise: T): T {
   }
 }
 
-function kindOf(error: unknown): string {
+/** @internal */
+export function kindOf(error: unknown): string {
   if (error === null) return "null";
   if (typeof error !== "object" && typeof error !== "function") return typeof error;
-  const name: unknown = error instanceof Error ? error.name : undefined;
+  const name: unknown = isError(error) ? error.name : undefined;
   // Many give their errors a name of its own; a bare "Error" says less than the class.
   if (typeof name === "string" && name !== "" && name !== "Error") return name;
   const made: unknown = (error as object).constructor?.name;
@@ -74,17 +95,27 @@ function textOf(error: unknown): string {
   const message: unknown = typeof error === "object" && error !== null ? (error as { message?: unknown }).message : undefined;
   if (typeof message === "string") return message;
   if (error === undefined || error === null) return `a handler threw ${error}`;
-  return inspect(error, { depth: 1, breakLength: Infinity, maxStringLength: 500 }).slice(0, 1000);
+  if (typeof error !== "object") return shown(error);
+  // This text is logged, and an object may hold the event's payload: the letter has it whole, where others have their stack.
+  const fields = Object.keys(error as object);
+  const named = fields.slice(0, SHOWN).map((field) => field.slice(0, 40)).join(", ") + (fields.length > SHOWN ? ", …" : "");
+  return `a handler threw an object that is no Error${named && `, with ${named}`}`;
+}
+
+function shown(value: unknown): string {
+  return inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 500 }).slice(0, 1000);
 }
 
 function stackOf(error: unknown): string {
+  if (typeof error === "object" && error !== null && !isError(error)) return shown(error);
   let written = "";
   const seen = new Set<unknown>();
-  for (let at = error, depth = 0; at instanceof Error && depth < DEEPEST && !seen.has(at); at = at.cause, depth += 1) {
+  for (let at = error, depth = 0; isError(at) && depth < DEEPEST && !seen.has(at); at = at.cause, depth += 1) {
     seen.add(at);
     written += (depth === 0 ? "" : "\nCaused by: ") + String(at.stack ?? at);
     if (at instanceof DecodeError && at.detail) written += `\n${at.detail}`;
-    if (at instanceof AggregateError) written += `\n${at.errors.length} errors: ${at.errors.slice(0, 5).map((one) => textOf(one)).join("; ")}`;
+    const errors: unknown = (at as Error & { errors?: unknown }).errors;
+    if (Array.isArray(errors)) written += `\n${errors.length} errors: ${errors.slice(0, 5).map((one) => textOf(one)).join("; ")}`;
   }
   return written.slice(0, LONGEST);
 }

@@ -2,14 +2,14 @@
 
 import { EventBatch } from "./batch";
 import { current, fieldsOf } from "./context";
-import { TimeoutError } from "./errors";
-import { Event, type Holder } from "./event";
+import { ClosedError, TimeoutError } from "./errors";
+import { Event, type Holder, over } from "./event";
 import { BATCH, Frame, LETTER, NEXT, type Piece, Topics } from "./flat";
 import type { Handler } from "./handler";
 import { type LetterFunction, tell } from "./letters";
 import type { Lines } from "./logs";
 import type { Session, Told } from "./native";
-import { told } from "./outcome";
+import { isBecause, told } from "./outcome";
 import { attached } from "./trace";
 
 /** Runs that are begun before the rest of the program gets a turn. */
@@ -52,21 +52,28 @@ export class Pump {
   /** Called by Node's loop: an error that passed here would end the process. */
   #look = (): void => {
     try {
-      for (const token of this.session.told()) {
-        this.listened.get(token)?.abort(new TimeoutError("the handler is past its timeout, or its partition is gone"));
-      }
+      for (const [token, lost] of this.session.told()) this.listened.get(token)?.abort(lost ? gone() : overdue());
       const taken = this.session.take(TURN);
       if (taken) {
         this.#handle(new Frame(taken, this.#topics));
         setImmediate(this.#look);
       } else if (this.session.closed()) {
+        this.#over();
         this.#end();
       }
     } catch (error) {
+      this.#over();
       this.#failed(error);
       this.session.stop();
     }
   };
+
+  /** Handlers that still run did not come to an end in time: nobody waits for them any more, and their events are handled again. */
+  #over(): void {
+    const controllers = [...this.listened.values()];
+    this.listened.clear();
+    for (const controller of controllers) controller.abort(new ClosedError("the run is over; the event is handled again after the next start"));
+  }
 
   #handle(frame: Frame): void {
     for (const piece of frame.pieces()) {
@@ -117,9 +124,10 @@ abstract class Held implements Holder {
     );
   }
 
-  /** Whether it was told to stop. */
-  protected get aborted(): boolean {
-    return this.#controller?.signal.aborted ?? false;
+  /** Whether it was told to stop, and this is why it did. What else it throws meanwhile is what it says. */
+  protected hasStopped(error: unknown): boolean {
+    const signal = this.#controller?.signal;
+    return signal !== undefined && signal.aborted && isBecause(error, signal.reason);
   }
 
   /** The event in hand is over: the next one has a signal of its own. */
@@ -152,22 +160,22 @@ class Run extends Held {
       this.#event = event;
       this.#at += NEXT;
       this.#position += 1;
-      let result: unknown;
       try {
-        result = enter(this.handler.call, event);
+        const result = enter(this.handler.call, event);
+        // Looking for `then` is a call of the handler's, too: it may be a getter.
+        if (isThenable(result)) {
+          Promise.resolve(result).then(this.go, this.#fail);
+          return;
+        }
       } catch (error) {
         this.#fail(error);
-        return;
-      }
-      if (isThenable(result)) {
-        Promise.resolve(result).then(this.go, this.#fail);
         return;
       }
     }
   };
 
   #fail = (error: unknown): void => {
-    const stopped = this.aborted;
+    const stopped = this.hasStopped(error);
     this.#over();
     if (stopped) this.session.stopped(this.token);
     else this.session.fail(this.token, this.told(error));
@@ -188,20 +196,24 @@ class Run extends Held {
 
 /** A call of a batch handler. */
 class Call extends Held {
+  #ended = false;
+
   async go(): Promise<void> {
     const { frame, piece } = this;
     const events = Array.from({ length: piece.count }, (_, position) => new Event(this, frame, piece.at + NEXT * position, position));
     const batch = new EventBatch(
       events,
       (position, error) => this.session.failOne(this.token, position, this.told(error)),
-      () => this.signal(),
+      () => (this.#ended ? over() : this.signal()),
     );
     let ended: Told | null = null;
     try {
-      await this.handler.call(batch);
+      // A loop over the batch enters its events; that must not stay with whoever calls this.
+      await current.run(undefined, () => this.handler.call(batch));
     } catch (error) {
       ended = this.told(error);
     }
+    this.#ended = true;
     events.forEach(Event.close);
     this.quiet();
     this.session.endBatch(this.token, ended);
@@ -210,6 +222,14 @@ class Call extends Held {
   protected override listen(): void {
     // The loop says it of calls without being asked.
   }
+}
+
+function overdue(): Error {
+  return new TimeoutError("the handler is past its timeout");
+}
+
+function gone(): Error {
+  return new ClosedError("the partition was taken away; its new owner handles the event");
 }
 
 function enter(call: Handler["call"], event: Event): unknown {

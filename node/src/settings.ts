@@ -55,6 +55,22 @@ export interface GroupCommit {
   wait?: string;
 }
 
+/** A schema registry that speaks Confluent's REST dialect. */
+export interface Registry {
+  /** Whose certificates count: a file or a folder. Not set: those that the system trusts. */
+  ca?: string;
+  /** The password: a reference, `${env:NAME}` or `${file:PATH}`. */
+  password?: string;
+  /** How long one request may take, 100ms to 1m. Default: "5s". */
+  timeout?: string;
+  /** A bearer token instead of name and password: a reference, `${env:NAME}` or `${file:PATH}`. */
+  token?: string;
+  /** Its address, with the path if it has one: `https://registry.example.com/apis/ccompat/v7`. Required. */
+  url?: string;
+  /** The name to log in with, beside `password`. */
+  username?: string;
+}
+
 /** The retry policy. The wait after attempt `n` is `first * factor^(n-1)`, at most `max`, shortened by up to `jitter`. */
 export interface Retry {
   /** Handler calls per event, the first included, 1 to 1000. Default: 5. */
@@ -133,8 +149,25 @@ export interface Topic {
   retry?: Retry;
   /** How many consecutive events of one lane may be handed over as one run, 1 to 65536. Default: 256. */
   runLength?: number;
+  /**
+   * The schema of the values: they are decoded and validated before a handler is called. Not set: values are bytes, and JSON where the
+   * handler says so.
+   */
+  schema?: TopicSchema;
   /** What happens to an event for whose type there is no handler, when handlers are registered for types. Default: "dead_letter". */
   unroutedType?: "dead_letter" | "ignore" | "stop";
+}
+
+/** The schema of a topic's values: they are decoded and validated before a handler is called. */
+export interface TopicSchema {
+  /** A file with the schema that this service reads with. Needed where records don't say which schema wrote them. */
+  file?: string;
+  /** The language of the file. Without it, its name tells: `.avsc`, `.json`, `.proto`. */
+  format?: "avro" | "json" | "protobuf";
+  /** How a record says which schema wrote it. Without it: `registry` if there is one, else `none`. */
+  framing?: "registry" | "none";
+  /** Protobuf without framing: the full name of the message. Without it, the first of the file. */
+  message?: string;
 }
 
 /** A URL that is told of dead letters by cause. */
@@ -196,13 +229,21 @@ export interface Settings {
    * `kafka."max.poll.interval.ms"` (5m unless set), after which the group gives the partition away anyway. Default: "25s".
    */
   drainDeadline?: string;
+  /**
+   * Whether an event whose recorded statement violates a constraint of the database is given up at once, instead of tried again.
+   * Default: false.
+   */
+  fatalConstraints?: boolean;
   /** Memory of the filter in front of the inbox, at least 1MiB. Older events beyond it are looked up on disk. Default: "64MiB". */
   filterMemory?: string;
   /** The consumer group. Part of every event's identity and of the names of the companion topics. Required. */
   group?: string;
   /** How marks and effects are grouped into transactions. */
   groupCommit?: GroupCommit;
-  /** Where handled events are remembered: `sqlite:PATH` or `memory` (tests: forgets everything at exit). Required. */
+  /**
+   * Where handled events are remembered: `sqlite:PATH`, `postgres://USER:PASSWORD@HOST:PORT/DATABASE` for members on several machines,
+   * or `memory` (tests: forgets everything at exit). Required.
+   */
   inbox?: string;
   /** Static membership: a name that this process, and no other of the group, keeps over restarts. Not set: dynamic membership. */
   instanceId?: string;
@@ -216,6 +257,8 @@ export interface Settings {
    * the order of names and in a transaction of its own. A file that has run must stay as it was. Not set: none.
    */
   migrations?: string;
+  /** Where schemas are. */
+  registry?: Registry;
   /** How long a handled event is remembered, at least 1h. A copy that arrives later is handled again. Default: "7d". */
   retention?: string;
   /**
@@ -245,6 +288,9 @@ export const shapes: Readonly<Record<string, Readonly<Record<string, { table?: s
     },
     "retry": {
       "table": "Retry"
+    },
+    "schema": {
+      "table": "TopicSchema"
     }
   },
   "Settings": {
@@ -262,6 +308,9 @@ export const shapes: Readonly<Record<string, Readonly<Record<string, { table?: s
     },
     "groupCommit": {
       "table": "GroupCommit"
+    },
+    "registry": {
+      "table": "Registry"
     },
     "telemetry": {
       "table": "Telemetry"

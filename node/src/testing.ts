@@ -86,13 +86,47 @@ export class DeadLetter extends FoundRecord {
   readonly reason: string;
   /** Handler calls. */
   readonly attempts: number;
+  /** `open`, `held`, `done` or `discarded`; `orphan`: a copy that the ledger does not know. */
+  readonly state: string;
+  /** Replays of it that failed. */
+  readonly replays: number;
+  /** Its id, as `onceward dlt show` takes it. */
+  readonly letterId: string;
+  /** What letters of one cause have in common. */
+  readonly fingerprint: string;
 
   /** @internal */
   constructor(found: Found) {
     super(found);
     this.reason = found.reason ?? "";
     this.attempts = found.attempts ?? 0;
+    this.state = found.state ?? "orphan";
+    this.replays = found.replays ?? 0;
+    this.letterId = found.letterId ?? "";
+    this.fingerprint = found.fingerprint ?? "";
   }
+}
+
+/** Which letters: everything that is given must fit. Nothing: all. */
+export interface Which {
+  fingerprint?: string;
+  reason?: string;
+  key?: string | Uint8Array;
+  partition?: number;
+  /** A letter's id. */
+  letter?: string;
+}
+
+/** A key whose later events wait behind a dead letter: `afterDeadLetter: "hold"`. */
+export interface HeldKey {
+  topic: string;
+  partition: number;
+  /** The key of the letter's record. */
+  key: Buffer | null;
+  /** The id of the event whose letter has to be settled. */
+  letter: string;
+  /** Ids of the events behind it, in their order. */
+  behind: string[];
 }
 
 /** A consumer in a test. The consumer itself is not changed, and may be put into any number of rigs. */
@@ -147,8 +181,10 @@ export class Rig {
 
   /** The process dies and starts again: reading goes on at the committed offsets, the inbox's file stays. */
   async crash(): Promise<void> {
-    this.#life.session.clear();
-    await this.#wait((rig) => rig.crash());
+    await this.#wait((rig) => {
+      this.#life.session.clear();
+      return rig.crash();
+    });
   }
 
   /** The group takes a partition away; it is drained by the next `run`. */
@@ -176,6 +212,29 @@ export class Rig {
     this.#ask((rig) => rig.failProduce(times));
   }
 
+  /**
+   * Asks that open dead letters are handled again, as `onceward dlt replay --yes` does; the next `run` carries it out. How many were asked for:
+   * those that are held behind another one run by themselves, and those of which `maxReplays` replays failed are left out.
+   */
+  replay(which: Which = {}): number {
+    return this.#settle("replay", which);
+  }
+
+  /** Asks that dead letters, open and held ones, are settled unhandled, as `onceward dlt discard --yes` does. How many were asked for. */
+  discard(which: Which = {}): number {
+    return this.#settle("discard", which);
+  }
+
+  #settle(verb: "replay" | "discard", { fingerprint, reason, key, partition, letter }: Which): number {
+    const bytes = octets(key, "key");
+    return this.#ask((rig) => rig.settle(verb, fingerprint ?? null, reason ?? null, bytes, partition ?? null, letter ?? null));
+  }
+
+  /** Keys that wait behind a dead letter. */
+  get held(): HeldKey[] {
+    return this.#ask((rig) => rig.held()).map((held) => ({ ...held, key: held.key ?? null }));
+  }
+
   /** Milliseconds of simulated time since the rig began. */
   get now(): number {
     return this.#ask((rig) => rig.now()) * 1000;
@@ -197,7 +256,7 @@ export class Rig {
     return found === null ? null : BigInt(found);
   }
 
-  /** Oldest first. */
+  /** Oldest first, each as it stands. */
   get deadLetters(): DeadLetter[] {
     return this.#ask((rig) => rig.deadLetters()).map((found) => new DeadLetter(found));
   }

@@ -184,6 +184,8 @@ test("what keeps it from starting is thrown", broker, async (t) => {
   consumer.on(await topic("orders"), () => {});
   await assert.rejects(consumer.run({ until: "end" }), (error) => error instanceof TopicsError && /topics apply/.test(error.message));
   assert.throws(() => consumer.pause("orders"), ClosedError);
+  // `await using` would hide the block's error behind a SuppressedError.
+  await consumer[Symbol.asyncDispose]();
 });
 
 test("Retry waits as long as it says", broker, async (t) => {

@@ -40,6 +40,34 @@ test("pino's lines carry the event through promises, timers and callbacks, and n
   assert.deepEqual(said.slice(0, -1).sort(), wanted.sort());
 });
 
+test("a loop over a batch makes each event the current one, and nothing of it stays", async () => {
+  const seen = [];
+  const around = [];
+  const app = new Consumer(settings);
+  app.onBatch("orders", async (batch) => {
+    around.push(currentEvent());
+    for (const event of batch) {
+      seen.push([event.id, currentEvent()?.id]);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      seen.push([event.id, mixin().correlation_id === event.correlationId ? event.id : undefined]);
+    }
+    around.push(currentEvent());
+    for (const _event of batch) break;
+    around.push(currentEvent());
+  });
+  app.on("copies", () => void around.push(currentEvent()?.topic));
+  const rig = new Rig(app);
+  for (const id of ["e1", "e2", "e3"]) rig.send("orders", { key: id, json: 1, id });
+  await rig.run();
+  rig.send("copies", { json: 1 });
+  await rig.run();
+  rig.close();
+  assert.deepEqual(seen.map(([id]) => id).sort(), ["e1", "e1", "e2", "e2", "e3", "e3"]);
+  for (const [id, current] of seen) assert.equal(current, id);
+  assert.equal(around.pop(), "copies");
+  assert.ok(around.length >= 3 && around.every((event) => event === undefined));
+});
+
 test("spans of a handler nest below the event's trace", async () => {
   const exporter = new InMemorySpanExporter();
   const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
@@ -75,4 +103,29 @@ test("lines of the core go to the logger that is given, with the fields of their
   const failed = lines.find(({ message }) => message.startsWith("attempt failed"));
   assert.deepEqual([failed.level, failed.fields.topic, failed.fields.offset, failed.fields.attempt], ["warn", orders, 0, 1]);
   assert.match(failed.fields.correlation_id, /^[0-9a-f-]{36}$/);
+});
+
+test("consumers side by side have levels of their own, and a logger that they share gets a line once", broker, async (t) => {
+  const [orders, place] = [await topic("orders"), folder(t)];
+  await send(orders, 1);
+  const collector = () => {
+    const lines = [];
+    const take = (level) => (_, message) => lines.push([level, message]);
+    return { lines, error: take("error"), warn: take("warn"), info: take("info"), debug: take("debug") };
+  };
+  const [quiet, shared] = [collector(), collector()];
+  const run = (logger, logLevel) => {
+    const group = name("g");
+    const app = new Consumer({ ...settings, brokers: BROKERS, group, inbox: `sqlite:${place}/${group}.db`, createTopics: true, logger, logLevel });
+    app.on(orders, { retry: { attempts: 1 } }, () => {
+      throw new Error(`no ${group}`);
+    });
+    return app.run({ until: "end" }).then(() => group);
+  };
+  const groups = await Promise.all([run(shared, "info"), run(shared, "warn"), run(quiet, "error")]);
+  assert.deepEqual([...new Set(quiet.lines.map(([level]) => level))], ["error"]);
+  for (const group of groups) {
+    const said = shared.lines.filter(([level, message]) => level === "warn" && message.includes(`no ${group}`));
+    assert.equal(said.length, 1, JSON.stringify(shared.lines));
+  }
 });

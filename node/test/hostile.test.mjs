@@ -24,8 +24,8 @@ const THROWN = [
   ["a symbol", Symbol("s"), "symbol", "Symbol(s)"],
   ["a bigint", 5n, "bigint", "5n"],
   ["a function", () => {}, "Function", "[Function (anonymous)]"],
-  ["an object without a prototype", Object.create(null), "object", "[Object: null prototype] {}"],
-  ["an object", { code: 42 }, "Object", "{ code: 42 }"],
+  ["an object without a prototype", Object.create(null), "object", "a handler threw an object that is no Error"],
+  ["an object", { code: 42, text: "no" }, "Object", "a handler threw an object that is no Error, with code, text"],
   ["an error of a class", new (class NoStock extends Error {})("none"), "NoStock", "none"],
   ["an error that causes itself", circle, "Error", "round"],
   ["an AggregateError", new AggregateError([new Error("a"), new Error("b")], "both"), "AggregateError", "both"],
@@ -53,6 +53,42 @@ for (const [what, thrown, kind, message] of THROWN) {
     });
   }
 }
+
+test("a `then` that throws when it is looked at is a failed attempt, and the run goes on", async () => {
+  const app = consumer();
+  const result = Object.defineProperty({}, "then", { get: () => { throw new RangeError("do not look"); } });
+  app.on("orders", { retry: { attempts: 1 } }, (event) => (event.id === "e1" ? result : undefined));
+  const rig = new Rig(app);
+  for (const id of ["e1", "e2"]) rig.send("orders", { key: id, json: 1, id });
+  await rig.run();
+  assert.deepEqual(rig.handled, ["e2"]);
+  assert.equal(rig.deadLetters[0].header("kafka_dlt-exception-fqcn"), "RangeError");
+  rig.close();
+});
+
+test("what an object that is thrown holds is in the letter, and in no line of the log", async () => {
+  const app = consumer();
+  app.on("orders", { retry: { attempts: 1 } }, (event) => {
+    throw { order: event.json() };
+  });
+  const rig = new Rig(app);
+  rig.send("orders", { json: { card: "CANARY" }, id: "e1" });
+  await rig.run();
+  assert.match(rig.deadLetters[0].header("kafka_dlt-exception-stacktrace"), /CANARY/);
+  assert.doesNotMatch(JSON.stringify(rig.logs), /CANARY/);
+  rig.close();
+});
+
+test("what `parse` throws gives the event up, whatever it is", async () => {
+  const app = consumer();
+  const thrown = { e1: Object.create(null), e2: trap, e3: undefined };
+  app.on("orders", { parse: (id) => { throw thrown[id]; } }, (event) => event.json());
+  const rig = new Rig(app);
+  for (const id of Object.keys(thrown)) rig.send("orders", { json: id, id });
+  await rig.run();
+  assert.deepEqual(rig.deadLetters.map(({ id, reason }) => [id, reason]), Object.keys(thrown).map((id) => [id, "undecodable"]));
+  rig.close();
+});
 
 test("a thenable that settles twice, or throws when asked, is settled once", async () => {
   const app = consumer();
@@ -101,10 +137,12 @@ test("a rig that is asked while it works says so", async () => {
   const app = consumer();
   app.on("orders", () => {});
   const rig = new Rig(app);
-  rig.send("orders", { json: 1 });
+  rig.send("orders", { json: 1, id: "e1" });
   const running = rig.run();
   assert.throws(() => rig.handled, /await run\(\)/);
+  await assert.rejects(rig.crash(), /await run\(\)/);
   await running;
+  assert.deepEqual(rig.handled, ["e1"], "a crash that was refused has dropped nothing");
   rig.close();
   assert.throws(() => rig.handled, /closed/);
 });
@@ -174,6 +212,24 @@ console.log(JSON.stringify(await app.run(until)));`, 4);
   const { status, out } = await start(["end"]).ended;
   assert.equal(status, 0, out);
   assert.deepEqual(count(), [300, 300]);
+});
+
+test("process.exit does not wait for a letter that nobody can be told of any more", broker, async (t) => {
+  const { start } = await service(t, 2, `
+import { Reject } from "onceward";
+app.onDeadLetter(() => {});
+app.on(topic, (event) => {
+  if (event.id === "e0") throw new Reject("no");
+  // The letter comes meanwhile, and waits for a turn.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);
+  console.log("left at", Date.now());
+  process.exit(7);
+});
+await app.run();`);
+  const { status, out } = await start().ended;
+  const took = Date.now() - Number(/left at (\d+)/.exec(out)?.[1]);
+  assert.equal(status, 7, out);
+  assert.ok(took < 4_000, `${took} ms`);
 });
 
 test("unhandledRejection stays the program's own", broker, async (t) => {

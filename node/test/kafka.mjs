@@ -30,8 +30,15 @@ export async function topic(what, numPartitions = 1) {
   const made = name(what);
   const admin = kafka().admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic: made, numPartitions }] });
-  await admin.disconnect();
+  // Asked too early, a busy broker does not know it yet, and kafkajs takes that for an error.
+  await admin.createTopics({ waitForLeaders: false, topics: [{ topic: made, numPartitions }] });
+  const led = ({ topics: [{ partitions }] }) => partitions.length === numPartitions && partitions.every(({ leader }) => leader >= 0);
+  try {
+    await until(() => admin.fetchTopicMetadata({ topics: [made] }).then(led, () => false), `${made} has leaders`);
+  } finally {
+    // A connection that stays open would keep the test's process.
+    await admin.disconnect();
+  }
   return made;
 }
 

@@ -1,7 +1,8 @@
 // What is installed: one instance however it is loaded, a border that both sides agree on, and the command.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -10,7 +11,7 @@ import { test } from "node:test";
 import * as esm from "onceward";
 import * as testing from "onceward/testing";
 
-import { BROKERS, broker, folder, name, send, topic } from "./kafka.mjs";
+import { BROKERS, broker, folder, name, send, topic, until } from "./kafka.mjs";
 
 const require = createRequire(import.meta.url);
 
@@ -25,10 +26,10 @@ test("both sides of the border agree", () => {
   const dist = require.resolve("onceward");
   const { native } = require(join(dist, "../native.js"));
   const declared = (name, file) => {
-    const [, body] = new RegExp(`export interface ${name} \\{([^]*?)\\n\\}`).exec(file);
-    return [...body.matchAll(/^ {4}(\w+)\(/gm)].map((found) => found[1]).sort();
+    const [, body] = new RegExp(`export declare class ${name} \\{([^]*?)\\n\\}`).exec(file);
+    return [...body.matchAll(/^ {2}(\w+)\(/gm)].map((found) => found[1]).filter((one) => one !== "constructor").sort();
   };
-  const file = readFileSync(join(dist, "../native.d.ts"), "utf8");
+  const file = readFileSync(join(dist, "../library.d.ts"), "utf8");
   for (const name of ["Session", "Rig"]) {
     const there = Object.getOwnPropertyNames(native[name].prototype).filter((one) => one !== "constructor");
     assert.deepEqual(declared(name, file), there.sort(), name);
@@ -47,6 +48,37 @@ test("every problem of a configuration is named at once", () => {
   const app = new esm.Consumer({ brokers: "x:1", group: "g", inbox: "memory", autoOffsetReset: "earliest" });
   assert.throws(() => app.on("orders"), /must be a function/);
   assert.throws(() => app.on([], () => {}), /name the topics/);
+});
+
+test("options are checked: a word that is overlooked would be a policy that nobody has", () => {
+  const app = new esm.Consumer({ brokers: "x:1", group: "g", inbox: "memory", autoOffsetReset: "earliest" });
+  const wrong = (options) => assert.throws(() => app.on("orders", options, () => {}), TypeError, JSON.stringify(options));
+  for (const options of [{ retries: 5 }, { size: 5 }, { fatal: TypeError }, { fatal: [5] }, { isFatal: true }, { parse: {} }, { type: 5 }, { reads: 1 }]) wrong(options);
+  assert.throws(() => app.onBatch("orders", { reads: true }, () => {}), /there are .*atOnce/);
+  assert.throws(() => new esm.Consumer({ brokers: "x:1", group: "g", inbox: "memory", autoOffsetReset: "earliest", logLevel: "loud" }), /error, warn, info, debug/);
+});
+
+test("two timeouts for the handlers of one topic are refused, since it has one", () => {
+  const app = new esm.Consumer({ brokers: "x:1", group: "g", inbox: "sqlite:x.db", autoOffsetReset: "earliest" });
+  app.on("orders", { type: "paid", timeout: "5s" }, () => {});
+  app.on("orders", { type: "shipped", timeout: "10s" }, () => {});
+  assert.throws(() => new testing.Rig(app), (error) => error instanceof esm.ConfigError && /5s.*10s/.test(error.message));
+});
+
+test("a machine without a package hears which there are; one whose package is missing, how to get it", () => {
+  const { missing } = require(join(require.resolve("onceward"), "../platform.js"));
+  assert.match(missing("onceward-win32-x64"), /no package for this platform \(onceward-win32-x64\); there is onceward-linux-x64-gnu\. /);
+  assert.match(missing("onceward-linux-x64-gnu"), /is not installed or does not load: install without --omit=optional/);
+});
+
+test("the package with the machine code holds the texts of its licences and its bill of materials", () => {
+  const read = (file) => readFileSync(require.resolve(`onceward-linux-x64-gnu/${file}`), "utf8");
+  assert.match(read("LICENSE"), /Apache License/);
+  const [texts, sbom] = [read("LICENSE-third-party.txt"), JSON.parse(read("onceward.cdx.json"))];
+  for (const name of ["librdkafka", "napi", "tokio"]) {
+    assert.ok(texts.includes(`\n${name} `), name);
+    assert.ok(sbom.components.some((part) => part.name === name && part.version), name);
+  }
 });
 
 const command = (cwd, ...given) => spawnSync(process.execPath, [require.resolve("onceward").replace("index.js", "cli.js"), ...given], { cwd, encoding: "utf8", timeout: 60_000 });
@@ -76,3 +108,33 @@ app.on(topic, (event) => { if (++seen === 10) { console.log("seen", event.id); a
   assert.equal(done.status, 0, done.stderr);
   assert.match(done.stdout, /seen e9/);
 });
+
+for (const given of [["--reload", "app.mjs"], ["app.mjs", "--reload"]]) {
+  test(`\`onceward run ${given.join(" ")}\` starts the file again when it changes`, async (t) => {
+    const place = folder(t);
+    const write = (word) => writeFileSync(join(place, "app.mjs"), `console.log("${word}", process.argv.slice(2).join()); setInterval(() => {}, 1000);`);
+    write("first");
+    const child = spawn(process.execPath, [require.resolve("onceward").replace("index.js", "cli.js"), "run", ...given, "its", "--reload"], { cwd: place, detached: true });
+    t.after(() => {
+      // It and its children, if any is left.
+      try {
+        process.kill(-child.pid, "SIGKILL");
+      } catch (error) {
+        assert.equal(error.code, "ESRCH");
+      }
+    });
+    let out = "";
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (out += text));
+    await until(() => out.includes("first its,--reload"), "it runs, and what stands further behind is its own");
+    // Node begins to watch a file after it was loaded, and waits until it has been quiet for a moment: written until it is seen, with pauses.
+    let written = -Infinity;
+    const again = () => {
+      if (performance.now() - written < 1_500) return;
+      write("second");
+      written = performance.now();
+    };
+    await until(() => (again(), out.includes("second its,--reload")), "it runs again");
+    child.kill("SIGTERM");
+    await once(child, "close");
+  });
+}

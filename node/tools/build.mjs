@@ -12,6 +12,9 @@ rmSync(dist, { recursive: true, force: true });
 const tsc = createRequire(import.meta.url).resolve("typescript/package.json").replace("package.json", "bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", "tsconfig.json"], { cwd: root, stdio: "inherit" });
 
+// Declarations are no source: they are not written again.
+copyFileSync(`${root}src/library.d.ts`, `${dist}library.d.ts`);
+
 for (const name of ["index", "testing"]) {
   const names = [...readFileSync(`${dist}${name}.js`, "utf8").matchAll(/^Object\.defineProperty\(exports, "(\w+)"|^exports\.(\w+) = /gm)]
     .map((found) => found[1] ?? found[2])

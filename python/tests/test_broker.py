@@ -163,6 +163,27 @@ def test_an_async_handler_past_its_timeout_is_cancelled_and_tried_again(tmp_path
     assert (summary.handled, summary.failed_attempts, sorted(cancelled)) == (2, 2, ["e0", "e1"])
 
 
+def test_a_late_timeout_is_nothing_to_the_next_event_of_the_run(tmp_path: Path) -> None:
+    orders, group = topic("orders"), name("g")
+    send(orders, range(20), keys=1)
+    consumer, cancelled = app(tmp_path, group), []
+
+    @consumer.on(orders, timeout="300ms", retry=onceward.Backoff(attempts=1))
+    async def slow(event: onceward.Event) -> None:
+        try:
+            if event.id == "e0":
+                # The loop is told meanwhile, and hears of it when this event has ended.
+                time.sleep(1.5)
+            else:
+                await asyncio.sleep(0.02)
+        except asyncio.CancelledError:
+            cancelled.append(event.id)
+            raise
+
+    summary = consumer.run(until="end")
+    assert (cancelled, summary.handled, summary.failed_attempts) == ([], 20, 0)
+
+
 def test_inside_of_a_running_loop(tmp_path: Path) -> None:
     """As in FastAPI's lifespan: started, used from outside of handlers, stopped."""
     orders, group = topic("orders"), name("g")

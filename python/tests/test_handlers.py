@@ -168,6 +168,36 @@ def test_a_batch_handler_fails_one_and_keeps_the_others(consumer: Make, onceward
     assert [(letter.id, letter.reason) for letter in rig.dead_letters] == [("e1", "rejected")]
 
 
+@pytest.mark.parametrize("awaits", [False, True])
+def test_a_loop_over_a_batch_makes_each_event_the_current_one(consumer: Make, onceward_rig: MakeRig, awaits: bool) -> None:
+    app = consumer()
+    seen: list[tuple[str, onceward.Event | None]] = []
+    around: list[onceward.Event | None] = []
+
+    def take(batch: onceward.EventBatch) -> None:
+        around.append(onceward.current_event())
+        for event in batch:
+            seen.append((event.id, onceward.current_event()))
+        around.append(onceward.current_event())
+        for _event in batch:
+            break
+        around.append(onceward.current_event())
+
+    async def awaited(batch: onceward.EventBatch) -> None:
+        for event in batch:
+            await asyncio.sleep(0)
+            seen.append((event.id, await asyncio.to_thread(onceward.current_event)))
+
+    app.on_batch("orders")(awaited if awaits else take)
+    rig = onceward_rig(app)
+    for number in range(3):
+        rig.send("orders", key=str(number), id=f"e{number}")
+    rig.run()
+    assert sorted(id for id, _event in seen) == ["e0", "e1", "e2"]
+    assert all(event is not None and event.id == id for id, event in seen)
+    assert set(around) <= {None}
+
+
 def test_an_exception_of_a_batch_is_nobodys_attempt(consumer: Make, onceward_rig: MakeRig) -> None:
     app = consumer()
 

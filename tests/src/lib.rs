@@ -7,5 +7,6 @@ pub mod consumer_child;
 pub mod history;
 pub mod kafka;
 pub mod ledger;
+pub mod registry;
 pub mod sim;
 pub mod witness;

@@ -47,13 +47,26 @@ pub(crate) struct Faults {
 
 /// The benchmarks measure what people run, so they get the release profile, and a real broker on the same machine.
 pub(crate) fn bench(place: &Place, arguments: &Arguments) -> Outcome<ExitCode> {
+    // The border alone needs no broker.
+    if let [language, crossing, rest @ ..] = &*arguments.rest
+        && crossing == "crossing"
+    {
+        match language.as_str() {
+            "--node" => return finish(test::node::for_benchmarks(place, true)?.args(rest)),
+            "--kotlin" => return finish(test::kotlin::for_benchmarks(place)?.args(&arguments.rest[1..])),
+            _ => {}
+        }
+    }
     let environment = kafka::environment(place, &kafka::start(place, kafka::SHARED, false)?)?;
     if arguments.rest.first().is_some_and(|first| first == "--python") {
         let mut python = test::python::for_benchmarks(place)?;
         return finish(python.envs(environment).arg(place.root.join("benches/python/rows.py")).args(&arguments.rest[1..]));
     }
     if arguments.rest.first().is_some_and(|first| first == "--node") {
-        return finish(test::node::for_benchmarks(place)?.envs(environment).args(&arguments.rest[1..]));
+        return finish(test::node::for_benchmarks(place, false)?.envs(environment).args(&arguments.rest[1..]));
+    }
+    if arguments.rest.first().is_some_and(|first| first == "--kotlin") {
+        return finish(test::kotlin::for_benchmarks(place)?.envs(environment).args(&arguments.rest[1..]));
     }
     let mut command = cargo(place, &["run", "--release", "--package", "onceward-benches", "--"]);
     // Without a word of its own it is the whole table.

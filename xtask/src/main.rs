@@ -11,6 +11,7 @@ mod parts;
 mod place;
 mod prerequisites;
 mod process;
+mod registry;
 mod test;
 mod tidy;
 mod tools;
@@ -40,9 +41,22 @@ enum Command {
     Node {
         /// Only tests whose names match one of these.
         filters: Vec<String>,
+        /// A thousand starts and five million events, with a broker: some ten minutes more.
+        #[arg(long)]
+        long: bool,
+    },
+    /// Build and test the Maven modules only, with the broker of ONCEWARD_TEST_BROKERS, or with ours.
+    Kotlin {
+        /// Only test classes whose names contain one of these.
+        filters: Vec<String>,
+        /// Five million events, with a broker: some minutes more.
+        #[arg(long)]
+        long: bool,
     },
     /// Check the house rules: file sizes, dependency arrows, generated files, no build machine's paths, the README's two commands.
     Tidy,
+    /// Start the real schema registry that tests use, print its address for ONCEWARD_TEST_REGISTRY, and keep it until Ctrl-C.
+    Registry,
     /// Start, stop or show the real Kafka that tests and benchmarks use.
     Kafka(kafka::Options),
     /// Write `examples/flights/2013-01.csv` again from its source and compare.
@@ -60,8 +74,10 @@ fn run() -> Outcome<ExitCode> {
     match Arguments::parse().command {
         Command::Test(options) => test::run(&place, &options),
         Command::Python(options) => test::python_only(&place, &options),
-        Command::Node { filters } => Ok(test::node::only(&place, &filters)),
+        Command::Node { filters, long } => Ok(test::node::only(&place, &filters, long)),
+        Command::Kotlin { filters, long } => test::kotlin::only(&place, &filters, long),
         Command::Tidy => tidy::command(&place),
+        Command::Registry => registry::serve(&place),
         Command::Kafka(options) => kafka::command(&place, &options),
         Command::Flights(options) => flights::command(&place, &options),
         Command::Bench(arguments) => delegate::bench(&place, &arguments),

@@ -11,7 +11,7 @@ struct Prerequisite {
     packages: &'static [&'static str],
 }
 
-const ALL: [Prerequisite; 9] = [
+const ALL: [Prerequisite; 10] = [
     Prerequisite {
         name: "a C compiler (cc, c++)",
         present: || runs("cc", &["--version"]) && runs("c++", &["--version"]),
@@ -25,12 +25,14 @@ const ALL: [Prerequisite; 9] = [
         packages: &["perl"],
     },
     Prerequisite {
-        name: "Java 17 or newer",
-        present: || java_version().is_some_and(|version| version >= 17),
+        name: "a JDK, 17 or newer",
+        present: || java_version().is_some_and(|version| version >= 17) && runs("javac", &["-version"]),
         packages: &["default-jdk-headless"],
     },
     // The secure broker's certificates.
     Prerequisite { name: "openssl", present: || runs("openssl", &["version"]), packages: &["openssl"] },
+    // Tests start servers of their own; the package's is left alone. Its programs are not in PATH on Debian.
+    Prerequisite { name: "Postgres", present: postgres, packages: &["postgresql"] },
     Prerequisite { name: "Maven", present: || runs("mvn", &["--version"]), packages: &["maven"] },
     Prerequisite {
         name: "Python 3 with pip",
@@ -88,6 +90,11 @@ fn packages(missing: &[&Prerequisite]) -> Vec<&'static str> {
 
 fn runs(program: &str, arguments: &[&str]) -> bool {
     process::succeeds(Command::new(program).args(arguments))
+}
+
+fn postgres() -> bool {
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    runs("initdb", &["--version"]) || installed.map(|version| version.path().join("bin/initdb")).any(|program| program.is_file())
 }
 
 fn root() -> bool {

@@ -1,5 +1,6 @@
 //! What crosses at the start: one document.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -53,7 +54,7 @@ pub struct Handler {
     /// Type names of errors that are given up at once.
     #[serde(default)]
     pub fatal: Vec<String>,
-    /// How long a call may take, as in `handler_timeout` of the topic.
+    /// How long a call may take: it is the `handler_timeout` of its topics, also for their other handlers.
     #[serde(default)]
     pub timeout: Option<String>,
     /// Events per second.
@@ -104,6 +105,27 @@ impl Document {
         Ok((consumer, queues, telling))
     }
 
+    /// A timeout is a topic's: two handlers of one topic can't have two, and none of them would know which one it has.
+    fn timeouts(&self) -> Result<BTreeMap<&str, &str>, Fault> {
+        let mut found: BTreeMap<&str, &str> = BTreeMap::new();
+        for handler in &self.handlers {
+            let Some(timeout) = handler.timeout.as_deref() else { continue };
+            for topic in &handler.topics {
+                match found.insert(topic, timeout) {
+                    Some(other) if other.trim() != timeout.trim() => {
+                        let why = format!(
+                            "handlers of this topic ask for a timeout of {other} and of {timeout}, and a topic has one for all its handlers; \
+                             give them the same, or put their types into topics of their own"
+                        );
+                        return Err(Fault::config(&format!("topics.{topic}.handler_timeout"), why));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(found)
+    }
+
     fn settings(&self) -> Result<raw::Config, Fault> {
         let mut loader = Loader::new();
         if let Some(file) = &self.file {
@@ -115,11 +137,8 @@ impl Document {
         if self.file.is_some() {
             loader = loader.process_env();
         }
-        for handler in &self.handlers {
-            let Some(timeout) = &handler.timeout else { continue };
-            for topic in &handler.topics {
-                loader = loader.set(&["topics", topic, "handler_timeout"], timeout.clone().into(), "timeout of the handler");
-            }
+        for (topic, timeout) in self.timeouts()? {
+            loader = loader.set(&["topics", topic, "handler_timeout"], timeout.into(), "timeout of the handler");
         }
         let (config, _) = loader.resolve().map_err(onceward::Error::from)?;
         Ok(config)
@@ -148,5 +167,27 @@ impl Handler {
             options = options.batches_at_once(calls);
         }
         if self.reads { options.reads() } else { options }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    fn handlers(timeouts: &[&str]) -> Document {
+        let handler =
+            |timeout: &&str| Handler { topics: vec!["orders".to_owned()], timeout: Some((*timeout).to_owned()), ..Handler::default() };
+        Document { handlers: timeouts.iter().map(handler).collect(), ..Document::default() }
+    }
+
+    #[test]
+    fn two_timeouts_for_one_topic_are_refused_with_both_of_them() {
+        let fault = handlers(&["5s", "10s"]).timeouts().expect_err("one of the two handlers would have the other's timeout");
+        let (path, why) = fault.problems.first().unwrap();
+        assert_eq!(path, "topics.orders.handler_timeout");
+        assert!(why.contains("5s") && why.contains("10s"), "{why}");
+        assert_eq!(handlers(&["5s", "5s"]).timeouts().unwrap(), BTreeMap::from([("orders", "5s")]));
     }
 }

@@ -18,6 +18,7 @@
 //! | `document` | what crosses at the start: one JSON document, the settings of `onceward.toml` and the handlers' declarations |
 //! | `session` | a consumer's life: open, start, wait, stop |
 //! | `queue`, `work` | what is to be handled, and what is in the host's hands |
+//! | `hands`, `flat` | work for hosts that are given buffers: what is in their hands by token, and a hand-over written down |
 //! | `letters` | dead letters on their way to a function of the host |
 //! | `outcome`, `fault` | what a handler said; what an error is called in every language |
 //! | `logs` | lines of the log, in batches |
@@ -26,6 +27,8 @@
 mod bell;
 mod document;
 mod fault;
+mod flat;
+mod hands;
 mod letters;
 pub mod logs;
 mod outcome;
@@ -36,11 +39,12 @@ mod work;
 
 pub use document::{Document, Handler};
 pub use fault::{Fault, codes};
+pub use hands::{Hands, Held};
 pub use letters::HeldLetter;
 pub use onceward::inbox::Value;
 pub use onceward::ledger::Filter;
 pub use onceward::testing;
-pub use onceward::{DeadLetter, Event, Publish, Summary};
+pub use onceward::{DeadLetter, Event, Publish, SchemaId, Summary};
 pub use outcome::{Outcome, Trouble};
 pub use queue::Queue;
 pub use session::Session;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use onceward::foreign::Runs;
@@ -19,13 +19,13 @@ pub struct Queue {
     state: Mutex<State>,
     ready: Condvar,
     next_token: AtomicU64,
-    bell: OnceLock<Option<Bell>>,
+    bell: RwLock<Option<Arc<Bell>>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Piece>,
-    /// Tokens of what is past its `handler_timeout`.
+    /// Tokens of what is to stop.
     told: Vec<u64>,
     sleepers: usize,
     /// A sleeper was woken and has not come yet.
@@ -77,7 +77,8 @@ impl Queue {
         self.pop(&mut state)
     }
 
-    /// Tokens of what is past its `handler_timeout` since the last call.
+    /// Tokens of what is to stop, past its `handler_timeout` or without its partition, since the last call. A batch is one call; of a run it is
+    /// one of its events, and maybe not the one that is in hand by now: ask [`HeldRun::is_told`].
     pub fn take_told(&self) -> Vec<u64> {
         std::mem::take(&mut self.state().told)
     }
@@ -85,7 +86,7 @@ impl Queue {
     /// A file descriptor that becomes readable when there is work, when a handler is to be stopped, and when the queue closes. `None`: this
     /// platform, or this process, has none to give.
     pub fn descriptor(&self) -> Option<i32> {
-        let bell = self.bell.get_or_init(|| Bell::new().ok()).as_ref()?;
+        let bell = self.hang(|| Bell::new().ok())?;
         // There may be work from before there was a bell.
         bell.ring();
         bell.descriptor()
@@ -95,15 +96,23 @@ impl Queue {
     /// the queue closes; once, until [`Queue::silence`]. It is called from any thread, so it must neither wait nor run anything of the host.
     /// A queue has one bell; the first one counts.
     pub fn on_ring(&self, post: impl Fn() + Send + Sync + 'static) {
-        if let Some(bell) = self.bell.get_or_init(|| Some(Bell::post(Box::new(post)))) {
+        if let Some(bell) = self.hang(|| Some(Bell::post(Box::new(post)))) {
             // There may be work from before there was a bell.
             bell.ring();
         }
     }
 
+    /// Nobody listens any more, and the function of [`Queue::on_ring`] is let go of. What it posts to often leads back to this queue, in a
+    /// circle that nobody else would break. Not for a descriptor that is still watched.
+    pub fn take_bell(&self) {
+        let bell = self.bell.write().unwrap_or_else(PoisonError::into_inner).take();
+        // Outside of the lock: what it lets go of is the host's.
+        drop(bell);
+    }
+
     /// To be called when the descriptor is readable, before work is taken.
     pub fn silence(&self) {
-        if let Some(Some(bell)) = self.bell.get() {
+        if let Some(bell) = self.bell() {
             bell.silence();
         }
     }
@@ -122,7 +131,7 @@ impl Queue {
         self.push(Piece::Letter(letter));
     }
 
-    /// Hands a batch to the host and awaits its answer. Dropped while it waits, the call is past its `handler_timeout`.
+    /// Hands a batch to the host and awaits its answer. Dropped while it waits, the call is to stop.
     pub(crate) async fn call(self: Arc<Self>, handler: usize, batch: EventBatch) -> Result<(), Failure> {
         let (answer, answered) = oneshot::channel();
         let token = self.token();
@@ -217,9 +226,22 @@ impl Queue {
     }
 
     fn ring(&self) {
-        if let Some(Some(bell)) = self.bell.get() {
+        if let Some(bell) = self.bell() {
             bell.ring();
         }
+    }
+
+    fn bell(&self) -> Option<Arc<Bell>> {
+        self.bell.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The bell that is there, or this one.
+    fn hang(&self, make: impl FnOnce() -> Option<Bell>) -> Option<Arc<Bell>> {
+        let mut place = self.bell.write().unwrap_or_else(PoisonError::into_inner);
+        if place.is_none() {
+            *place = make().map(Arc::new);
+        }
+        place.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -52,14 +52,28 @@ impl HeldRun {
         Self { handler, token, run: Some(run), told: None }
     }
 
-    /// From now on the queue is told when an event of this run is past its `handler_timeout`, the one in hand included: for a host that can
-    /// stop its handlers.
+    /// From now on the queue is told when an event of this run is past its `handler_timeout` or its partition is gone, the one in hand
+    /// included: for a host that can stop its handlers. The word may come late, when the next event is in hand: [`HeldRun::is_told`] has the
+    /// last one.
     pub fn watch(&mut self, queue: &Arc<Queue>) {
         let waker: Waker = Arc::new(Told { queue: Arc::downgrade(queue), token: self.token }).into();
         if self.run.as_ref().is_some_and(|run| run.is_told(&waker)) {
             waker.wake_by_ref();
         }
         self.told = Some(waker);
+    }
+
+    /// Whether the handler of the event that is in hand now is to stop. Always false before [`HeldRun::watch`].
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        let (Some(run), Some(waker)) = (&self.run, &self.told) else { return false };
+        run.is_told(waker)
+    }
+
+    /// Whether that is because its partition is gone: what the handler does counts no more.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.run.as_ref().is_some_and(Run::is_lost)
     }
 
     /// The events that were not begun yet, to be read and nothing else: for a host that copies a run at once.
@@ -101,7 +115,7 @@ impl HeldRun {
         }
     }
 
-    /// The handler was stopped because it was past its `handler_timeout`.
+    /// The handler was stopped because it was told to.
     pub fn stopped(&mut self) {
         if let Some(run) = &mut self.run {
             run.stop();
@@ -111,6 +125,12 @@ impl HeldRun {
 }
 
 impl HeldBatch {
+    /// Whether all its partitions are gone: what the call does counts no more.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.batch.events().iter().all(Event::is_lost)
+    }
+
     /// One event of it failed; the others are not concerned, except those of its key behind it.
     pub fn fail(&self, position: usize, outcome: Outcome) {
         if let Err(failure) = outcome.into_result() {

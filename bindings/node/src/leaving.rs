@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use napi::Env;
 use napi::bindgen_prelude::Result;
-use onceward_bridge::Session;
-
-use crate::work::Hands;
+use onceward_bridge::{Hands, Session};
 
 /// How long a Node that goes down waits for the last marks and commits.
 const LAST: Duration = Duration::from_secs(5);
@@ -35,7 +33,11 @@ pub(crate) fn with(env: Env, session: &Arc<Session>, hands: &Arc<Mutex<Hands>>) 
 
 fn end(runs: &[Run]) {
     let sessions: Vec<_> = runs.iter().filter_map(|(session, _)| session.upgrade()).collect();
-    sessions.iter().for_each(|session| session.stop());
+    for session in &sessions {
+        session.stop();
+        // What waits for a turn of Node's gets none: without an answer, the loop would wait for it.
+        session.close();
+    }
     for hands in runs.iter().filter_map(|(_, hands)| hands.upgrade()) {
         hands.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -8,23 +8,19 @@
 //! |---|---|
 //! | `session`, `leaving` | a consumer's life; a process that ends in the middle of it |
 //! | `pump` | taking work, and answering for it |
-//! | `work` | what is in Node's hands, by token |
 //! | `step` | the one call for each event, by hand |
-//! | `flat` | a hand-over as one buffer: numbers first, then bytes; JavaScript reads from it what it is asked for |
 //! | `values` | parameters of statements, rows, headers, outcomes |
 //! | `rig`, `logs`, `error` | the rig's face; lines of the log; faults |
 //!
-//! The other side of this border is written down in `node/src/native.ts`; a test compares the two.
+//! The other side of this border is `node/src/library.d.ts`, which is written from what napi's macros say of these files; a test compares the two.
 
 #![allow(clippy::needless_pass_by_value, reason = "values of JavaScript arrive owned")]
 
 pub mod error;
-mod flat;
 mod leaving;
 pub mod logs;
 mod pump;
 mod rig;
 mod session;
 mod step;
-mod values;
-mod work;
+pub mod values;

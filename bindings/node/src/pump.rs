@@ -6,13 +6,12 @@ use std::time::Duration;
 use napi::Env;
 use napi::bindgen_prelude::{Buffer, Result, Uint8Array, Unknown};
 use napi_derive::napi;
-use onceward_bridge::Event;
+use onceward_bridge::{Event, Hands, Held};
 
 use crate::error::wrong;
 use crate::session::Session;
 use crate::step;
 use crate::values::{self, Cell, Headers, Parameter, Told};
-use crate::work::{Hands, Held};
 
 #[napi]
 impl Session {
@@ -36,14 +35,24 @@ impl Session {
         self.hands().topics().to_vec()
     }
 
-    /// Tokens of what is past its `handler_timeout`.
+    /// Tokens of what is to stop, batches and runs with the event in hand: past its `handler_timeout`, or (true) because its partition is gone.
     #[napi]
-    pub fn told(&self) -> Vec<f64> {
+    pub fn told(&self) -> Vec<(f64, bool)> {
+        let tokens = self.queue.take_told();
+        if tokens.is_empty() {
+            return Vec::new();
+        }
+        let mut hands = self.hands();
         #[allow(clippy::cast_precision_loss, reason = "tokens are counted from 0")]
-        self.queue.take_told().into_iter().map(|token| token as f64).collect()
+        let concerned = |token: u64| match hands.get(token)? {
+            Held::Run(run, _) => run.is_told().then(|| (token as f64, run.is_lost())),
+            Held::Batch(batch) => Some((token as f64, batch.is_lost())),
+            Held::Letter(_) => None,
+        };
+        tokens.into_iter().filter_map(concerned).collect()
     }
 
-    /// From now on `told` names this run when its event in hand is past its `handler_timeout`.
+    /// From now on `told` names this run when the handler of its event in hand is to stop.
     #[napi]
     pub fn watch(&self, token: f64) {
         if let Some(Held::Run(run, _)) = self.hands().get(whole(token)) {
@@ -68,7 +77,7 @@ impl Session {
         Ok(())
     }
 
-    /// The handler gave up because it was past its `handler_timeout`.
+    /// The handler gave up because it was told to stop.
     #[napi]
     pub fn stopped(&self, token: f64) {
         let held = self.hands().remove(whole(token));
@@ -113,15 +122,21 @@ impl Session {
         drop(self.hands().remove(whole(token)));
     }
 
-    /// What is not written down in the buffer, of an event in hand: `type`, `causationId`, `traceparent` or `idempotencyKey`.
+    /// What is not written down in the buffer, of an event in hand.
     #[napi]
-    pub fn detail(&self, token: f64, position: u32, name: String) -> Result<Option<String>> {
+    pub fn detail(
+        &self,
+        token: f64,
+        position: u32,
+        #[napi(ts_arg_type = "'type' | 'causationId' | 'traceparent' | 'idempotencyKey' | 'schema'")] name: String,
+    ) -> Result<Option<String>> {
         self.with_event(token, position, |event| {
             Ok(match name.as_str() {
                 "type" => event.event_type(),
                 "causationId" => event.causation_id(),
                 "traceparent" => event.traceparent(),
                 "idempotencyKey" => Some(event.idempotency_key()),
+                "schema" => event.schema().map(ToString::to_string),
                 _ => return Err(wrong(format!("{name} is nothing of an event"))),
             })
         })

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread::Builder;
 
-use napi::bindgen_prelude::{AsyncTask, Buffer, Result, Uint8Array};
-use napi::{Env, Task};
+use napi::Env;
+use napi::bindgen_prelude::{Buffer, Object, Result, Uint8Array};
 use napi_derive::napi;
 use onceward_bridge::testing::{Rig as Inner, RigOptions, SendOptions};
-use onceward_bridge::{Fault, Value};
+use onceward_bridge::{Fault, Filter, Value};
 use serde_json::json;
 
-use crate::error::thrown;
+use crate::error::{thrown, wrong};
 use crate::session::Session;
 use crate::values::{self, Cell, Headers, seconds};
 
@@ -39,6 +40,29 @@ pub struct Found {
     pub reason: Option<String>,
     /// Of a letter: handler calls.
     pub attempts: Option<u32>,
+    /// Of a letter: how it stands.
+    pub state: Option<String>,
+    /// Of a letter: replays of it that failed.
+    pub replays: Option<u32>,
+    /// Of a letter: its id.
+    pub letter_id: Option<String>,
+    /// Of a letter: what letters of one cause have in common.
+    pub fingerprint: Option<String>,
+}
+
+/// A key whose later events wait behind a dead letter.
+#[napi(object)]
+pub struct Waiting {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The key of the letter's record.
+    pub key: Option<Buffer>,
+    /// The id of the event whose letter has to be settled.
+    pub letter: String,
+    /// Ids of the events behind it, in their order.
+    pub behind: Vec<String>,
 }
 
 #[napi]
@@ -97,27 +121,27 @@ impl Rig {
 
     /// Until nothing is left to do.
     #[napi(ts_return_type = "Promise<boolean>")]
-    pub fn run(&self) -> AsyncTask<Call> {
-        self.call(|rig| rig.run().map(|()| true))
+    pub fn run<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
+        self.call(env, |rig| rig.run().map(|()| true))
     }
 
     /// One step; false: nothing is left to do.
     #[napi(ts_return_type = "Promise<boolean>")]
-    pub fn step(&self) -> AsyncTask<Call> {
-        self.call(Inner::step)
+    pub fn step<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
+        self.call(env, Inner::step)
     }
 
     /// Lets time pass.
     #[napi(ts_return_type = "Promise<boolean>")]
-    pub fn advance(&self, by: f64) -> Result<AsyncTask<Call>> {
+    pub fn advance<'env>(&self, env: &'env Env, by: f64) -> Result<Object<'env>> {
         let by = seconds(by)?;
-        Ok(self.call(move |rig| rig.advance(by).map(|()| true)))
+        self.call(env, move |rig| rig.advance(by).map(|()| true))
     }
 
     /// The process dies and starts again.
     #[napi(ts_return_type = "Promise<boolean>")]
-    pub fn crash(&self) -> AsyncTask<Call> {
-        self.call(|rig| rig.crash().map(|()| true))
+    pub fn crash<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
+        self.call(env, |rig| rig.crash().map(|()| true))
     }
 
     /// Seconds of simulated time.
@@ -126,9 +150,9 @@ impl Rig {
         self.0.now().as_secs_f64()
     }
 
-    /// `revoke`, `lose` or `assign`.
+    /// The group decides about a partition.
     #[napi]
-    pub fn group(&self, what: String, topic: String, partition: i32) -> Result<()> {
+    pub fn group(&self, #[napi(ts_arg_type = "'revoke' | 'lose' | 'assign'")] what: String, topic: String, partition: i32) -> Result<()> {
         match what.as_str() {
             "revoke" => self.0.revoke(&topic, partition),
             "lose" => self.0.lose(&topic, partition),
@@ -147,6 +171,37 @@ impl Rig {
     #[napi]
     pub fn fail_produce(&self, times: u32) -> Result<()> {
         self.0.fail_produce(times).map_err(fault)
+    }
+
+    /// Asks that letters are handled again, or (`discard`) settled unhandled: those that have everything that is given. How many were asked for.
+    #[napi]
+    #[allow(clippy::too_many_arguments, reason = "what letters are chosen by")]
+    pub fn settle(
+        &self,
+        #[napi(ts_arg_type = "'replay' | 'discard'")] verb: String,
+        fingerprint: Option<String>,
+        reason: Option<String>,
+        key: Option<Uint8Array>,
+        partition: Option<i32>,
+        letter: Option<String>,
+    ) -> Result<u32> {
+        let (partitions, letters) = (partition.into_iter().collect(), letter.into_iter().collect());
+        let which = Filter { fingerprint, reason, key: key.map(|key| key.to_vec()), partitions, letters, ..Filter::default() };
+        let asked = if verb == "discard" { self.0.discard_where(which) } else { self.0.replay_where(which) };
+        asked.map(|count| u32::try_from(count).unwrap_or(u32::MAX)).map_err(fault)
+    }
+
+    /// Keys that wait behind a dead letter.
+    #[napi]
+    pub fn held(&self) -> Vec<Waiting> {
+        let one = |held: onceward_bridge::testing::HeldKey| Waiting {
+            topic: held.topic,
+            partition: held.partition,
+            key: held.key.map(Into::into),
+            letter: held.letter,
+            behind: held.behind,
+        };
+        self.0.held().into_iter().map(one).collect()
     }
 
     /// Ids of the events handled and marked.
@@ -173,8 +228,11 @@ impl Rig {
     pub fn dead_letters(&self) -> Vec<Found> {
         let one = |letter: onceward_bridge::testing::DeadLetter| {
             let (reason, attempts, id) = (letter.reason().to_owned(), letter.attempts(), letter.event_id().to_owned());
+            let (state, replays) = (letter.state().to_string(), letter.replays);
+            let (letter_id, fingerprint) = (letter.letter.id.unwrap_or_default(), letter.letter.fingerprint.unwrap_or_default());
             let found = found(letter.position, letter.key, letter.value, letter.headers.0, id);
-            Found { reason: Some(reason), attempts: Some(attempts), ..found }
+            let found = Found { reason: Some(reason), attempts: Some(attempts), state: Some(state), replays: Some(replays), ..found };
+            Found { letter_id: Some(letter_id), fingerprint: Some(fingerprint), ..found }
         };
         self.0.dead_letters().into_iter().map(one).collect()
     }
@@ -211,30 +269,22 @@ impl Rig {
         self.0.history().iter().map(ToString::to_string).collect()
     }
 
-    fn call<E: Into<Fault>>(&self, act: impl FnOnce(&Inner) -> std::result::Result<bool, E> + Send + 'static) -> AsyncTask<Call> {
-        let act: Act = Box::new(move |rig| act(rig).map_err(Into::into));
-        AsyncTask::new(Call { rig: Arc::clone(&self.0), act: Some(act) })
-    }
-}
-
-type Act = Box<dyn FnOnce(&Inner) -> std::result::Result<bool, Fault> + Send>;
-
-/// A call that waits for handlers: on another thread, while Node's own handles.
-pub struct Call {
-    rig: Arc<Inner>,
-    act: Option<Act>,
-}
-
-impl Task for Call {
-    type Output = bool;
-    type JsValue = bool;
-
-    fn compute(&mut self) -> Result<bool> {
-        self.act.take().map_or(Ok(false), |act| act(&self.rig).map_err(|fault| thrown(&fault)))
-    }
-
-    fn resolve(&mut self, _: Env, moved: bool) -> Result<bool> {
-        Ok(moved)
+    /// A call that waits for handlers. On a thread of its own: Node's handles meanwhile, and what handlers wait for (files, names of hosts)
+    /// needs the few threads of its pool.
+    fn call<'env, E: Into<Fault>>(
+        &self,
+        env: &'env Env,
+        act: impl FnOnce(&Inner) -> std::result::Result<bool, E> + Send + 'static,
+    ) -> Result<Object<'env>> {
+        let (deferred, promise) = env.create_deferred()?;
+        let rig = Arc::clone(&self.0);
+        let wait = move || match act(&rig) {
+            Ok(moved) => deferred.resolve(move |_| Ok(moved)),
+            Err(error) => deferred.reject(fault(error)),
+        };
+        let thread = Builder::new().name("onceward-rig-call".to_owned()).spawn(wait);
+        thread.map_err(|error| wrong(format!("a thread can't be started: {error}; raise the limit of threads")))?;
+        Ok(promise)
     }
 }
 
@@ -261,6 +311,10 @@ fn found(
         id,
         reason: None,
         attempts: None,
+        state: None,
+        replays: None,
+        letter_id: None,
+        fingerprint: None,
     }
 }
 

@@ -7,13 +7,12 @@ use napi::Env;
 use napi::bindgen_prelude::{Function, Object, Result, Uint8Array};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
-use onceward_bridge::{Queue, Session as Inner};
+use onceward_bridge::{Hands, Queue, Session as Inner};
 use serde_json::json;
 
 use crate::error::{thrown, wrong};
 use crate::leaving;
 use crate::values::{self, Headers};
-use crate::work::Hands;
 
 /// Everything of Node waits in one queue: there is one thread that handles.
 const CHANNEL: usize = 0;
@@ -61,10 +60,12 @@ impl Session {
         self.inner.stop();
     }
 
-    /// Nothing is handed out any more: the end of a rig.
+    /// Nothing is handed out any more, and Node is not called any more: the end of a run or a rig. The function that was called leads to the
+    /// handlers, and these to us.
     #[napi]
     pub fn close(&self) {
         self.inner.close();
+        self.queue.take_bell();
         self.hands().clear();
     }
 

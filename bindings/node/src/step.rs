@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use napi::bindgen_prelude::{FromNapiValue, Result, Unknown};
 use napi::{Env, check_status, sys};
-
-use crate::work::Hands;
+use onceward_bridge::Hands;
 
 /// A function of a token: the event in hand of that run is done, and the next one is begun; false: the run is over.
 #[allow(unsafe_code, reason = "Node-API by hand; what each call relies on stands beside it")]

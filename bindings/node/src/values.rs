@@ -8,11 +8,14 @@ use onceward_bridge::{Outcome, Publish, Trouble, Value};
 use crate::error::wrong;
 
 /// A parameter, as JavaScript has it.
-pub(crate) type Parameter = Either6<Null, bool, f64, BigInt, String, Uint8Array>;
-/// A value of a row.
-pub(crate) type Cell = Either5<Null, f64, BigInt, String, Buffer>;
+#[napi_derive::napi]
+pub type Parameter = Either6<Null, bool, f64, BigInt, String, Uint8Array>;
+/// A value of a row: integers that a number can't hold exactly are bigints.
+#[napi_derive::napi]
+pub type Cell = Either5<Null, f64, BigInt, String, Buffer>;
 /// Headers: name and bytes; null stays null.
-pub(crate) type Headers = Vec<(String, Option<Uint8Array>)>;
+#[napi_derive::napi]
+pub type Headers = Vec<(String, Option<Uint8Array>)>;
 
 /// Integers that a JavaScript number holds exactly.
 const SAFE: i64 = 1 << 53;
@@ -61,7 +64,10 @@ pub(crate) fn publish(topic: &str, key: Option<&[u8]>, value: Option<&[u8]>, hea
         publish = publish.value(value.to_vec());
     }
     for (name, value) in headers {
-        publish = publish.header(name, value.as_deref().unwrap_or_default());
+        publish = match value {
+            Some(value) => publish.header(name, value),
+            None => publish.null_header(name),
+        };
     }
     match id {
         Some(id) => publish.id(id),
@@ -77,7 +83,8 @@ pub(crate) fn seconds(seconds: f64) -> Result<Duration> {
 /// How an attempt ended, as TypeScript says it.
 #[napi_derive::napi(object)]
 pub struct Told {
-    /// `failed`, `retry`, `reject`, `undecodable` or `stop`.
+    /// What the loop does about it.
+    #[napi(ts_type = "'failed' | 'retry' | 'reject' | 'undecodable' | 'stop'")]
     pub verdict: String,
     /// The error's type.
     pub kind: String,

@@ -108,7 +108,10 @@ pub(crate) fn publish(
         publish = publish.value(value);
     }
     for (name, value) in headers(given)? {
-        publish = publish.header(name, value.unwrap_or_default());
+        publish = match value {
+            Some(value) => publish.header(name, value),
+            None => publish.null_header(name),
+        };
     }
     Ok(match id {
         Some(id) => publish.id(id),

@@ -1,6 +1,6 @@
 //! One event as a Python handler sees it: looked up when asked for.
 
-use onceward_bridge::{Event as Inner, Value};
+use onceward_bridge::{Event as Inner, SchemaId, Value};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
@@ -41,6 +41,22 @@ impl Event {
     #[getter]
     fn value<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
         self.0.value().map(|value| PyBytes::new(py, value))
+    }
+
+    /// What `json()` reads: the value, or the JSON that the topic's schema made of it.
+    #[getter]
+    fn body<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        self.0.body().map(|body| PyBytes::new(py, body))
+    }
+
+    /// The id of the schema that wrote the value: a registry's number, or a global id as text.
+    #[getter]
+    fn schema<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(match self.0.schema() {
+            None => None,
+            Some(SchemaId::Number(number)) => Some(number.into_pyobject(py)?.into_any()),
+            Some(SchemaId::Guid(guid)) => Some(guid.into_pyobject(py)?.into_any()),
+        })
     }
 
     /// All headers in order, repeated ones included: pairs of name and bytes or None.
@@ -115,7 +131,7 @@ impl Event {
 
     /// The value as JSON.
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let value = PyBytes::new(py, self.0.value().unwrap_or_default());
+        let value = PyBytes::new(py, self.0.body().unwrap_or_default());
         py.import("onceward._body")?.getattr("loads")?.call1((value,))
     }
 

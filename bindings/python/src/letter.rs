@@ -26,6 +26,7 @@ impl Letter {
         found.set_item("message", &letter.message)?;
         found.set_item("correlation_id", &letter.correlation_id)?;
         found.set_item("attempts", letter.attempts)?;
+        found.set_item("replays", letter.replays)?;
         Ok(found)
     }
 

@@ -38,6 +38,12 @@ impl Run {
         self.inner.watch(&Arc::clone(&queue.0));
     }
 
+    /// Whether the event in hand is past its handler_timeout; only of runs that are watched.
+    #[getter]
+    fn told(&self) -> bool {
+        self.inner.is_told()
+    }
+
     /// From now on it goes on with the next run that waits there, as long as that is the same handler's.
     fn through(&mut self, queue: &Queue) {
         self.queue = Some(Arc::clone(&queue.0));

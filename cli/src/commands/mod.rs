@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use crate::args::{Cli, Command};
 use crate::exit::Failure;
-use crate::{demo, dlt, doctor};
+use crate::{demo, dlt, doctor, schema};
 
 /// Runs a command.
 pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
@@ -22,6 +22,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Dlt(command) => dlt::run(&command, json),
         Command::Held(args) => dlt::held::run(&args, json),
         Command::Inbox(command) => inbox::run(&command, json),
+        Command::Schema(command) => schema::run(&command, json),
         Command::Config(command) => config::run(&command, json),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args, json),

@@ -8,6 +8,7 @@
 //! | `list`, `groups`, `show`, `export` | looking at them |
 //! | `order`, `plan`, `wait` | replay, discard and stop: chosen, asked for, awaited |
 //! | `dry_run` | a replay tried on a service that keeps nothing of it |
+//! | `readable` | letters for `schema letters` |
 //! | `republish`, `held` | copying them elsewhere; keys that wait |
 
 mod bytes;
@@ -22,6 +23,7 @@ mod list;
 mod order;
 mod place;
 mod plan;
+pub(crate) mod readable;
 mod republish;
 mod show;
 mod standing;
@@ -32,6 +34,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+pub(crate) use letter::StoredLetter;
 pub(crate) use place::client;
 
 use crate::exit::Failure;

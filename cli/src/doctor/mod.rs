@@ -8,6 +8,7 @@ mod finding;
 mod group;
 mod machine;
 mod offsets;
+mod registry;
 mod security;
 mod store;
 mod topics;
@@ -79,6 +80,7 @@ pub(crate) fn run(args: &DoctorArgs, json: bool) -> Result<ExitCode, Failure> {
             false
         }
     };
+    registry::examine(&settings, &mut diagnosis);
     machine::examine(&settings, &client, brokers, &mut diagnosis);
     let diagnosis = diagnosis.finish();
     output::show(&diagnosis, json)?;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use onceward::config::{InboxPlace, Settings};
-use onceward::inbox::{InboxError, VERSION, holders, inspect};
+use onceward::inbox::{Address, InboxError, PostgresReport, VERSION, holders, inspect, inspect_postgres};
 use rusqlite::{Connection, OpenFlags};
 
 use super::disk;
@@ -24,9 +24,26 @@ pub(super) fn examine(settings: &Settings, diagnosis: &mut Diagnosis) {
             let cure = "write inbox = \"sqlite:PATH\" outside of tests";
             Finding::warn(CHECK, "memory", "forgets everything at exit: events may be handled again after a restart", cure)
         }
+        InboxPlace::Postgres(address) => shared(address, settings),
         InboxPlace::Sqlite(path) if path.exists() => existing(path),
         InboxPlace::Sqlite(path) => missing(path),
     });
+}
+
+fn shared(address: &Address, settings: &Settings) -> Finding {
+    match inspect_postgres(address, &settings.group) {
+        Ok(report) if !report.writable => {
+            let cure = "name the primary server, or take default_transaction_read_only away";
+            Finding::fail(CHECK, address.to_string(), "answers, but takes no writes", cure)
+        }
+        Ok(PostgresReport { version: None, .. }) => {
+            Finding::ok(CHECK, address.to_string(), "a database without an inbox yet; the consumer adds its tables beside yours")
+        }
+        Ok(PostgresReport { version: Some(version), marks, .. }) => {
+            Finding::ok(CHECK, address.to_string(), format!("version {version}, {marks} marks of this group"))
+        }
+        Err(error) => Finding::fail(CHECK, address.to_string(), error.to_string(), "correct `inbox`, or bring the server up"),
+    }
 }
 
 fn existing(path: &Path) -> Finding {

@@ -114,6 +114,10 @@ impl World {
 
     /// Stores a letter as a consumer writes it.
     pub(crate) fn letter(&self, partition: i32, offset: i64, key: &str, fingerprint: &str) {
+        self.letter_of(partition, offset, key, fingerprint, &[0xff, 0x00]);
+    }
+
+    pub(crate) fn letter_of(&self, partition: i32, offset: i64, key: &str, fingerprint: &str, value: &[u8]) {
         let id = self.id(partition, offset);
         let headers = [
             ("ce_type", b"order.placed".as_slice()),
@@ -127,7 +131,7 @@ impl World {
             (letter::FINGERPRINT, fingerprint.as_bytes()),
         ];
         let headers = headers.into_iter().fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
-        self.store(&self.letters(), partition, Some(key.as_bytes()), Some(&[0xff, 0x00]), headers);
+        self.store(&self.letters(), partition, Some(key.as_bytes()), Some(value), headers);
     }
 
     pub(crate) fn store(&self, topic: &str, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>, headers: OwnedHeaders) {

@@ -6,7 +6,7 @@ use crate::run::{golden, onceward};
 fn help_is_as_committed_for_every_command() {
     let folder = tempfile::tempdir().unwrap();
     let mut text = String::new();
-    let commands: [&[&str]; 25] = [
+    let commands: [&[&str]; 28] = [
         &[],
         &["demo"],
         &["doctor"],
@@ -27,6 +27,9 @@ fn help_is_as_committed_for_every_command() {
         &["inbox", "prune"],
         &["inbox", "backup"],
         &["inbox", "ddl"],
+        &["schema"],
+        &["schema", "check"],
+        &["schema", "diff"],
         &["config"],
         &["config", "check"],
         &["config", "schema"],

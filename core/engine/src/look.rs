@@ -1,7 +1,7 @@
 //! Whose letters are looked at next.
 //!
-//! Letters have a credit of their own, and it is shared out: each partition that has letters to handle gets its part of the room, and
-//! where there is room for few, the turn goes round. Else one partition with a hundred thousand letters would keep all others waiting.
+//! Letters have a credit of their own. Partitions that have letters to handle take turns, each with half of the room at most: else one with a
+//! hundred thousand letters would keep all others waiting. Not with less either, since each turn costs the reader a jump.
 
 use crate::engine::Engine;
 use crate::ids::{Offset, PartitionId};
@@ -14,18 +14,29 @@ use crate::{Alert, Effect};
 impl Engine {
     /// Looks at letters that may have to be handled, of all partitions.
     pub(crate) fn look_for_letters(&mut self) {
-        if self.down != 0 || !std::mem::take(&mut self.replays_due) {
+        if self.down != 0 || !self.replays_due || self.reader_is_busy() {
             return;
         }
+        self.replays_due = false;
         let bound = self.partitions.bound();
         let from = if self.look_next < bound { self.look_next } else { 0 };
         let mut waiting: Vec<u32> = (from..bound).chain(0..from).filter(|index| self.next_candidate(*index).is_some()).collect();
         while !waiting.is_empty() {
-            let share = (self.room_for_letters() / u32::try_from(waiting.len()).unwrap_or(u32::MAX)).max(1);
-            waiting.retain(|index| self.look_at_candidates(*index, share));
+            waiting.retain(|index| self.look_at_candidates(*index, self.turn()));
         }
         // Nothing may be left to look at.
         self.finish_may_be_due = true;
+    }
+
+    /// Whether letters are being read, and there is room for few others. Asked for as they are settled, one here and one there, each would cost
+    /// the reader a jump to its partition; so those who want to be read gather while it reads.
+    fn reader_is_busy(&self) -> bool {
+        self.totals.letters > self.totals.letters_here && self.room_for_letters() < self.turn()
+    }
+
+    /// Letters of one partition that are asked for at once.
+    fn turn(&self) -> u32 {
+        (self.letter_credit().0 / 2).max(1)
     }
 
     fn room_for_letters(&self) -> u32 {

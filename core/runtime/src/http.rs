@@ -1,11 +1,11 @@
-//! One answer over HTTP, by the libcurl that is in the program anyway: for token endpoints, collectors and webhooks. It blocks, so callers
-//! have threads of their own.
+//! One answer over HTTP, by the libcurl that is in the program anyway: for token endpoints, collectors, webhooks and schema registries. It
+//! blocks, so callers have threads of their own.
 
 use std::path::Path;
 
 use curl::easy::Easy;
 
-/// Whoever is asked here answers with a few bytes; anything larger is somebody else.
+/// Most that are asked here answer with a few bytes; anything larger is somebody else.
 const LARGEST: usize = 1 << 20;
 /// Where distributions keep their authorities; the vendored OpenSSL looks elsewhere.
 const AUTHORITIES: [&str; 5] = [
@@ -41,6 +41,11 @@ pub(crate) fn trust(easy: &mut Easy, authority: Option<&str>) -> Result<(), curl
 
 /// Sends the request that was prepared, and reads its answer.
 pub(crate) fn perform(easy: &mut Easy) -> Result<Answer, curl::Error> {
+    perform_within(easy, LARGEST)
+}
+
+/// As [`perform`], and the answer may have so many bytes.
+pub(crate) fn perform_within(easy: &mut Easy, largest: usize) -> Result<Answer, curl::Error> {
     let (mut body, mut retry_after) = (Vec::new(), None);
     {
         let mut transfer = easy.transfer();
@@ -55,7 +60,7 @@ pub(crate) fn perform(easy: &mut Easy) -> Result<Answer, curl::Error> {
         })?;
         transfer.write_function(|bytes| {
             // Taking less than was offered ends the transfer with an error.
-            if body.len() + bytes.len() > LARGEST {
+            if body.len().saturating_add(bytes.len()) > largest {
                 return Ok(0);
             }
             body.extend_from_slice(bytes);

@@ -117,7 +117,7 @@ impl Publisher {
         let ours =
             [(wire::ID, id), (self.correlation_header.as_ref(), flow), (wire::CAUSATION_ID, causation), (wire::TRACEPARENT, traceparent)];
         let others = publish.headers.into_iter().filter(|(name, _)| ours.iter().all(|(taken, _)| taken != name));
-        let mut headers: Vec<HeaderBytes> = others.map(|(name, value)| (name.into_bytes(), Some(value))).collect();
+        let mut headers: Vec<HeaderBytes> = others.map(|(name, value)| (name.into_bytes(), value)).collect();
         headers.extend(ours.iter().map(|(name, value)| (name.as_bytes().to_vec(), Some(value.as_bytes().to_vec()))));
         PublishRequest { token: 0, topic: publish.topic, key: publish.key, value: publish.value, headers, timestamp: None }
     }

@@ -1,4 +1,4 @@
-//! One suite that every inbox passes, and what only the SQLite inbox promises.
+//! One suite that every inbox passes (`tests/postgres.rs` runs it on Postgres), and what only the SQLite inbox promises.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -13,9 +13,12 @@ mod files;
 #[path = "inbox/migrations.rs"]
 mod migrations;
 #[path = "inbox/rig.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
 mod rig;
 #[path = "inbox/sharing.rs"]
 mod sharing;
+#[path = "inbox/stores.rs"]
+mod stores;
 #[path = "inbox/upkeep.rs"]
 mod upkeep;
 #[path = "inbox/versions.rs"]

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import overload
 
+from ._context import current
 from ._native import Batch, Event
 from ._outcome import told
 
 
 class EventBatch(Sequence[Event]):
-    """Several events for one call of a batch handler: of one topic, of any of its partitions; those of one key in order."""
+    """Several events for one call of a batch handler: of one topic, of any of its partitions; those of one key in order.
+
+    `for event in batch` makes each the current one, so that log lines of the loop's body carry its correlation id.
+    """
 
     def __init__(self, held: Batch, fatal: tuple[type[BaseException], ...]) -> None:
         self._held = held
@@ -21,7 +25,15 @@ class EventBatch(Sequence[Event]):
         return len(self._events)
 
     def __iter__(self) -> Iterator[Event]:
-        return iter(self._events)
+        event: Event | None = None
+        try:
+            for event in self._events:
+                current.set(event)
+                yield event
+        finally:
+            # An iterator that was dropped may be closed while somebody else's event is at hand.
+            if current.get() is event:
+                current.set(None)
 
     @overload
     def __getitem__(self, index: int) -> Event: ...

@@ -13,11 +13,19 @@ from ._errors import DecodeError
 def loads(value: bytes) -> Any:
     """JSON. A DecodeError tells the place and not the value."""
     try:
-        return json.loads(value)
+        # As every other language reads it: UTF-8 only, without a mark in front.
+        return _DECODER.decode(value.decode())
     except json.JSONDecodeError as error:
         raise DecodeError(f"the value is not JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
     except (UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(f"the value is not JSON: {type(error).__name__}") from None
+
+
+def _refuse(name: str) -> Any:
+    raise DecodeError(f"the value is not JSON: {name} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def dumps(value: object) -> bytes:

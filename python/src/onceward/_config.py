@@ -57,6 +57,22 @@ class GroupCommit(TypedDict, total=False):
     """How long a mark may wait for company, at most 1s. Default: "5ms"."""
 
 
+class Registry(TypedDict, total=False):
+    """A schema registry that speaks Confluent's REST dialect."""
+    ca: str
+    """Whose certificates count: a file or a folder. Not set: those that the system trusts."""
+    password: str
+    """The password: a reference, `${env:NAME}` or `${file:PATH}`."""
+    timeout: str
+    """How long one request may take, 100ms to 1m. Default: "5s"."""
+    token: str
+    """A bearer token instead of name and password: a reference, `${env:NAME}` or `${file:PATH}`."""
+    url: str
+    """Its address, with the path if it has one: `https://registry.example.com/apis/ccompat/v7`. Required."""
+    username: str
+    """The name to log in with, beside `password`."""
+
+
 class Retry(TypedDict, total=False):
     """The retry policy. The wait after attempt `n` is `first * factor^(n-1)`, at most `max`, shortened by up to `jitter`."""
     attempts: int
@@ -125,8 +141,23 @@ class Topic(TypedDict, total=False):
     """When a failed event is tried again, and when it is given up."""
     run_length: int
     """How many consecutive events of one lane may be handed over as one run, 1 to 65536. Default: 256."""
+    schema: TopicSchema
+    """The schema of the values: they are decoded and validated before a handler is called. Not set: values are bytes, and JSON where
+    the handler says so."""
     unrouted_type: Literal["dead_letter", "ignore", "stop"]
     """What happens to an event for whose type there is no handler, when handlers are registered for types. Default: "dead_letter"."""
+
+
+class TopicSchema(TypedDict, total=False):
+    """The schema of a topic's values: they are decoded and validated before a handler is called."""
+    file: str
+    """A file with the schema that this service reads with. Needed where records don't say which schema wrote them."""
+    format: Literal["avro", "json", "protobuf"]
+    """The language of the file. Without it, its name tells: `.avsc`, `.json`, `.proto`."""
+    framing: Literal["registry", "none"]
+    """How a record says which schema wrote it. Without it: `registry` if there is one, else `none`."""
+    message: str
+    """Protobuf without framing: the full name of the message. Without it, the first of the file."""
 
 
 class Webhook(TypedDict, total=False):
@@ -175,6 +206,9 @@ class Settings(TypedDict, total=False):
     drain_deadline: str
     """How long running handlers may take to finish when a partition is revoked or the consumer stops, 1s to 10m. Must be shorter than
     `kafka."max.poll.interval.ms"` (5m unless set), after which the group gives the partition away anyway. Default: "25s"."""
+    fatal_constraints: bool
+    """Whether an event whose recorded statement violates a constraint of the database is given up at once, instead of tried again.
+    Default: false."""
     filter_memory: str
     """Memory of the filter in front of the inbox, at least 1MiB. Older events beyond it are looked up on disk. Default: "64MiB"."""
     group: str
@@ -182,7 +216,8 @@ class Settings(TypedDict, total=False):
     group_commit: GroupCommit
     """How marks and effects are grouped into transactions."""
     inbox: str
-    """Where handled events are remembered: `sqlite:PATH` or `memory` (tests: forgets everything at exit). Required."""
+    """Where handled events are remembered: `sqlite:PATH`, `postgres://USER:PASSWORD@HOST:PORT/DATABASE` for members on several
+    machines, or `memory` (tests: forgets everything at exit). Required."""
     instance_id: str
     """Static membership: a name that this process, and no other of the group, keeps over restarts. Not set: dynamic membership."""
     kafka: dict[str, bool | int | str]
@@ -191,6 +226,8 @@ class Settings(TypedDict, total=False):
     migrations: str
     """A folder of SQL files (`*.sql`) for the inbox's database. At start, before `setup_sql`, each that has not run yet runs once, in
     the order of names and in a transaction of its own. A file that has run must stay as it was. Not set: none."""
+    registry: Registry
+    """Where schemas are."""
     retention: str
     """How long a handled event is remembered, at least 1h. A copy that arrives later is handled again. Default: "7d"."""
     setup_sql: list[str]

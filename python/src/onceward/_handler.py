@@ -40,5 +40,5 @@ def with_model(handler: Callable[..., Any], model: Any) -> Callable[[Event], Any
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     taken = [parameter.kind for parameter in inspect.signature(handler).parameters.values() if parameter.kind in positional]
     if len(taken) > 1 or inspect.Parameter.VAR_POSITIONAL in taken:
-        return lambda event: handler(parse(event.value or b""), event)
-    return lambda event: handler(parse(event.value or b""))
+        return lambda event: handler(parse(event.body or b""), event)
+    return lambda event: handler(parse(event.body or b""))

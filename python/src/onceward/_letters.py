@@ -43,7 +43,9 @@ class DeadLetter:
     correlation_id: str
     """The id of the business flow."""
     attempts: int
-    """Handler calls made."""
+    """Handler calls made, by the last replay if there was one."""
+    replays: int
+    """Replays of it that failed: 0 when it is given up for the first time."""
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ class Loop:
     def __init__(self, queue: Queue, handlers: Sequence[Handler], letters: Told | None, escape: Escape) -> None:
         self._queue, self._handlers, self._letters, self._escape = queue, handlers, letters, escape
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._runs: dict[int, Run] = {}
         self._told: set[int] = set()
         self._telling: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
@@ -83,9 +84,11 @@ class Loop:
         queue = self._queue
         queue.silence()
         for token in queue.told():
-            if task := self._tasks.get(token):
+            task, run = self._tasks.get(token), self._runs.get(token)
+            # The word may be about an event of the run that has ended meanwhile: the one in hand now has its own time.
+            if task is not None and (run is None or run.told):
                 self._told.add(token)
-                task.cancel("the handler is past its handler_timeout")
+                task.cancel("the handler is past its handler_timeout, or its partition is gone")
         create_task = self._loop.create_task
         for _ in range(TURN):
             work = queue.next(0.0)
@@ -108,11 +111,13 @@ class Loop:
 
     def _over(self, token: int) -> None:
         self._tasks.pop(token, None)
+        self._runs.pop(token, None)
         self._told.discard(token)
 
     async def _run(self, run: Run) -> None:
         handler = self._handlers[run.handler]
         token = run.token
+        self._runs[token] = run
         run.watch(self._queue)
         call: Call = handler.call if attached is None else _traced(attached, handler.call)
         context: contextvars.Context | None = None
@@ -127,6 +132,8 @@ class Loop:
                     its = context.copy()
                     its.run(current.set, event)
                     await Isolated(its.run(call, event), its)
+                # A handler that went on all the same has used up the word that was meant for it.
+                self._was_told(token)
         except asyncio.CancelledError as error:
             if self._was_told(token):
                 run.stopped()

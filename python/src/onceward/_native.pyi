@@ -61,8 +61,15 @@ class Event:
     def idempotency_key(self) -> str:
         """A key for the other side of a call that is no effect (a payment, an e-mail): the same for every attempt and redelivery of this
         event in this group. 32 hex digits."""
+    @property
+    def body(self) -> bytes | None:
+        """What json() reads: the value, or the JSON that the topic's schema made of it."""
+    @property
+    def schema(self) -> int | str | None:
+        """The id of the schema that wrote the value: a registry's number, or a global id. None where the topic has no schema or the
+        record does not say."""
     def json(self) -> Any:
-        """The value as JSON. Raises DecodeError, which gives the event up at once unless you catch it."""
+        """The value as JSON; of a topic with a schema, as the schema decoded it. Raises DecodeError, which gives the event up at once unless you catch it."""
     def effect(self, sql: str, params: Sequence[object] | None = None, expect_rows: int | None = None) -> None:
         """Records a statement that commits in the transaction of this event's mark: exactly once, power cut included.
 
@@ -96,6 +103,8 @@ class Run:
     @property
     def token(self) -> int: ...
     def watch(self, queue: Queue) -> None: ...
+    @property
+    def told(self) -> bool: ...
     def through(self, queue: Queue) -> None: ...
     def another(self) -> Run | Batch | Letter | None: ...
     def __iter__(self) -> Iterator[Event]: ...

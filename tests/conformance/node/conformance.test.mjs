@@ -3,11 +3,13 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 
 import { Consumer, Reject, Retry, mixin } from "onceward";
 import { Rig } from "onceward/testing";
 
 const CASES = new URL("../cases/", import.meta.url);
+const FILES = fileURLToPath(new URL("../files", import.meta.url));
 const SETTINGS = { brokers: "localhost:9092", group: "g", inbox: "sqlite:unused.db", autoOffsetReset: "earliest" };
 
 class Trouble extends Error {}
@@ -26,6 +28,9 @@ function behave(found, event, said) {
         throw failure(step.fail, step.message ?? "");
       case "reject":
         throw new Reject(step.reject);
+      case "unless_replayed":
+        if (!event.replayed) throw new Reject(step.unless_replayed);
+        break;
       case "retry_after":
         throw new Retry({ after: step.retry_after });
       case "decode":
@@ -33,6 +38,9 @@ function behave(found, event, said) {
         break;
       case "effect": {
         const known = { $id: event.id, $key: event.key?.toString() ?? null };
+        if (step.effect[1].some((value) => String(value).startsWith("$json."))) {
+          for (const [name, value] of Object.entries(event.json())) known[`$json.${name}`] = value;
+        }
         event.effect(step.effect[0], step.effect[1].map((value) => (value in known ? known[value] : value)));
         break;
       }
@@ -60,7 +68,8 @@ function camel(config) {
 }
 
 function build(found, awaits, said) {
-  const app = new Consumer({ ...SETTINGS, ...camel(found.config ?? {}) });
+  const config = JSON.parse(JSON.stringify(found.config ?? {}).replaceAll("$files", FILES));
+  const app = new Consumer({ ...SETTINGS, ...camel(config) });
   for (const { topics, types, batch, retry, fatal, max_rate, reads } of found.handlers) {
     const options = { ...(retry && { retry }), ...(types && { type: types }), ...(fatal && { fatal }), ...(max_rate && { maxRate: max_rate }) };
     const one = (event) => behave(found, event, said);
@@ -108,6 +117,9 @@ function compare(expect, rig, said, told) {
         break;
       case "letters":
         records(wanted, rig.deadLetters);
+        break;
+      case "held":
+        assert.deepEqual(rig.held.map(({ key, ...held }) => ({ ...held, key: key?.toString() ?? null })), wanted);
         break;
       case "published":
         records(wanted, rig.published);
@@ -158,6 +170,7 @@ function records(wanted, found) {
 }
 
 function fits(wanted, found) {
+  if (wanted === null) return found === null;
   if (wanted.ends !== undefined) return found?.endsWith(wanted.ends) ?? false;
   if (wanted.contains !== undefined) return found?.includes(wanted.contains) ?? false;
   return found === wanted;

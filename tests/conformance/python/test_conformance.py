@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,12 @@ def behave(case: dict[str, Any], event: onceward.Event) -> None:
                 event.json()
             case {"effect": [sql, params]}:
                 known = {"$id": event.id, "$key": event.key.decode() if event.key is not None else None}
+                if any(str(value).startswith("$json.") for value in params):
+                    known |= {f"$json.{name}": value for name, value in event.json().items()}
                 event.effect(sql, [known.get(value, value) if isinstance(value, str) else value for value in params])
+            case {"unless_replayed": why}:
+                if not event.replayed:
+                    raise onceward.Reject(why)
             case {"publish": published}:
                 event.publish(**published)
             case {"log": text}:
@@ -50,7 +56,8 @@ def behave(case: dict[str, Any], event: onceward.Event) -> None:
 
 
 def build(case: dict[str, Any], awaits: bool) -> onceward.Consumer:
-    app = onceward.Consumer(**{**SETTINGS, **case.get("config", {})})
+    config = json.loads(json.dumps(case.get("config", {})).replace("$files", str(CASES[0].parent.parent / "files")))
+    app = onceward.Consumer(**{**SETTINGS, **config})
     for declared in case["handlers"]:
         options: dict[str, Any] = {"retry": onceward.Backoff(**declared["retry"]) if "retry" in declared else None}
         if "types" in declared:
@@ -122,6 +129,8 @@ def compare(expect: dict[str, Any], rig: Rig, told: list[onceward.DeadLetter]) -
                 assert {id: rig.attempts(id) for id in wanted} == wanted
             case "letters":
                 records(wanted, rig.dead_letters)
+            case "held":
+                assert [{**asdict(held), "key": held.key and held.key.decode()} for held in rig.held] == wanted
             case "published":
                 records(wanted, rig.published)
             case "told":
@@ -166,7 +175,7 @@ def summaries(wanted: list[dict[str, Any]], found: list[onceward.DeadLetter]) ->
             assert fits(value, getattr(letter, name)), (name, value, letter)
 
 
-def fits(wanted: str | dict[str, str], found: str | None) -> bool:
+def fits(wanted: str | dict[str, str] | None, found: str | None) -> bool:
     match wanted:
         case {"ends": end}:
             return found is not None and found.endswith(end)

@@ -23,6 +23,9 @@ fn act(step: &Map<String, Value>, event: &Event) -> Result<(), Failure> {
     if let Some(why) = text("reject") {
         return Err(Failure::reject(why));
     }
+    if let Some(why) = text("unless_replayed") {
+        return if event.replayed() { Ok(()) } else { Err(Failure::reject(why)) };
+    }
     if let Some(after) = text("retry_after") {
         return Err(Failure::retry_after(parse_duration(&after).unwrap(), "asked for"));
     }
@@ -45,6 +48,7 @@ fn param(value: &Value, event: &Event) -> Param {
     match value.as_str() {
         Some("$id") => Param::Text(event.id()),
         Some("$key") => event.key().map_or(Param::Null, |key| Param::Text(String::from_utf8(key.to_vec()).unwrap())),
+        Some(text) if let Some(field) = text.strip_prefix("$json.") => param(&event.json::<Value>().unwrap()[field], event),
         Some(text) => Param::Text(text.to_owned()),
         None => value.as_i64().map_or(Param::Null, Param::Integer),
     }
@@ -59,7 +63,11 @@ fn publish(written: &Value) -> Result<Publish, Failure> {
         publish = publish.id(id);
     }
     for header in written["headers"].as_array().into_iter().flatten() {
-        publish = publish.header(header[0].as_str().unwrap(), header[1].as_str().unwrap());
+        let name = header[0].as_str().unwrap();
+        publish = match header[1].as_str() {
+            Some(value) => publish.header(name, value),
+            None => publish.null_header(name),
+        };
     }
     Ok(publish.json(&written["json"])?)
 }

@@ -2,7 +2,7 @@
 
 use onceward::DeadLetter;
 use onceward::inbox::Value as Found;
-use onceward::testing::{HeaderList, LogLine, Rig};
+use onceward::testing::{HeaderList, HeldKey, LogLine, Rig};
 use serde_json::{Value, json};
 
 use crate::case::bytes;
@@ -22,6 +22,11 @@ pub(crate) fn compare(name: &str, wanted: &Value, rig: &Rig) {
         }
         "letters" => letters(wanted, rig),
         "published" => published(wanted, rig),
+        "held" => {
+            let key = |key: Option<Vec<u8>>| key.map(|key| String::from_utf8(key).unwrap());
+            let one = |held: HeldKey| json!({"topic": held.topic, "partition": held.partition, "key": key(held.key), "letter": held.letter, "behind": held.behind});
+            assert_eq!(Value::from_iter(rig.held().into_iter().map(one)), *wanted);
+        }
         "sql" => {
             for (query, rows) in wanted.as_object().unwrap() {
                 let found: Vec<Vec<Value>> =
@@ -71,6 +76,8 @@ fn letters(wanted: &Value, rig: &Rig) {
                 "attempts" => assert_eq!(json!(letter.attempts()), *value),
                 "id" => assert_eq!(letter.event_id(), value),
                 "topic" => assert_eq!(letter.position.topic, *value),
+                "state" => assert_eq!(letter.state(), value),
+                "replays" => assert_eq!(json!(letter.replays), *value),
                 _ => part(name, value, letter.key.as_deref(), letter.value.as_deref(), &letter.headers),
             }
         }
@@ -106,7 +113,7 @@ fn part(name: &str, wanted: &Value, key: Option<&[u8]>, value: Option<&[u8]>, he
 }
 
 fn fits(wanted: &Value, found: Option<&str>) -> bool {
-    let Some(found) = found else { return false };
+    let Some(found) = found else { return wanted.is_null() };
     if let Some(end) = wanted.get("ends").and_then(Value::as_str) {
         return found.ends_with(end);
     }

@@ -20,7 +20,8 @@ fn folder() -> PathBuf {
 fn build(case: &Arc<Case>) -> Consumer {
     let mut settings = json!({"brokers": "localhost:9092", "group": "g", "inbox": "sqlite:unused.db", "auto_offset_reset": "earliest"});
     settings.as_object_mut().unwrap().extend(case.config.clone());
-    let config = serde_json::from_value(settings).unwrap();
+    let settings = settings.to_string().replace("$files", &folder().join("files").display().to_string());
+    let config = serde_json::from_str(&settings).unwrap();
     let mut app = Consumer::from_config(config).unwrap();
     for declared in &case.handlers {
         let mut options = HandlerOptions::new();
@@ -78,6 +79,8 @@ fn run(file: &Path) {
             "run" => rig.run().unwrap(),
             "step" => drop(rig.step().unwrap()),
             "crash" => rig.crash().unwrap(),
+            "replay" => drop(rig.replay().unwrap()),
+            "discard" => drop(rig.discard().unwrap()),
             other => panic!("no step of a script: {other}"),
         }
     }
@@ -93,7 +96,7 @@ fn run(file: &Path) {
 fn cases() {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder().join("cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    assert!(files.len() >= 16, "cases are missing");
+    assert!(files.len() >= 21, "cases are missing");
     // All of them, each with what its assertion said.
     let failed: Vec<_> = files.iter().filter(|file| std::panic::catch_unwind(|| run(file)).is_err()).collect();
     assert!(failed.is_empty(), "cases failed: {failed:?}");

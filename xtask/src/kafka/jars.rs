@@ -1,4 +1,4 @@
-//! The broker's jars, by Maven, once per user.
+//! The broker's jars, and what else Maven brings, once per user.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,18 +10,23 @@ use crate::process;
 
 /// The folder with the jars; fetched when it is not there.
 pub(crate) fn fetch(place: &Place) -> Outcome<PathBuf> {
-    let pom = place.root.join("tests/broker/pom.xml");
-    let text = fs::read_to_string(&pom).doing(format_args!("read {}", pom.display()))?;
+    fetch_by(place, &place.root.join("tests/broker/pom.xml"), "kafka", |_| Ok(()))
+}
+
+/// The folder with what a pom lists, made ready to be used; fetched when it is not there.
+pub(crate) fn fetch_by(place: &Place, pom: &Path, name: &str, prepare: impl Fn(&Path) -> Outcome<()>) -> Outcome<PathBuf> {
+    let text = fs::read_to_string(pom).doing(format_args!("read {}", pom.display()))?;
     let version = version(&text).ok_or_else(|| Failure::new(format!("{} names no project version", pom.display())))?;
-    let folder = place.cache.join(format!("kafka-{version}"));
+    let folder = place.cache.join(format!("{name}-{version}"));
     if folder.is_dir() {
         return Ok(folder);
     }
-    eprintln!("   fetching Apache Kafka {version} through Maven, once per machine");
+    eprintln!("   fetching {name} {version} through Maven, once per machine");
     // Into a neighbour first: an interrupted download must not look like a complete one.
-    let partial = place.cache.join(format!("kafka-{version}.partial-{}", std::process::id()));
+    let partial = place.cache.join(format!("{name}-{version}.partial-{}", std::process::id()));
     fs::create_dir_all(&partial).doing(format_args!("create {}", partial.display()))?;
-    copy_dependencies(&pom, &partial)?;
+    copy_dependencies(pom, &partial)?;
+    prepare(&partial)?;
     match fs::rename(&partial, &folder) {
         // Another clone of the same user was faster: its jars are as good.
         Err(_) if folder.is_dir() => fs::remove_dir_all(&partial).doing(format_args!("remove {}", partial.display()))?,

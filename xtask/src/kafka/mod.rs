@@ -8,4 +8,4 @@ mod settings;
 
 pub(crate) use command::{Options, command};
 pub(crate) use instance::{SECURE, SHARED, environment, start, stop, wipe};
-pub(crate) use jars::fetch;
+pub(crate) use jars::{fetch, fetch_by};

@@ -5,9 +5,10 @@ use std::process::{Command, ExitCode};
 use clap::Args;
 
 use super::report::Report;
-use super::{node, python, sdist, suite};
+use super::{kotlin, node, python, sdist, suite};
 use crate::failure::Outcome;
 use crate::place::Place;
+use crate::registry::{self, Registry};
 use crate::{flights, kafka, prerequisites, process, tidy, tools};
 
 /// What to test.
@@ -56,6 +57,7 @@ pub(crate) fn run(place: &Place, options: &Options) -> Outcome<ExitCode> {
     let mut report = Report::default();
     let ready = report.step("prerequisites", prerequisites::ensure)
         && report.step("broker jars", || kafka::fetch(place).map(|folder| folder.display().to_string()))
+        && report.step("a schema registry's jars", || registry::fetch(place).map(|folder| folder.display().to_string()))
         && report.step("flights of 2013", || flights::fetch(place).map(|file| file.display().to_string()));
     if ready {
         if options.filters.is_empty() {
@@ -81,8 +83,11 @@ fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
     if !report.step("build", || cargo(place, &["test", "--no-run", "--quiet", "--profile", "ci", "--workspace", "--locked"])) {
         return Ok(());
     }
+    // It starts while the packages are built, and ends with this function.
+    let registry = Registry::start(place);
     let wheel = report.step("the Python package", || python::wheel(place, "ci"));
     let packages = report.step("the npm packages", || node::packages(place, "ci"));
+    let jars = report.step("the Maven modules", || kotlin::jars(place, "ci"));
     let mut environment = Vec::new();
     let started = report.step("a real Kafka", || {
         if options.fresh {
@@ -93,7 +98,15 @@ fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
         environment = kafka::environment(place, &broker)?;
         Ok(broker.address())
     });
-    if started {
+    let mut real = None;
+    let registered = report.step("a real schema registry", || {
+        let mut registry = registry?;
+        let url = registry.wait()?;
+        environment.push(("ONCEWARD_TEST_REGISTRY", url.clone()));
+        real = Some(registry);
+        Ok(url)
+    });
+    if started && registered {
         report.suite("tests", || suite::run(place, &environment, &options.filters));
         if wheel {
             if options.filters.is_empty() {
@@ -109,6 +122,12 @@ fn tests(place: &Place, options: &Options, report: &mut Report) -> Outcome<()> {
                 report.step("checks of the npm packages", || node::checks(place));
             }
             report.suite("tests of the npm packages", || node::tests(place, &environment, &options.filters));
+        }
+        if jars {
+            report.suite("tests of the Maven modules", || kotlin::tests(place, &environment, &options.filters));
+            if options.filters.is_empty() {
+                report.step("services against the installed jars", || kotlin::examples(place, &environment));
+            }
         }
         // On a machine of one's own the broker is kept for the next run; a CI machine is left as it was found.
         if std::env::var_os("CI").is_some_and(|value| !value.is_empty()) {

@@ -8,7 +8,7 @@ use super::report::Report;
 use super::suite::Tally;
 use crate::failure::{Doing as _, Failure, Outcome};
 use crate::place::Place;
-use crate::process;
+use crate::{parts, process};
 
 /// The package that holds the library for this machine.
 const PLATFORM: &str = "npm/linux-x64-gnu";
@@ -26,6 +26,10 @@ pub(crate) fn packages(place: &Place, profile: &str) -> Outcome<String> {
         // Without the symbols that only debuggers read.
         process::quiet(Command::new("strip").arg("-o").arg(platform.join(to)).arg(built.join(from)))?;
     }
+    // What is inside is in the package that holds it: licences ask for their texts beside the machine code.
+    let (texts, sbom) = (platform.join("LICENSE-third-party.txt"), platform.join("onceward.cdx.json"));
+    parts::write(place, &["onceward-node", "onceward-cli"], &texts, &sbom)?;
+    fs::copy(place.root.join("LICENSE"), platform.join("LICENSE")).doing("copy the licence")?;
     install(&node.join("tools"))?;
     process::quiet(npm(&node).args(["run", "--silent", "build"]))?;
     let out = packs(place);
@@ -45,13 +49,19 @@ pub(crate) fn packages(place: &Place, profile: &str) -> Outcome<String> {
 
 /// What a machine can say of the packages without running them: types, settings, and whether they load everywhere as they claim.
 pub(crate) fn checks(place: &Place) -> Outcome<String> {
-    process::quiet(Command::new("node").current_dir(place.root.join("node")).args(["tools/settings.mjs", "--check"]))?;
+    let node = place.root.join("node");
+    process::quiet(Command::new("node").current_dir(&node).args(["tools/settings.mjs", "--check"]))?;
+    process::quiet(Command::new("node").current_dir(&node).args(["tools/library.mjs", "--check"]).arg(place.target.join("ci")))?;
     let app = installed(place, "app")?;
     process::quiet(npm(&app).args(["exec", "--", "tsc", "-p", "node/test/types"]))?;
     for package in packed(place)? {
-        process::quiet(npm(&app).args(["exec", "--", "publint", "--strict"]).arg(package))?;
+        process::quiet(npm(&app).args(["exec", "--", "publint", "--strict"]).arg(&package))?;
+        // The one with the machine code has no types: nothing imports it but the other one.
+        if !package.to_string_lossy().contains("-linux-") {
+            process::quiet(npm(&app).args(["exec", "--", "attw", "--quiet"]).arg(&package))?;
+        }
     }
-    Ok("settings as types, types as people write them, and what the packages export".to_owned())
+    Ok("settings and the library as types, types as people write them, and what the packages export".to_owned())
 }
 
 /// All tests, and the conformance cases, against the packages that were packed.
@@ -68,29 +78,38 @@ pub(crate) fn tests(place: &Place, environment: &[(&'static str, String)], filte
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut tally = Tally::default();
     tally.read_tap(&said, output.status.success());
-    if tally.failed > 0 {
-        said.lines().for_each(|line| println!("   {line}"));
-    }
+    // Of tests that measure, what they found.
+    let found = |line: &&str| tally.failed > 0 || line.trim_start().starts_with("# after ") || line.contains("MiB per million");
+    said.lines().filter(found).for_each(|line| println!("   {line}"));
     Ok(tally)
 }
 
-/// Only this: with the broker of `ONCEWARD_TEST_BROKERS`, or without one.
-pub(crate) fn only(place: &Place, filters: &[String]) -> ExitCode {
+/// Only this: with the broker of `ONCEWARD_TEST_BROKERS`, or without one. Long tests are as long as it takes a leak to show itself.
+pub(crate) fn only(place: &Place, filters: &[String], long: bool) -> ExitCode {
     let mut report = Report::default();
     if report.step("the npm packages", || packages(place, "ci")) {
         if filters.is_empty() {
             report.step("checks of the npm packages", || checks(place));
         }
-        report.suite("tests of the npm packages", || tests(place, &[], filters));
+        let environment = Vec::from_iter(long.then(|| ("ONCEWARD_TEST_LONG", "1".to_owned())));
+        report.suite("tests of the npm packages", || tests(place, &environment, filters));
     }
     report.close()
 }
 
 /// A folder with the packages as people get them, and what they are measured against. The next `cargo xtask test` builds its own again.
-pub(crate) fn for_benchmarks(place: &Place) -> Outcome<Command> {
+pub(crate) fn for_benchmarks(place: &Place, crossing: bool) -> Outcome<Command> {
     eprintln!("   {}", packages(place, "release")?);
     let folder = installed(place, "bench")?;
     let mut command = Command::new("node");
+    if crossing {
+        command.arg(folder.join("benches/crossing/node/crossing.mjs"));
+        return Ok(command);
+    }
+    // It is compiled where it is installed, and what it is for is one row.
+    if let Err(why) = install(&folder.join("benches/node")) {
+        eprintln!("   better-sqlite3 can't be installed, so its row is left out: {why}");
+    }
     command.arg(folder.join("benches/node/rows.mjs"));
     Ok(command)
 }
@@ -99,7 +118,7 @@ pub(crate) fn for_benchmarks(place: &Place) -> Outcome<Command> {
 fn installed(place: &Place, name: &str) -> Outcome<PathBuf> {
     let folder = place.target.join("node").join(name);
     fs::create_dir_all(&folder).doing("make a folder for the packages")?;
-    for copied in ["node/test", "tests/conformance", "benches/node", "examples/node", "node/README.md"] {
+    for copied in ["node/test", "tests/conformance", "benches/node", "benches/crossing/node", "examples/node", "node/README.md"] {
         replace(&place.root.join(copied), &folder.join(copied))?;
     }
     for file in ["package.json", "package-lock.json"] {

@@ -123,6 +123,29 @@ impl Tally {
         }
     }
 
+    /// What Surefire said: its last sum, and a line for each test that failed.
+    pub(crate) fn read_surefire(&mut self, said: &str, success: bool) {
+        let mut sums = said.lines().filter_map(|line| line.split_once("Tests run: ")).filter(|(_, sum)| !sum.contains("Time elapsed"));
+        let number = |sum: &str, name: &str| {
+            let found = sum.split(", ").find_map(|part| part.strip_prefix(name)?.trim().parse::<u64>().ok());
+            found.unwrap_or(0)
+        };
+        let (mut run, mut failed) = (0, 0);
+        if let Some((_, sum)) = sums.next_back() {
+            let skipped = number(sum, "Skipped:");
+            run = sum.split(',').next().and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or(0).saturating_sub(skipped);
+            failed = number(sum, "Failures:") + number(sum, "Errors:");
+            self.left_out += skipped;
+        }
+        self.passed += run.saturating_sub(failed);
+        self.failed += if success && run > 0 { failed } else { failed.max(1) };
+        let named = said.lines().filter(|line| line.starts_with("[ERROR]   "));
+        self.failures.extend(named.map(|line| format!("Kotlin: {}", line.trim_start_matches("[ERROR]").trim())));
+        if (!success || run == 0) && failed == 0 {
+            self.failures.push("Kotlin: the tests ended without a result".to_owned());
+        }
+    }
+
     /// A binary that was killed, or a crate that did not compile, says nothing that could be added up; it must not pass in silence.
     fn finish(&mut self, success: bool, messages: &Messages) {
         if success {
@@ -207,6 +230,20 @@ mod tests {
         assert_eq!(tally.failures, ["Node: not ok 2 - b"]);
         tally.read_tap("Segmentation fault", false);
         assert_eq!(tally.failed, 2);
+    }
+
+    #[test]
+    fn surefire_is_read_as_well() {
+        let mut tally = Tally::default();
+        let said = "[ERROR] Tests run: 30, Failures: 1, Errors: 1, Skipped: 2, Time elapsed: 2 s <<< FAILURE! -- in A\n\
+                    [ERROR] Failures: \n[ERROR]   A.b:7 expected: <1> but was: <2>\n[ERROR] Tests run: 30, Failures: 1, Errors: 1, Skipped: 2\n";
+        tally.read_surefire(said, false);
+        assert_eq!((tally.passed, tally.failed, tally.left_out), (26, 2, 2));
+        assert_eq!(tally.failures, ["Kotlin: A.b:7 expected: <1> but was: <2>"]);
+        tally.read_surefire("[INFO] Tests run: 3, Failures: 0, Errors: 0, Skipped: 0\n", true);
+        assert_eq!((tally.passed, tally.failed), (29, 2));
+        tally.read_surefire("[INFO] BUILD SUCCESS", true);
+        assert_eq!(tally.failed, 3, "no test at all is no success");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod arrows;
 mod documents;
+mod features;
 mod files;
 mod shown;
 mod sizes;
@@ -17,6 +18,7 @@ pub(crate) fn check(place: &Place) -> Outcome<String> {
     let mut complaints = Vec::new();
     let sizes = sizes::check(&files, &mut complaints);
     let arrows = arrows::check(place, &mut complaints)?;
+    features::check(place, &mut complaints)?;
     documents::check(place, &files, &mut complaints);
     shown::check(&files, &mut complaints);
     if complaints.is_empty() {

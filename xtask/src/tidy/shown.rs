@@ -5,12 +5,18 @@ use super::files::Source;
 const PROGRAM: &str = "examples/billing/src/main.rs";
 const TESTS: &str = "examples/billing/src/tests.rs";
 /// Pages, and which regions of which file each of them shows in one block.
-const PAGES: [(&str, &str, &[&str]); 5] = [
+const PAGES: [(&str, &str, &[&str]); 11] = [
     ("README.md", PROGRAM, &["imports", "handler", "main"]),
     ("docs/guide/quickstart.md", PROGRAM, &["handler"]),
     ("docs/guide/testing.md", TESTS, &["once"]),
     ("docs/guide/testing.md", TESTS, &["poison"]),
     ("docs/guide/testing.md", TESTS, &["crash"]),
+    ("docs/guide/kotlin.md", "examples/kotlin/src/main/kotlin/Billing.kt", &["service"]),
+    ("docs/guide/kotlin.md", "examples/kotlin/src/test/kotlin/BillingTest.kt", &["rig"]),
+    ("docs/guide/kotlin.md", "examples/java/src/main/java/Billing.java", &["service"]),
+    ("docs/guide/kotlin-migration.md", "examples/spring/src/main/java/com/example/billing/Invoices.java", &["handler"]),
+    ("docs/guide/kotlin-migration.md", "examples/spring/src/main/java/com/example/billing/Billing.java", &["billing"]),
+    ("docs/guide/kotlin-migration.md", "examples/spring/src/main/java/com/example/billing/Runs.java", &["runs"]),
 ];
 
 /// Complains about pages that show something else.
@@ -53,6 +59,14 @@ mod tests {
             file("README.md", readme),
             file("docs/guide/quickstart.md", "```rust\nuse x;\n\nfn b() {}\n```\n"),
             file("docs/guide/testing.md", "t1\nt2\nt3\n"),
+            file("examples/kotlin/src/main/kotlin/Billing.kt", "// shown: service\nk1\n// end\n"),
+            file("examples/kotlin/src/test/kotlin/BillingTest.kt", "// shown: rig\nk2\n// end\n"),
+            file("examples/java/src/main/java/Billing.java", "// shown: service\nj1\n// end\n"),
+            file("docs/guide/kotlin.md", "k1\nk2\nj1\n"),
+            file("examples/spring/src/main/java/com/example/billing/Invoices.java", "// shown: handler\ns1\n// end\n"),
+            file("examples/spring/src/main/java/com/example/billing/Billing.java", "// shown: billing\ns2\n// end\n"),
+            file("examples/spring/src/main/java/com/example/billing/Runs.java", "// shown: runs\ns3\n// end\n"),
+            file("docs/guide/kotlin-migration.md", "s1\ns2\ns3\n"),
         ];
         let mut complaints = Vec::new();
         check(&files, &mut complaints);

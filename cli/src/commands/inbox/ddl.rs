@@ -20,13 +20,14 @@ const EXAMPLES: &str = "\
 Examples:
   onceward inbox ddl
   onceward inbox ddl | sqlite3 billing.db
+  onceward inbox ddl --dialect postgres | psql -1 billing
 
 Nobody has to run it: a consumer makes the tables at its first start, beside yours.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DdlArgs {
-    /// For which database; this version keeps its inbox in SQLite only
+    /// For which database; there is no inbox in MySQL
     #[arg(long, value_enum, default_value = "sqlite")]
     dialect: Dialect,
 }
@@ -43,11 +44,14 @@ pub(super) fn run(args: &DdlArgs, json: bool) -> Result<ExitCode, Failure> {
             output::show(&Ddl { dialect: Dialect::Sqlite, sql: onceward::inbox::ddl() }, json)?;
             return Ok(ExitCode::SUCCESS);
         }
-        Dialect::Postgres => "Postgres",
+        Dialect::Postgres => {
+            output::show(&Ddl { dialect: Dialect::Postgres, sql: onceward::inbox::postgres_ddl() }, json)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Dialect::Mysql => "MySQL",
     };
     Err(Failure::Usage(format!(
-        "there is no inbox on {store} in this version, so there are no tables for it; what there is: --dialect sqlite (and inbox = \"memory\", which has none)"
+        "there is no inbox on {store} in this version, so there are no tables for it; what there is: --dialect sqlite and --dialect postgres (and inbox = \"memory\", which has none)"
     )))
 }
 

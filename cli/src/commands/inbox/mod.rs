@@ -41,6 +41,10 @@ pub(crate) fn run(command: &InboxCommand, json: bool) -> Result<ExitCode, Failur
 
 /// The inbox's file, which must be there.
 fn file(settings: &Settings) -> Result<PathBuf, Failure> {
+    if let InboxPlace::Postgres(address) = &settings.inbox {
+        let hint = "ask the database itself: the tables are plain (see `onceward inbox ddl --dialect postgres`)";
+        return Err(Failure::Usage(format!("{address}: this command reads SQLite files only; {hint}")));
+    }
     let InboxPlace::Sqlite(path) = &settings.inbox else {
         return Err(Failure::Usage("a memory inbox lives in the consumer's process and can't be looked at from here".to_owned()));
     };

@@ -28,7 +28,7 @@ use crate::letter::scan::{leave, open};
 /// A jump over fewer letters than this is read through.
 const NEAR: i64 = 2_000;
 /// Letters that are read in one go.
-const MOST: usize = 512;
+const MOST: usize = 2_048;
 /// How long a broker may keep a fetch that finds nothing new: a jump has to wait for it.
 const FETCH_WAIT: &str = "20";
 /// How long the broker may take to say which letter is the oldest.

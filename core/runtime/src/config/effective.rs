@@ -17,6 +17,7 @@ pub(super) fn effective(settings: &Settings) -> Config {
         }),
         migrations: settings.migrations.as_ref().map(|folder| folder.display().to_string()),
         setup_sql: Some(settings.setup_sql.clone()),
+        fatal_constraints: Some(settings.fatal_constraints),
         concurrency: Some(settings.concurrency),
         crash_limit: Some(settings.crash_limit),
         credit: Some(Credit { records: Some(settings.credit.records), bytes: Some(settings.credit.bytes.into()) }),
@@ -47,6 +48,7 @@ pub(super) fn effective(settings: &Settings) -> Config {
         alerts: settings.webhook.as_ref().map(|webhook| Alerts {
             webhook: Some(Webhook { url: Some(webhook.url.clone()), secret: webhook.secret.clone(), every: Some(webhook.every.into()) }),
         }),
+        registry: settings.registry.as_ref().map(super::registry::RegistrySettings::write),
         kafka: Kafka(settings.kafka.0.iter().map(|(name, value)| (name.clone(), Scalar::Text(value.clone()))).collect()),
     }
 }

@@ -10,7 +10,9 @@ use onceward_engine::{BreakerRules, Credit, EngineSettings, Policy, PolicyId};
 use super::duration::millis;
 use super::path::join;
 use super::raw::Config;
+use super::registry::{RegistrySettings, SchemaRules};
 use super::{ConfigError, Pattern, Problem, nearest, secret};
+use crate::inbox::Address;
 use crate::kafka::{DedupScope, IdentitySource, KeySource, OffsetReset, TopicSettings, TypeSource, Unrouted};
 
 /// A validated configuration.
@@ -28,6 +30,8 @@ pub struct Settings {
     pub migrations: Option<PathBuf>,
     /// Statements that run once on the inbox's database, in order.
     pub setup_sql: Vec<String>,
+    /// A recorded statement that violates a constraint gives its event up.
+    pub fatal_constraints: bool,
     /// Handlers in flight.
     pub concurrency: u32,
     /// Records and bytes in flight.
@@ -62,6 +66,8 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
     /// Where alerts about dead letters are sent.
     pub webhook: Option<WebhookSettings>,
+    /// Where schemas are.
+    pub registry: Option<RegistrySettings>,
     /// The user's librdkafka properties.
     pub kafka: KafkaProperties,
 }
@@ -71,8 +77,34 @@ pub struct Settings {
 pub enum InboxPlace {
     /// In an SQLite file.
     Sqlite(PathBuf),
+    /// In a Postgres database, which members on several machines share.
+    Postgres(Box<Address>),
     /// In this process, for tests.
     Memory,
+}
+
+impl InboxPlace {
+    /// What is promised of effects and publishes with it, and what would raise that: for people.
+    #[must_use]
+    pub fn guarantee(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => {
+                "what it gives to event.effect commits with its mark, exactly once among the processes of this host (on several hosts: \
+                 inbox = \"postgres://…\"); what it publishes commits with its mark too and is relayed afterwards, in order per key, so \
+                 the next Onceward consumer sees it once"
+            }
+            Self::Postgres(_) => {
+                "what it gives to event.effect commits with its mark, exactly once on every host that shares the database; what it \
+                 publishes is acknowledged before the mark, so a crash in between publishes the same id again, which the next Onceward \
+                 consumer drops"
+            }
+            Self::Memory => {
+                "the memory inbox forgets everything at exit: copies that arrive after a restart are handled again, and event.effect is \
+                 refused (inbox = \"sqlite:PATH\" keeps both); what it publishes is acknowledged before the mark, so a crash in between \
+                 publishes the same id again"
+            }
+        }
+    }
 }
 
 /// How marks are grouped into transactions.
@@ -146,6 +178,8 @@ pub struct TopicRules {
     pub fatal: Vec<String>,
     /// What happens to later events of a dead-lettered key.
     pub after_dead_letter: AfterDeadLetter,
+    /// The schema of its values.
+    pub schema: Option<SchemaRules>,
 }
 
 /// What happens to later events of a dead-lettered key.
@@ -198,6 +232,7 @@ impl Default for TopicRules {
             unrouted: Unrouted::DeadLetter,
             fatal: Vec::new(),
             after_dead_letter: AfterDeadLetter::Continue,
+            schema: None,
         }
     }
 }

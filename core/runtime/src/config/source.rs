@@ -1,10 +1,11 @@
-//! The little languages inside of text fields: `header:NAME`, `json:/pointer`, `sqlite:PATH`.
+//! The little languages inside of text fields: `header:NAME`, `json:/pointer`, `sqlite:PATH`, `postgres://…`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::InboxPlace;
 use super::nearest;
+use crate::inbox::Address;
 use crate::kafka::{IdentitySource, KeySource, TypeSource};
 
 /// A place in a record that both identities and order keys may come from.
@@ -108,12 +109,11 @@ pub(super) fn inbox(text: &str) -> Result<InboxPlace, String> {
         return Ok(InboxPlace::Memory);
     }
     if text.starts_with("postgres:") || text.starts_with("postgresql:") {
-        // The URL itself holds a password more often than not, so it is not repeated.
-        return Err("an inbox in Postgres comes with a later version; use sqlite:PATH on each host until then".to_owned());
+        return Address::parse(text).map(|address| InboxPlace::Postgres(Box::new(address)));
     }
     let Some(path) = text.strip_prefix("sqlite:") else {
         let hint = if text.contains(':') { String::new() } else { format!("; for a file of that name write \"sqlite:{text}\"") };
-        return Err(format!("must be \"sqlite:PATH\" or \"memory\"{hint}"));
+        return Err(format!("must be \"sqlite:PATH\", \"postgres://…\" or \"memory\"{hint}"));
     };
     match path {
         "" => Err("names no file; write sqlite:PATH, as sqlite:billing.db".to_owned()),
@@ -147,6 +147,7 @@ pub(super) fn write_order_key(source: &KeySource) -> String {
 pub(super) fn write_inbox(place: &InboxPlace) -> String {
     match place {
         InboxPlace::Sqlite(path) => format!("sqlite:{}", path.display()),
+        InboxPlace::Postgres(address) => address.secret_url().to_owned(),
         InboxPlace::Memory => "memory".to_owned(),
     }
 }
@@ -163,13 +164,13 @@ mod tests {
             ("sqlite:", "names no file"),
             ("sqlite::memory:", "write \"memory\""),
             ("sqlite:///tmp/x.db", "plain path"),
-            ("redis://localhost", "\"sqlite:PATH\" or \"memory\""),
+            ("redis://localhost", "\"postgres://…\" or \"memory\""),
         ] {
             let message = inbox(text).unwrap_err();
             assert!(message.contains(hint), "{text}: {message}");
         }
-        let message = inbox("postgres://user:hunter2@db/billing").unwrap_err();
-        assert!(message.contains("later version") && !message.contains("hunter2"), "{message}");
+        let message = inbox("postgres://user:hunter2@db:x/billing").unwrap_err();
+        assert!(message.contains("postgres://USER") && !message.contains("hunter2"), "{message}");
     }
 
     #[test]

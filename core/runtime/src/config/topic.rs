@@ -7,7 +7,7 @@ use onceward_engine as engine;
 use super::check::Check;
 use super::raw::{self, Topic};
 use super::settings::{AfterDeadLetter, TopicRules};
-use super::{breaker, source};
+use super::{breaker, registry, source};
 use crate::kafka;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -75,6 +75,9 @@ pub(super) fn rules(check: &mut Check, path: &str, topic: &Topic, base: &TopicRu
             raw::UnroutedType::Ignore => kafka::Unrouted::Ignore,
             raw::UnroutedType::Stop => kafka::Unrouted::Stop,
         };
+    }
+    if let Some(written) = &topic.schema {
+        rules.schema = Some(registry::schema(check, &format!("{path}.schema"), written));
     }
     if let Some(rate) = topic.max_rate {
         rules.policy.max_rate = rate_of(check, path, rate);
@@ -183,6 +186,7 @@ pub(super) fn write(rules: &TopicRules) -> Topic {
             kafka::Unrouted::Ignore => raw::UnroutedType::Ignore,
             kafka::Unrouted::Stop => raw::UnroutedType::Stop,
         }),
+        schema: rules.schema.as_ref().map(registry::write),
         max_rate: policy.max_rate.map(|rate| f64::from(rate) / 1_000.0),
         fatal: Some(rules.fatal.clone()),
         max_replays: Some(policy.max_replays),

@@ -10,7 +10,7 @@ use super::duration::millis;
 use super::path::{index, join};
 use super::raw::{self, Config};
 use super::settings::{CompanionTemplates, GroupCommit, InboxPlace, KafkaProperties, Settings, TelemetrySettings, TopicRules};
-use super::{ConfigError, Pattern, Problem, alerts, companions, format_duration, nearest, secret, source, topic};
+use super::{ConfigError, Pattern, Problem, alerts, companions, format_duration, nearest, registry, secret, source, topic};
 use crate::kafka::{OffsetReset, owned};
 use crate::letter::{DEFAULT_LEDGER, DEFAULT_TEMPLATE};
 
@@ -46,6 +46,7 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
         auto_offset_reset: reset(&mut check, config.auto_offset_reset),
         migrations: config.migrations.as_ref().map(std::path::PathBuf::from),
         setup_sql: config.setup_sql.clone().unwrap_or_default(),
+        fatal_constraints: config.fatal_constraints.unwrap_or(false),
         concurrency: 64,
         crash_limit: 3,
         credit: Credit { records: 10_000, bytes: 64 << 20 },
@@ -67,6 +68,7 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
         defaults,
         telemetry: telemetry(&mut check, config.telemetry.as_ref()),
         webhook: alerts::webhook(&mut check, config.alerts.as_ref()),
+        registry: registry::registry(&mut check, config.registry.as_ref()),
         kafka: kafka(&mut check, &config.kafka),
     };
     if settings.migrations.as_ref().is_some_and(|folder| folder.as_os_str().is_empty()) {
@@ -100,8 +102,20 @@ pub(super) fn examine(config: &Config) -> (Settings, Vec<Problem>) {
     );
     check.bytes("", "filter_memory", config.filter_memory.as_ref(), 1 << 20, &mut settings.filter_memory);
     names(&mut check, &settings);
+    framing(&mut check, config, &mut settings);
     together(&mut check, config, &settings);
     (settings, check.into_problems())
+}
+
+/// Whether records say which schema wrote them follows from whether there is a registry.
+fn framing(check: &mut Check, config: &Config, settings: &mut Settings) {
+    let there = settings.registry.is_some();
+    let written = config.defaults.as_ref().and_then(|defaults| defaults.schema.as_ref());
+    registry::framing(check, "defaults", written, there, &mut settings.defaults.schema);
+    for (name, rules) in &mut settings.topics {
+        let written = config.topics.get(name).and_then(|table| table.schema.as_ref());
+        registry::framing(check, &join("topics", name), written, there, &mut rules.schema);
+    }
 }
 
 /// Fields that are each right and do not go together.
@@ -177,8 +191,11 @@ fn brokers(check: &mut Check, written: Option<&str>) -> String {
 }
 
 fn inbox(check: &mut Check, config: &Config) -> InboxPlace {
-    let text =
-        check.required("inbox", config.inbox.as_deref(), "where handled events are remembered: \"sqlite:PATH\", or \"memory\" for tests");
+    let text = check.required(
+        "inbox",
+        config.inbox.as_deref(),
+        "where handled events are remembered: \"sqlite:PATH\", \"postgres://…\", or \"memory\" for tests",
+    );
     let mut place = InboxPlace::Memory;
     if check.fine("inbox") {
         check.text("", "inbox", Some(&text), source::inbox, &mut place);

@@ -62,6 +62,13 @@ impl Builder {
         self
     }
 
+    /// Whether an event whose recorded statement violates a constraint of the database is given up at once. Default: it is tried again.
+    #[must_use]
+    pub fn fatal_constraints(mut self, fatal: bool) -> Self {
+        self.config.fatal_constraints = Some(fatal);
+        self
+    }
+
     /// Handlers that may run at once. Default 64.
     #[must_use]
     pub fn concurrency(mut self, concurrency: u32) -> Self {

@@ -161,7 +161,7 @@ impl Routes {
 fn policy(config: &raw::Config, settings: &Settings, topic: &str, registration: &Registration) -> Result<Policy, ConfigError> {
     let HandlerOptions { backoff, max_rate, .. } = &registration.options;
     // Nobody waits for the broker's word in the middle of a run, and behind an event that was not published nothing may be handled.
-    let one_by_one = registration.foreign && matches!(settings.inbox, InboxPlace::Memory);
+    let one_by_one = registration.foreign && matches!(settings.inbox, InboxPlace::Memory | InboxPlace::Postgres(_));
     let mut policy = if backoff.is_none() && max_rate.is_none() {
         settings.policy(topic)
     } else {

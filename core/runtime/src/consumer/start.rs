@@ -20,12 +20,13 @@ use crate::driver::{
 use crate::event::Chunk;
 use crate::executor::{Batches, Done, Executor, Foreign, Runner, Taker};
 use crate::handler::{BatchHandler, Fatal, Handler};
-use crate::inbox::{Inbox, InboxSink, MemoryInbox, SqliteInbox, SqliteSettings};
+use crate::inbox::{Address, Inbox, InboxSink, MemoryInbox, PostgresInbox, PostgresSettings, SqliteInbox, SqliteSettings};
 use crate::journal::{Journal, Running};
 use crate::kafka::{self, SourceFact, TopicSettings};
 use crate::letter::ProducerFact;
 use crate::outbox::{Outlet, Relay, outlet};
 use crate::publisher::{Publisher, Route, Waiting};
+use crate::schemas::{SchemaSink, Schemas};
 use crate::telemetry::{Health, Limits, Listener, Metrics, Otlp, Tracer};
 
 /// Bytes that may wait in the outbox. Past it consumption pauses; below half of it, it goes on.
@@ -151,6 +152,7 @@ impl Plan {
             let sender = sender.clone();
             surroundings.heard(Arc::new(move |completions| forward(&sender, Fact::Completed(completions))))
         };
+        let schemas = Schemas::open(settings, &self.routes.topics, schema_sink(&sender))?;
         let mut reading: Vec<String> = Vec::new();
         let mut runners: Vec<Option<Arc<dyn Runner>>> = vec![None; self.routes.routes.len()];
         for (handler, registration) in registrations.iter().enumerate() {
@@ -159,9 +161,11 @@ impl Plan {
             }
             let mut fatal = registration.options.fatal.clone();
             fatal.configured = registration.topics.iter().map(|topic| (topic.clone(), settings.rules(topic).fatal.clone())).collect();
+            let tokio = runtime.clone();
             let (runtime, publisher, done, running) = (runtime.clone(), publisher.clone(), Arc::clone(&done), running.clone());
             let parts = Parts { fatal, runtime, publisher, done, keeps_effects, running };
-            let runner = surroundings.watched((registration.make)(parts));
+            let runner = schemas.before((registration.make)(parts), &registration.topics, &tokio);
+            let runner = surroundings.watched(runner);
             for (index, _) in self.routes.routes.iter().enumerate().filter(|(_, route)| route.handler == handler) {
                 runners[index] = Some(Arc::clone(&runner));
             }
@@ -170,7 +174,7 @@ impl Plan {
         let mut topics = self.routes.topic_settings(settings);
         topics.retain(|topic| topic.pattern.is_none());
         topics.extend(self.found);
-        say_guarantee(settings, &self.routes.topics, keeps_effects);
+        say_guarantee(settings, &self.routes.topics);
         let connected = self.control.connect(&sender);
         let archive = surroundings.archive(settings, archive_sink(&sender))?;
         let source = match surroundings.source(settings, topics.clone(), source_sink(&sender)) {
@@ -225,6 +229,7 @@ impl Plan {
             routes: self.routes,
             stuck_call: 0,
             suspended: std::collections::BTreeSet::new(),
+            schemaless: std::collections::BTreeSet::new(),
             _connected: connected,
             breakers_open: 0,
             last_failure: None,
@@ -275,10 +280,16 @@ fn source_sink(sender: &Sender<Fact>) -> kafka::SourceSink {
     Box::new(move |fact: SourceFact| forward(&sender, Fact::Source(fact)))
 }
 
+fn schema_sink(sender: &Sender<Fact>) -> SchemaSink {
+    let sender = sender.clone();
+    Box::new(move |topic, away| forward(&sender, Fact::Registry { topic: topic.to_owned(), away }))
+}
+
 /// What a claim says of where its owner marks: for people.
 fn store_name(inbox: &InboxPlace) -> String {
     match inbox {
         InboxPlace::Sqlite(path) => format!("sqlite:{}", path.display()),
+        InboxPlace::Postgres(address) => address.to_string(),
         InboxPlace::Memory => "memory".to_owned(),
     }
 }
@@ -291,6 +302,7 @@ fn archive_sink(sender: &Sender<Fact>) -> ArchiveSink {
 pub(super) fn open_inbox(settings: &Settings, client: &[(String, String)], sink: InboxSink) -> Result<Box<dyn Inbox>, Error> {
     Ok(match &settings.inbox {
         InboxPlace::Memory => Box::new(MemoryInbox::open(sink)),
+        InboxPlace::Postgres(address) => Box::new(PostgresInbox::open(postgres_settings(settings, address), sink)?),
         InboxPlace::Sqlite(path) => Box::new(SqliteInbox::open_with(sqlite_settings(settings, path.clone()), sink, Some(relay(client)?))?),
     })
 }
@@ -320,10 +332,20 @@ pub(crate) fn sqlite_settings(settings: &Settings, path: PathBuf) -> SqliteSetti
     sqlite.retention = settings.retention;
     sqlite.migrations.clone_from(&settings.migrations);
     sqlite.setup_sql.clone_from(&settings.setup_sql);
+    sqlite.fatal_constraints = settings.fatal_constraints;
     sqlite.group_wait = settings.group_commit.wait;
     sqlite.group_size = settings.group_commit.size;
     sqlite.filter_bytes = settings.filter_memory;
     sqlite
+}
+
+fn postgres_settings(settings: &Settings, address: &Address) -> PostgresSettings {
+    let mut postgres = PostgresSettings::new(address.clone(), settings.group.clone());
+    postgres.retention = settings.retention;
+    postgres.migrations.clone_from(&settings.migrations);
+    postgres.setup_sql.clone_from(&settings.setup_sql);
+    postgres.group_size = settings.group_commit.size;
+    postgres
 }
 
 /// Jitter should differ between processes: otherwise a fleet retries in step.
@@ -332,14 +354,8 @@ pub(super) fn seed() -> u64 {
     high ^ low
 }
 
-fn say_guarantee(settings: &Settings, topics: &[String], keeps_effects: bool) {
-    let effects = if keeps_effects {
-        "what it gives to event.effect commits with its mark, exactly once among the processes of this host; what it publishes commits with \
-         its mark too and is relayed afterwards, in order per key, so the next Onceward consumer sees it once"
-    } else {
-        "the memory inbox forgets everything at exit: copies that arrive after a restart are handled again, and event.effect is refused; what \
-         it publishes is acknowledged before the mark, so a crash in between publishes the same id again"
-    };
+fn say_guarantee(settings: &Settings, topics: &[String]) {
+    let effects = settings.inbox.guarantee();
     for topic in topics {
         tracing::info!(
             target: "onceward", %topic, group = %settings.group,

@@ -139,7 +139,7 @@ impl Driver {
             Effect::Seek { partition, epoch, to } => SourceOrder::Seek { partition, epoch, to },
             Effect::Release { partition, epoch } => {
                 self.inbox.release(partition, epoch);
-                self.partitions.end(partition, epoch);
+                self.over(partition, epoch);
                 self.leave_ledger(partition, epoch);
                 tracing::info!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0, "partition released");
                 SourceOrder::Release { partition, epoch }

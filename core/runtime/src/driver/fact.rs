@@ -19,6 +19,8 @@ pub(crate) enum Fact {
     Producer(ProducerFact),
     /// Ledgers and letters.
     Archive(ArchiveFact),
+    /// A topic has to wait for the schema registry, with the reason; or need not any longer.
+    Registry { topic: String, away: Option<String> },
     /// A person pauses a topic, or lets it go on.
     Suspend { topic: String, suspended: bool },
     /// Somebody asks whether the loop still turns.

@@ -6,6 +6,7 @@ use super::feed::Arrived;
 use super::partitions::Entry;
 use super::{Driver, Fact};
 use crate::Error;
+use crate::event::one_line;
 use crate::executor::Completion;
 use crate::inbox::{InboxFact, Marked};
 use crate::kafka::{SourceFact, SourceOrder};
@@ -20,7 +21,8 @@ impl Driver {
             Fact::Inbox(fact) => self.take_inbox(fact),
             Fact::Producer(fact) => self.take_producer(fact),
             Fact::Archive(fact) => self.take_archive(fact),
-            Fact::Suspend { topic, suspended } => self.suspend(topic, suspended),
+            Fact::Suspend { topic, suspended } => self.suspend(&topic, suspended),
+            Fact::Registry { topic, away } => self.registry(&topic, away.as_deref()),
             Fact::Pulse => self.health.driver.beat(),
             Fact::Stop => {
                 tracing::info!(target: "onceward", in_flight = self.engine.snapshot().records, "stopping: no new events, waiting for handlers that run");
@@ -29,24 +31,47 @@ impl Driver {
         }
     }
 
-    fn suspend(&mut self, topic: String, suspended: bool) {
+    fn suspend(&mut self, topic: &str, suspended: bool) {
+        tracing::info!(target: "onceward", %topic, "{}", if suspended { "paused by request: no handler of it starts" } else { "resumed by request" });
+        if suspended {
+            self.suspended.insert(topic.to_owned());
+        } else {
+            self.suspended.remove(topic);
+        }
+        self.metrics.paused_by_request(!self.suspended.is_empty());
+        self.hold_or_go_on(topic);
+    }
+
+    fn registry(&mut self, topic: &str, away: Option<&str>) {
+        if let Some(why) = away {
+            tracing::error!(target: "onceward", %topic, why = %one_line(why),
+                "the schema registry has no answer: the topic is paused until it has one; nothing is given up for it");
+            self.schemaless.insert(topic.to_owned());
+        } else {
+            tracing::info!(target: "onceward", %topic, "the schema registry answers again");
+            self.schemaless.remove(topic);
+        }
+        self.metrics.paused_by_registry(!self.schemaless.is_empty());
+        self.hold_or_go_on(topic);
+    }
+
+    /// Whether nothing of a topic starts, whoever wants it so.
+    pub(super) fn is_suspended(&self, topic: &str) -> bool {
+        self.suspended.contains(topic) || self.schemaless.contains(topic)
+    }
+
+    fn hold_or_go_on(&mut self, topic: &str) {
         let now = self.clock.now();
+        let suspended = self.is_suspended(topic);
         for (partition, _) in self.partitions.live() {
-            if let Some(entry) = self.partitions.get(partition).filter(|entry| *entry.place.called == *topic) {
+            if let Some(entry) = self.partitions.get(partition).filter(|entry| &*entry.place.called == topic) {
                 entry.place.pause(suspended);
             }
         }
-        for policy in self.routes.of_topic(&topic) {
+        for policy in self.routes.of_topic(topic) {
             let input = if suspended { Input::Suspended { policy } } else { Input::Resumed { policy } };
             self.engine.handle(now, input);
         }
-        tracing::info!(target: "onceward", %topic, "{}", if suspended { "paused by request: no handler of it starts" } else { "resumed by request" });
-        if suspended {
-            self.suspended.insert(topic);
-        } else {
-            self.suspended.remove(&topic);
-        }
-        self.metrics.paused_by_request(!self.suspended.is_empty());
     }
 
     /// Partitions that waited for their companions are caught up with, and handled.
@@ -79,10 +104,10 @@ impl Driver {
                     self.ending.fail(error);
                     return;
                 };
-                if let Some(before) = self.partitions.get(partition) {
-                    before.place.end();
+                if let Some(before) = self.partitions.get(partition).map(|entry| entry.epoch) {
+                    self.over(partition, before);
                 }
-                place.pause(self.suspended.contains(&*place.called));
+                place.pause(self.is_suspended(&place.called));
                 let ledger = self.letters.ledger(&name.topic).is_some();
                 self.health.assigned(partition, epoch);
                 self.tell_suspects(partition, &place);
@@ -119,7 +144,7 @@ impl Driver {
                 self.unreadable.left(partition);
                 tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0,
                     "partition lost: what was in flight may be handled again by its new owner");
-                self.partitions.end(partition, epoch);
+                self.over(partition, epoch);
                 self.leave_ledger(partition, epoch);
                 self.health.left(partition, epoch);
                 self.inbox.release(partition, epoch);

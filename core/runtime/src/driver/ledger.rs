@@ -251,7 +251,7 @@ impl Driver {
     pub(crate) fn superseded(&mut self, partition: PartitionId, epoch: Epoch) {
         tracing::warn!(target: "onceward", partition = %self.partitions.display(partition), epoch = epoch.0,
             "another member has claimed this partition: nothing of it is handled here any more. The group will take it from us as well");
-        self.partitions.end(partition, epoch);
+        self.over(partition, epoch);
         self.leave_ledger(partition, epoch);
         self.inbox.release(partition, epoch);
         self.source.order(SourceOrder::Disown { partition, epoch });

@@ -96,6 +96,8 @@ pub(crate) struct Driver {
     pub(crate) stuck_call: u64,
     /// Topics that a person paused.
     pub(crate) suspended: BTreeSet<String>,
+    /// Topics that wait for the schema registry.
+    pub(crate) schemaless: BTreeSet<String>,
     /// Lets persons pause topics, for as long as the loop runs.
     pub(crate) _connected: Connected,
     pub(crate) breakers_open: u32,

@@ -1,12 +1,12 @@
-//! Handlers that take too long.
+//! Handlers that take too long, or whose partition is gone.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-use onceward_engine::{Alert, DeliveryId, Input};
+use onceward_engine::{Alert, DeliveryId, Epoch, Input, PartitionId};
 
 use super::Driver;
-use crate::event::{Cancelled, Chunk, correlation};
+use crate::event::{Cancelled, Chunk, Place, correlation};
 
 /// Beyond so many entries the finished ones in the middle are swept, too.
 const MOST: usize = 4_096;
@@ -27,6 +27,13 @@ impl InFlight {
             self.chunks.retain(|entry| entry.1.strong_count() > 0);
         }
         self.chunks.push_back((number, Arc::downgrade(chunk)));
+    }
+
+    /// Whoever polls a handler of this assignment looks at it again.
+    fn wake(&self, place: &Arc<Place>) {
+        for chunk in self.chunks.iter().filter_map(|entry| entry.1.upgrade()) {
+            chunk.items.iter().filter(|item| Arc::ptr_eq(chunk.place(item), place)).for_each(|item| item.progress.wake());
+        }
     }
 
     fn find(&self, number: u64) -> Option<Arc<Chunk>> {
@@ -57,6 +64,13 @@ impl Driver {
                 }
             }
             Cancelled::Told => {}
+        }
+    }
+
+    /// An assignment is over: what its handlers still do counts no more, and those that wait somewhere are stopped.
+    pub(crate) fn over(&mut self, partition: PartitionId, epoch: Epoch) {
+        if let Some(place) = self.partitions.end(partition, epoch) {
+            self.in_flight.wake(&place);
         }
     }
 

@@ -72,14 +72,12 @@ impl Partitions {
         }
     }
 
-    /// Ends an epoch; an older one than the current changes nothing.
-    pub(crate) fn end(&mut self, partition: PartitionId, epoch: Epoch) {
-        if let Some(Some(entry)) = self.entries.get_mut(partition.0 as usize)
-            && entry.epoch == epoch
-        {
-            entry.live = false;
-            entry.place.end();
-        }
+    /// Ends an epoch, whose place is the answer; an older one than the current changes nothing.
+    pub(crate) fn end(&mut self, partition: PartitionId, epoch: Epoch) -> Option<Arc<Place>> {
+        let entry = self.entries.get_mut(partition.0 as usize)?.as_mut().filter(|entry| entry.epoch == epoch)?;
+        entry.live = false;
+        entry.place.end();
+        Some(Arc::clone(&entry.place))
     }
 
     /// The companions of a topic fit: its partitions that waited for that.

@@ -43,7 +43,7 @@ impl Driver {
         self.ending.halted(format!("{name} is halted: {why}"));
         self.source.order(SourceOrder::Pause { partition, epoch });
         self.engine.handle(self.clock.now(), Input::Lost { partition, epoch });
-        self.partitions.end(partition, epoch);
+        self.over(partition, epoch);
         self.leave_ledger(partition, epoch);
         self.inbox.release(partition, epoch);
         self.unreadable.0.insert(partition, epoch);

@@ -18,4 +18,4 @@ pub(crate) use progress::Cancelled;
 pub use publish::Publish;
 pub use rows::{FromRow, FromValue, QueryError};
 pub use view::Event;
-pub(crate) use view::{Chunk, Item, Place};
+pub(crate) use view::{Chunk, Place};

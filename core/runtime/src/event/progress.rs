@@ -52,6 +52,11 @@ impl Progress {
         Cancelled::Told
     }
 
+    /// The task looks again: something else that it asks about has changed.
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
+    }
+
     /// Whether the handler was told to stop; if not, whoever tells it will wake the task.
     pub(crate) fn is_told(&self, context: &Context<'_>) -> bool {
         self.waker.register(context.waker());

@@ -10,7 +10,7 @@ pub struct Publish {
     pub(crate) topic: String,
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
-    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
     pub(crate) id: Option<String>,
 }
 
@@ -46,7 +46,14 @@ impl Publish {
     /// One more header. Onceward's own (id, correlation, causation, `traceparent`) are added by itself and win over these.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
-        self.headers.push((name.into(), value.as_ref().to_vec()));
+        self.headers.push((name.into(), Some(value.as_ref().to_vec())));
+        self
+    }
+
+    /// One more header whose value is null.
+    #[must_use]
+    pub fn null_header(mut self, name: impl Into<String>) -> Self {
+        self.headers.push((name.into(), None));
         self
     }
 

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use onceward_engine::DeliveryId;
+use onceward_schema::framing::SchemaId;
 use serde::de::DeserializeOwned;
 
 use super::correlation;
-use super::failure::DecodeError;
+use super::failure::{DecodeError, Failure};
 use super::params::IntoParams;
 use super::progress::{Cancelled, Progress};
 use super::publish::Publish;
@@ -17,6 +18,7 @@ use crate::executor::Completion;
 use crate::inbox::{Queries, Statement};
 use crate::journal::Name;
 use crate::kafka::{Batch, Header, Identifier, Record};
+use crate::schemas::Body;
 use crate::wire;
 
 /// An event: a record of Kafka, with an identity.
@@ -56,6 +58,8 @@ pub(crate) struct Item {
     index: u32,
     pub(crate) recorded: Mutex<Recorded>,
     pub(crate) progress: Progress,
+    /// What became of its value, where the topic has a schema.
+    pub(crate) body: OnceLock<Box<Body>>,
 }
 
 /// Where a record came from, in names.
@@ -98,7 +102,16 @@ impl Chunk {
     /// Adds a delivery. A chunk is short, so the lists fit their indexes.
     pub(crate) fn push(&mut self, delivery: DeliveryId, attempt: u32, place: &Arc<Place>, batch: &Arc<Batch>, index: u32) {
         let (place, batch) = (shared(&mut self.places, place), shared(&mut self.batches, batch));
-        self.items.push(Item { delivery, attempt, place, batch, index, recorded: Mutex::default(), progress: Progress::default() });
+        self.items.push(Item {
+            delivery,
+            attempt,
+            place,
+            batch,
+            index,
+            recorded: Mutex::default(),
+            progress: Progress::default(),
+            body: OnceLock::new(),
+        });
     }
 
     /// Keeps an outcome until it is reported. Returns how many are kept.
@@ -152,6 +165,16 @@ impl std::fmt::Debug for Chunk {
 }
 
 impl Item {
+    /// Whether nobody knows its schema while the registry is away: then no handler is called, and it is no attempt.
+    pub(crate) fn waits(&self) -> bool {
+        self.body.get().is_some_and(|body| body.waits())
+    }
+
+    /// How its attempt ends if its value can't be decoded: without a handler.
+    pub(crate) fn undecoded(&self) -> Option<Failure> {
+        self.body.get().and_then(|body| body.failure())
+    }
+
     /// Asks the handler to stop.
     pub(crate) fn cancel(&self) -> Cancelled {
         self.progress.cancel()
@@ -273,6 +296,13 @@ impl Event {
         self.record().meta.replays.is_some()
     }
 
+    /// Whether its partition is gone meanwhile: lost, or given back without waiting for this handler any longer. What the handler does counts
+    /// no more, and the event is handled by the partition's next owner. A handler that awaits something is stopped then; one that blocks can ask.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.place().is_over()
+    }
+
     /// A key for the other side of a call that is no effect (a payment, an e-mail): the same for every attempt and every redelivery of
     /// this event in this group. 32 hex digits.
     #[must_use]
@@ -281,12 +311,37 @@ impl Event {
         hash.to_hex()[..32].to_owned()
     }
 
-    /// The value as JSON.
+    /// The value as JSON; of a topic with a schema, as the schema decoded it.
     ///
     /// # Errors
     /// [`DecodeError`] when it is not the JSON that `T` expects. Returned with `?`, it sends the event to the dead-letter topic at once.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-        Ok(serde_json::from_slice(self.value().unwrap_or_default())?)
+        Ok(serde_json::from_slice(self.body().unwrap_or_default())?)
+    }
+
+    /// What [`Event::json`] reads: the value, or the JSON that the topic's schema made of it. [`Event::value`] has the bytes of the record.
+    #[must_use]
+    pub fn body(&self) -> Option<&[u8]> {
+        match self.item().body.get().map(|body| &**body) {
+            Some(Body::Read { text: Some(text), .. }) => Some(text),
+            Some(Body::Read { from, .. }) => self.value().and_then(|value| value.get(*from..)),
+            _ => self.value(),
+        }
+    }
+
+    /// Whether a schema decoded the value: then [`Event::body`] is JSON, and valid.
+    #[must_use]
+    pub fn is_decoded(&self) -> bool {
+        matches!(self.item().body.get().map(|body| &**body), Some(Body::Read { .. }))
+    }
+
+    /// The id of the schema that wrote the value, where the topic has a schema and the record says it.
+    #[must_use]
+    pub fn schema(&self) -> Option<&SchemaId> {
+        match self.item().body.get().map(|body| &**body) {
+            Some(Body::Read { schema, .. }) => schema.as_ref(),
+            _ => None,
+        }
     }
 
     /// Records a statement that commits in the transaction of this event's mark: exactly once, power cut included.

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use onceward_engine::Outcome;
 use tracing::Instrument;
 
-use super::{Completion, Executor, Runner, panicked, timed_out, unless_told};
+use super::{Completion, Executor, Runner, let_go, panicked, timed_out, unless_told};
 use crate::event::{Chunk, Event, EventBatch, Failure, Verdict, one_line};
 use crate::handler::BatchHandler;
 use crate::journal::Seat;
@@ -44,7 +44,7 @@ impl<H: BatchHandler> Runner for Batches<H> {
 
 impl<H: BatchHandler> Batches<H> {
     async fn handle(&self, chunk: &Arc<Chunk>, first_run: u64) {
-        let mut members = begin(chunk, first_run);
+        let mut members = self.begin(chunk, first_run);
         let seats = self.seats(chunk, &members);
         if members.is_empty() {
             return;
@@ -56,9 +56,11 @@ impl<H: BatchHandler> Batches<H> {
         let span = self.span(&batch);
         let call = async { self.0.handler.call(batch.clone()).await };
         let call = pin!(AssertUnwindSafe(call).catch_unwind().instrument(span.clone()));
-        let result = match unless_told(|context| is_any_told(chunk, &members, context), call).await {
+        let is_lost = || members.iter().all(|member| chunk.place(&chunk.items[member.index]).is_over());
+        let result = match unless_told(|context| is_any_told(chunk, &members, context) || is_lost(), call).await {
             Some(Ok(result)) => result,
             Some(Err(panic)) => Err(panicked(panic.as_ref())),
+            None if is_lost() => return nothing(chunk, members),
             None => Err(timed_out()),
         };
         // The process has outlived them.
@@ -69,6 +71,34 @@ impl<H: BatchHandler> Batches<H> {
             Err(failure) if members.len() == 1 => self.one_by_one(chunk, members, BTreeMap::from([(0, failure)])).instrument(span).await,
             Err(failure) => nobodys(chunk, members, &failure),
         }
+    }
+
+    /// Claims the events of a chunk. Who was taken back, or belongs to a partition that is being given back, ends its run.
+    fn begin(&self, chunk: &Chunk, first_run: u64) -> Vec<Member> {
+        let mut members = Vec::with_capacity(chunk.items.len());
+        let mut from = 0;
+        for (run, &end) in (first_run..).zip(&chunk.ends) {
+            let mut stopped = false;
+            for index in from..end as usize {
+                let item = &chunk.items[index];
+                let ours = chunk.place(item).may_start() && !item.waits();
+                // Whoever took it back has answered for it.
+                if item.progress.is_taken_back() || !item.progress.begin() {
+                    stopped = true;
+                } else if stopped || !ours {
+                    stopped = true;
+                    chunk.ended(Completion::not_started(chunk, index, run));
+                } else if let Some(failure) = item.undecoded() {
+                    stopped = true;
+                    tracing::warn!(target: "onceward", error_type = %failure.report.kind, error = %one_line(&failure.report.message), "attempt failed");
+                    chunk.ended(self.0.completed(chunk, index, run, Err(failure)));
+                } else {
+                    members.push(Member { index, run, traced: None });
+                }
+            }
+            from = end as usize;
+        }
+        members
     }
 
     /// Each event has an outcome of its own. Behind one that failed nothing of its run counts: it is handled again, after it.
@@ -116,6 +146,13 @@ fn is_any_told(chunk: &Chunk, members: &[Member], context: &Context<'_>) -> bool
     members.iter().any(|member| chunk.items[member.index].progress.is_told(context))
 }
 
+/// All its partitions are gone, and with them whoever would hear of an outcome.
+fn nothing(chunk: &Chunk, members: Vec<Member>) {
+    for member in members {
+        end(chunk, member.traced, let_go(chunk, member.index, member.run));
+    }
+}
+
 /// The call failed as a whole, which is no event's attempt: each is handled again in a call of its own.
 fn nobodys(chunk: &Chunk, members: Vec<Member>, failure: &Failure) {
     let outcome = if failure.verdict == Verdict::Misuse { Outcome::Cancelled } else { Outcome::BatchFailed };
@@ -135,28 +172,4 @@ fn end(chunk: &Chunk, traced: Option<Attempt>, completion: Completion) {
         traced.end(completion.outcome, completion.failure.as_deref());
     }
     chunk.ended(completion);
-}
-
-/// Claims the events of a chunk. Who was taken back, or belongs to a partition that is being given back, ends its run.
-fn begin(chunk: &Chunk, first_run: u64) -> Vec<Member> {
-    let mut members = Vec::with_capacity(chunk.items.len());
-    let mut from = 0;
-    for (run, &end) in (first_run..).zip(&chunk.ends) {
-        let mut stopped = false;
-        for index in from..end as usize {
-            let item = &chunk.items[index];
-            let ours = chunk.place(item).may_start();
-            // Whoever took it back has answered for it.
-            if item.progress.is_taken_back() || !item.progress.begin() {
-                stopped = true;
-            } else if stopped || !ours {
-                stopped = true;
-                chunk.ended(Completion::not_started(chunk, index, run));
-            } else {
-                members.push(Member { index, run, traced: None });
-            }
-        }
-        from = end as usize;
-    }
-    members
 }

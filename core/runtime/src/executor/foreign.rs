@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::{Completion, Executor, Runner, overdue, span};
+use super::{Completion, Executor, Runner, let_go, span};
 use crate::event::{Chunk, Event, Failure};
 use crate::journal::{Running, Seat};
 use crate::telemetry::Attempt;
@@ -189,7 +189,7 @@ impl Run {
                 self.stopped = true;
                 continue;
             }
-            self.stopped |= !chunk.place(item).may_start();
+            self.stopped |= !chunk.place(item).may_start() || item.waits();
             // Whoever took it back at this very moment has answered for it.
             if !item.progress.begin() {
                 self.stopped = true;
@@ -208,6 +208,11 @@ impl Run {
             let event = Event::new(Arc::clone(chunk), index);
             self.traced = executor.publisher.tracer().attempt(&event);
             self.open = true;
+            if let Some(failure) = item.undecoded() {
+                // Nobody's handler sees it, and what stands behind it waits, as behind any failure.
+                self.end(Err(failure));
+                return self.next_event();
+            }
             return Some(event);
         }
         None
@@ -247,14 +252,24 @@ impl Run {
         recorded.publishes.is_empty().then_some(result)
     }
 
-    /// Whether the event in hand was told to stop, because it is past its `handler_timeout`; if not, whoever tells it wakes the waker. Then
-    /// [`Run::stop`] is the answer, if the language can stop its handler.
+    /// Whether the handler of the event in hand is to stop, because it is past its `handler_timeout` or its partition is gone; if not, whoever
+    /// says so wakes the waker. Then [`Run::stop`] is the answer, if the language can stop its handler.
     #[must_use]
     pub fn is_told(&self, waker: &Waker) -> bool {
-        self.open && self.shared.chunk.items[self.at - 1].progress.is_told(&Context::from_waker(waker))
+        if !self.open {
+            return false;
+        }
+        let item = &self.shared.chunk.items[self.at - 1];
+        item.progress.is_told(&Context::from_waker(waker)) || self.is_lost()
     }
 
-    /// The handler was stopped because it took too long: a failed attempt.
+    /// Whether the partition of the event in hand is gone: see [`Event::is_lost`].
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.open && self.shared.chunk.place(&self.shared.chunk.items[self.at - 1]).is_over()
+    }
+
+    /// The handler was stopped because it took too long: a failed attempt; or because its partition is gone: nothing at all.
     pub fn stop(&mut self) {
         if !std::mem::take(&mut self.open) {
             return;
@@ -262,7 +277,7 @@ impl Run {
         self.stopped = true;
         self.traced = None;
         let chunk = &self.shared.chunk;
-        chunk.ended(overdue(&chunk.items[self.at - 1], self.number));
+        chunk.ended(let_go(chunk, self.at - 1, self.number));
     }
 }
 

@@ -22,7 +22,7 @@ use futures_util::FutureExt;
 use onceward_engine::{DeliveryId, Outcome};
 use tracing::Instrument;
 
-use crate::event::{Chunk, Event, Failure, Item, Report, Verdict, correlation, one_line};
+use crate::event::{Chunk, Event, Failure, Report, Verdict, correlation, one_line};
 use crate::handler::{Fatal, Handler};
 use crate::inbox::{Encoded, Statement};
 use crate::journal::Running;
@@ -119,7 +119,7 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
                 stopped = true;
                 continue;
             }
-            if stopped || !chunk.place(item).may_start() {
+            if stopped || !chunk.place(item).may_start() || item.waits() {
                 // The driver may take it back at this very moment: then it has answered for it.
                 stopped = true;
                 if !item.progress.begin() {
@@ -144,7 +144,8 @@ async fn drive<H: Handler>(executor: Arc<Executor<H>>, chunk: Arc<Chunk>, first:
                         spawn(Arc::clone(&executor), Arc::clone(&chunk), run + 1, first_run);
                     }
                     alone = true;
-                    unless_told(|context| item.progress.is_told(context), attempt).await.unwrap_or_else(|| overdue(item, number))
+                    let stops = |context: &Context<'_>| item.progress.is_told(context) || chunk.place(item).is_over();
+                    unless_told(stops, attempt).await.unwrap_or_else(|| let_go(&chunk, index, number))
                 }
             };
             stopped = !matches!(completion.outcome, Some(Outcome::Done { .. }));
@@ -188,12 +189,19 @@ async fn unless_told<F: Future>(told: impl Fn(&Context<'_>) -> bool, mut future:
     .await
 }
 
-/// A handler that was stopped. What it recorded is dropped, and what its tasks record later is refused.
-fn overdue(item: &Item, run: u64) -> Completion {
+/// A handler that was stopped. What it recorded is dropped, and what its tasks record later is refused. It took too long; or its partition is
+/// gone, and then the loop no longer knows of it.
+fn let_go(chunk: &Chunk, index: usize, run: u64) -> Completion {
+    let item = &chunk.items[index];
     drop(item.close());
     let outcome = Some(Outcome::Retry { after: None });
-    let failure = Some(Box::new(timed_out().report));
+    let why = if chunk.place(item).is_over() { lost() } else { timed_out() };
+    let failure = Some(Box::new(why.report));
     Completion { delivery: item.delivery, outcome, run, statements: Vec::new(), publishes: None, failure }
+}
+
+fn lost() -> Failure {
+    Failure::retry("PartitionLost", "the partition went to another member, which handles this event".to_owned())
 }
 
 fn timed_out() -> Failure {
@@ -208,9 +216,12 @@ impl<H: Handler> Executor<H> {
         let result = async {
             // The call is inside as well: a handler may panic before there is a future, and its lane would wait for ever.
             let call = async { self.handler.call(event).await };
-            let result = match AssertUnwindSafe(call).catch_unwind().await {
-                Ok(result) => result,
-                Err(panic) => Err(panicked(panic.as_ref())),
+            let result = match chunk.items[index].undecoded() {
+                Some(failure) => Err(failure),
+                None => match AssertUnwindSafe(call).catch_unwind().await {
+                    Ok(result) => result,
+                    Err(panic) => Err(panicked(panic.as_ref())),
+                },
             };
             self.conclude(chunk, index, result).await
         }
@@ -269,7 +280,7 @@ impl<H> Executor<H> {
         let mut publishes = None;
         if !recorded.publishes.is_empty() {
             if chunk.place(&chunk.items[index]).is_over() {
-                return Err(Failure::retry("PartitionLost", "the partition went to another member, which handles this event".to_owned()));
+                return Err(lost());
             }
             publishes =
                 self.publisher.publish(&Event::new(Arc::clone(chunk), index), recorded.publishes, recorded.traceparent.as_deref()).await?;

@@ -56,13 +56,18 @@ pub(crate) struct BucketTime {
 impl BucketTime {
     /// Starts at the wall clock, or at the time that the store remembers if that is later.
     pub(crate) fn start(clock: &dyn Clock, retention: Duration, remembered_ms: i64) -> Self {
+        Self::start_at(clock, retention, clock.wall_ms().max(remembered_ms))
+    }
+
+    /// Starts at a moment that somebody else names, whose clock several processes share.
+    pub(crate) fn start_at(clock: &dyn Clock, retention: Duration, now_ms: i64) -> Self {
         let retention_ms = millis(retention).clamp(8, i64::MAX / 4);
         let wall = clock.wall_ms();
         let steady = clock.steady_ms();
         Self {
             retention_ms,
             bucket_ms: retention_ms / 8,
-            base_ms: wall.max(remembered_ms),
+            base_ms: now_ms,
             base_steady_ms: steady,
             drift_ms: wall.saturating_sub(steady),
             suspended: false,

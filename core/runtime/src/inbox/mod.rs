@@ -13,7 +13,10 @@ mod clock;
 mod filter;
 mod fresh;
 mod memory;
+mod migrations;
 mod place;
+mod postgres;
+mod queries;
 mod ranges;
 mod recent;
 mod sqlite;
@@ -21,9 +24,11 @@ mod value;
 
 pub use clock::{Clock, SystemClock};
 pub use memory::MemoryInbox;
+pub use postgres::{Address, PostgresInbox, PostgresReport, PostgresSettings, ddl as postgres_ddl, inspect_postgres};
+pub use queries::Queries;
 pub use sqlite::{
-    BucketReport, Expired, Holder, InboxReport, Moved, OutboxReport, PositionReport, Pruned, Queries, SqliteInbox, SqliteSettings, Upkeep,
-    VERSION, backup, ddl, file_system, holders, inspect, prune,
+    BucketReport, Expired, Holder, InboxReport, Moved, OutboxReport, PositionReport, Pruned, SqliteInbox, SqliteSettings, Upkeep, VERSION,
+    backup, ddl, file_system, holders, inspect, prune,
 };
 pub use value::{Statement, Value};
 

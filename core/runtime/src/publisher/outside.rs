@@ -90,18 +90,18 @@ impl std::fmt::Debug for Publisher {
 fn request(publish: Publish, correlation_header: &str) -> (String, PublishRequest) {
     let Publish { topic, key, value, headers, id } = publish;
     let id = id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-    let mut headers: Vec<(String, Vec<u8>)> = headers.into_iter().filter(|(name, _)| name != wire::ID).collect();
-    let said = |name: &str| headers.iter().rev().find(|(header, _)| header == name).map(|(_, value)| value.clone());
+    let mut headers: Vec<(String, Option<Vec<u8>>)> = headers.into_iter().filter(|(name, _)| name != wire::ID).collect();
+    let said = |name: &str| headers.iter().rev().filter(|(header, _)| header == name).find_map(|(_, value)| value.clone());
     let flow = said(correlation_header);
     let trace = said(wire::TRACEPARENT).filter(|trace| correlation::trace_id(trace).is_some());
     headers.retain(|(name, _)| name != correlation_header && name != wire::TRACEPARENT);
     let flow = flow.unwrap_or_else(|| id.clone().into_bytes());
     let trace = trace.unwrap_or_else(|| correlation::traceparent(None, &String::from_utf8_lossy(&flow), &id).into_bytes());
     headers.extend([
-        (wire::ID.to_owned(), id.clone().into_bytes()),
-        (correlation_header.to_owned(), flow),
-        (wire::TRACEPARENT.to_owned(), trace),
+        (wire::ID.to_owned(), Some(id.clone().into_bytes())),
+        (correlation_header.to_owned(), Some(flow)),
+        (wire::TRACEPARENT.to_owned(), Some(trace)),
     ]);
-    let headers: Vec<HeaderBytes> = headers.into_iter().map(|(name, value)| (name.into_bytes(), Some(value))).collect();
+    let headers: Vec<HeaderBytes> = headers.into_iter().map(|(name, value)| (name.into_bytes(), value)).collect();
     (id, PublishRequest { token: 0, topic, key, value, headers, timestamp: None })
 }

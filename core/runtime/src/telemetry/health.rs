@@ -214,6 +214,9 @@ impl Health {
                 no(code, text);
             }
         }
+        if self.metrics.is_paused_by_registry() {
+            no("registry", "the schema registry has no answer; topics that need it are paused until it has");
+        }
         let halted = self.metrics.halted();
         if halted > 0 {
             no("halted", &format!("{halted} partitions are halted; the log says why and what to do"));

@@ -41,6 +41,7 @@ pub struct Metrics {
     pub(super) breaker_opened: AtomicU64,
     paused_by_outbox: AtomicBool,
     pub(super) paused_by_request: AtomicBool,
+    pub(super) paused_by_registry: AtomicBool,
     pub(super) abandoned: AtomicU64,
     pub(super) failed_attempts: AtomicU64,
     pub(super) identity_conflicts: AtomicU64,
@@ -124,6 +125,15 @@ impl Metrics {
     /// A person paused a topic, or none is paused any more.
     pub(crate) fn paused_by_request(&self, paused: bool) {
         self.paused_by_request.store(paused, Ordering::Relaxed);
+    }
+
+    /// A topic waits for the schema registry, or none does any more.
+    pub(crate) fn paused_by_registry(&self, paused: bool) {
+        self.paused_by_registry.store(paused, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_paused_by_registry(&self) -> bool {
+        self.paused_by_registry.load(Ordering::Relaxed)
     }
 
     /// A breaker opened once more.

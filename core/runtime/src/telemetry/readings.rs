@@ -130,6 +130,7 @@ impl Metrics {
             ("outbox", self.is_paused(Dependency::Outbox)),
             ("breaker", self.paused_by_breaker.load(Ordering::Relaxed)),
             ("request", self.paused_by_request.load(Ordering::Relaxed)),
+            ("registry", self.is_paused_by_registry()),
             ("brokers", self.are_brokers_down()),
         ];
         let paused = paused.map(|(reason, paused)| Point { labels: vec![(Label::Reason, reason.to_owned())], value: f64::from(paused) });

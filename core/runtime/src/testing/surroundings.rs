@@ -44,7 +44,8 @@ impl Surroundings for Simulated {
         let clock = Arc::new(self.world.clone());
         let kept = match &settings.inbox {
             InboxPlace::Memory => Kept::Memory(Box::new(MemoryInbox::with_clock(mouth, settings.retention, clock))),
-            InboxPlace::Sqlite(_) => {
+            // A rig needs no server: SQLite stands in for it.
+            InboxPlace::Sqlite(_) | InboxPlace::Postgres(_) => {
                 let mut sqlite = sqlite_settings(settings, self.file.clone());
                 sqlite.clock = clock;
                 let (outlet, inlet) = outlet(OUTBOX_BYTES);

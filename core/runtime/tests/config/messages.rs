@@ -3,7 +3,7 @@ use crate::{MINIMAL, golden, load};
 /// Wrong in every way that a file can be wrong in at once.
 const MANY: &str = r#"
 brokers = "localhost:kafka"
-inbox = "postgres://billing:hunter2@db/billing"
+inbox = "postgres://billing:hunter2@db:x/billing"
 concurency = 32
 concurrency = 70000
 commit_interval = 500

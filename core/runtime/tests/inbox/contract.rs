@@ -1,24 +1,14 @@
-//! What every store keeps to. Each check runs on both.
+//! What every store keeps to. Each check runs on each store of the test binary that it is part of: see `stores`.
 
 use onceward::inbox::{Identity, InboxFact, LookUp};
 use onceward_engine::{Digest, Epoch, EventHash, MarkResult, Offset, PartitionId};
-use tempfile::tempdir;
 
-use super::rig::{DAY_MS, Hands, Rig, at, id, name, settings};
-
-fn both(check: impl Fn(Rig, &Hands)) {
-    let clock = Hands::new();
-    check(Rig::memory(clock.clone()), &clock);
-    let folder = tempdir().unwrap();
-    let clock = Hands::new();
-    let mut settings = settings(&folder.path().join("inbox.db"));
-    settings.clock = clock.clone();
-    check(Rig::sqlite(settings), &clock);
-}
+use super::rig::{DAY_MS, at, id, name};
+use super::stores::each;
 
 #[test]
 fn a_marked_event_is_seen_with_its_digest_and_others_are_not() {
-    both(|mut rig, _| {
+    each(|mut rig, _| {
         rig.keep(1..=50);
         assert_eq!(rig.seen(id(20)), Some(Digest(7)));
         assert_eq!(rig.seen(id(51)), None);
@@ -31,7 +21,7 @@ fn a_marked_event_is_seen_with_its_digest_and_others_are_not() {
 
 #[test]
 fn a_queued_mark_is_never_answered_as_new() {
-    both(|mut rig, _| {
+    each(|mut rig, _| {
         let (mark, delivery) = (rig.prepare(id(1), 5), rig.delivery());
         rig.inbox.mark(mark);
         assert_eq!(rig.inbox.look_up(delivery, id(1), Digest(5)), LookUp::Pending);
@@ -46,7 +36,7 @@ fn a_queued_mark_is_never_answered_as_new() {
 
 #[test]
 fn facts_come_in_the_order_of_the_marks() {
-    both(|mut rig, _| {
+    each(|mut rig, _| {
         let mut expected = Vec::new();
         for group in 0..20_u64 {
             for seed in 0..100 {
@@ -63,7 +53,7 @@ fn facts_come_in_the_order_of_the_marks() {
 
 #[test]
 fn a_second_mark_of_an_event_is_a_duplicate_with_the_first_digest() {
-    both(|mut rig, _| {
+    each(|mut rig, _| {
         rig.keep([1]);
         let again = rig.prepare(id(1), 8);
         assert_eq!(rig.write(vec![again]), [MarkResult::Duplicate { digest: Digest(7) }]);
@@ -73,7 +63,7 @@ fn a_second_mark_of_an_event_is_a_duplicate_with_the_first_digest() {
 
 #[test]
 fn a_mark_of_a_released_epoch_is_dropped_and_leaves_no_trace() {
-    both(|mut rig, _| {
+    each(|mut rig, _| {
         let mut late = rig.prepare(id(1), 1);
         late.epoch = Epoch(4);
         rig.inbox.release(PartitionId(0), Epoch(4));
@@ -88,7 +78,7 @@ fn a_mark_of_a_released_epoch_is_dropped_and_leaves_no_trace() {
 
 #[test]
 fn coordinates_are_known_by_watermark_and_offset() {
-    both(|mut rig, _| {
+    each(|mut rig, _| {
         assert_eq!(rig.catch_up(1, &name(1)), (None, false));
         assert_eq!(rig.seen(at(5)), None);
         let marks = [5, 6, 9].map(|offset| rig.prepare(at(offset), 2)).into_iter().collect();
@@ -108,7 +98,7 @@ fn coordinates_are_known_by_watermark_and_offset() {
 
 #[test]
 fn a_topic_made_again_starts_afresh_and_says_so() {
-    both(|mut rig, _| {
+    each(|mut rig, _| {
         rig.catch_up(1, &name(1));
         let mark = rig.prepare(at(5), 2);
         rig.write(vec![mark]);
@@ -125,7 +115,7 @@ fn a_topic_made_again_starts_afresh_and_says_so() {
 
 #[test]
 fn marks_expire_with_their_bucket_and_not_before() {
-    both(|mut rig, clock| {
+    each(|mut rig, clock| {
         rig.keep([1]);
         for day in 0..6 {
             clock.advance(DAY_MS);
@@ -143,7 +133,7 @@ fn marks_expire_with_their_bucket_and_not_before() {
 
 #[test]
 fn a_wall_clock_that_jumps_expires_nothing() {
-    both(|mut rig, clock| {
+    each(|mut rig, clock| {
         rig.keep([1]);
         clock.step_wall(400 * DAY_MS);
         clock.advance(10 * DAY_MS);
@@ -162,7 +152,7 @@ fn a_wall_clock_that_jumps_expires_nothing() {
 
 #[test]
 fn no_false_negative_among_200_000_ids_in_groups_of_every_size() {
-    both(|mut rig, _| {
+    each(|mut rig, _| {
         let sizes = [1, 3, 999, 1_000, 8_192, 20_000, 70_000, 2, 99_803];
         let mut next = 0;
         for size in sizes {
@@ -198,7 +188,7 @@ fn no_false_negative_among_200_000_ids_in_groups_of_every_size() {
 /// `on_rewind = "reprocess"`, or a group whose offset expired and which starts at the earliest: reading begins below what is remembered.
 #[test]
 fn a_commit_below_what_is_remembered_makes_nothing_new() {
-    both(|mut rig, _| {
+    each(|mut rig, _| {
         rig.catch_up(1, &name(1));
         let marks = (0..10).map(|offset| rig.prepare(at(offset), 2)).collect();
         assert_eq!(rig.write(marks), [MarkResult::Durable; 10]);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 use onceward::inbox::{
-    Clock, Identity, Inbox, InboxError, InboxFact, InboxSink, LookUp, Mark, Marked, MemoryInbox, PartitionName, SqliteInbox,
-    SqliteSettings, Statement,
+    Address, Clock, Identity, Inbox, InboxError, InboxFact, InboxSink, LookUp, Mark, Marked, MemoryInbox, PartitionName, PostgresInbox,
+    PostgresSettings, SqliteInbox, SqliteSettings, Statement,
 };
 use onceward_engine::{DeliveryId, Digest, Epoch, EventHash, MarkResult, Offset, PartitionId};
 
@@ -74,6 +74,10 @@ pub(crate) fn settings(path: &Path) -> SqliteSettings {
     SqliteSettings::new(path, "billing")
 }
 
+pub(crate) fn postgres(url: &str) -> PostgresSettings {
+    PostgresSettings::new(Address::parse(url).unwrap(), "billing")
+}
+
 pub(crate) fn sink() -> (InboxSink, Receiver<InboxFact>) {
     let (sender, facts) = unbounded();
     // A rig that is gone does not listen.
@@ -93,6 +97,15 @@ impl Rig {
     pub(crate) fn try_sqlite(settings: SqliteSettings) -> Result<Self, InboxError> {
         let (sink, facts) = sink();
         Ok(Self { inbox: Box::new(SqliteInbox::open(settings, sink)?), facts, slot: 0 })
+    }
+
+    pub(crate) fn postgres(settings: PostgresSettings) -> Self {
+        Self::try_postgres(settings).unwrap()
+    }
+
+    pub(crate) fn try_postgres(settings: PostgresSettings) -> Result<Self, InboxError> {
+        let (sink, facts) = sink();
+        Ok(Self { inbox: Box::new(PostgresInbox::open(settings, sink)?), facts, slot: 0 })
     }
 
     pub(crate) fn delivery(&mut self) -> DeliveryId {

@@ -13,5 +13,6 @@ mod outages;
 mod partitions;
 mod patterns;
 mod replays;
+mod schemas;
 mod support;
 mod time;

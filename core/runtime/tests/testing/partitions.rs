@@ -1,9 +1,10 @@
 //! The group takes partitions and gives them back.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use onceward::testing::{Rig, RigOptions};
-use onceward::{AutoOffsetReset, Event};
+use onceward::{AutoOffsetReset, Event, EventBatch};
 
 use crate::support::{builder, event, rig, seeing, seen};
 
@@ -51,6 +52,51 @@ fn a_partition_that_is_lost_takes_back_what_was_not_marked() {
     rig.assign("orders", 0).unwrap();
     rig.run().unwrap();
     assert_eq!((seen(&rig), rig.attempts("lost")), (vec!["kept".to_owned(), "lost".to_owned()], 2));
+}
+
+/// Says when the future that holds it is dropped.
+struct Held(Arc<Mutex<Vec<String>>>, String);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().push(std::mem::take(&mut self.1));
+    }
+}
+
+#[test]
+fn handlers_of_a_partition_that_is_gone_are_stopped_where_they_wait_and_no_others() {
+    let ended = Arc::new(Mutex::new(Vec::new()));
+    let (one, several) = (Arc::clone(&ended), Arc::clone(&ended));
+    let hanging = move |event: Event| {
+        let held = Held(Arc::clone(&one), event.id());
+        async move {
+            let _held = held;
+            std::future::pending().await
+        }
+    };
+    let hanging_batch = move |batch: EventBatch| {
+        let held = Held(Arc::clone(&several), batch.events()[0].id());
+        async move {
+            let _held = held;
+            std::future::pending().await
+        }
+    };
+    let options = RigOptions::new().partitions("orders", 2);
+    let app = builder().drain_deadline(Duration::from_secs(10)).build().unwrap();
+    let rig = Rig::with(app.on("orders", hanging).on_batch("copies", hanging_batch), options).unwrap();
+    rig.send("orders", event("c1", "lost").partition(0)).unwrap();
+    rig.send("orders", event("c2", "kept").partition(1)).unwrap();
+    rig.send("copies", event("c3", "given back")).unwrap();
+    rig.advance(Duration::from_secs(2)).unwrap();
+    let ended = || ended.lock().unwrap().clone();
+    rig.lose("orders", 0).unwrap();
+    rig.revoke("copies", 0).unwrap();
+    rig.advance(Duration::from_secs(5)).unwrap();
+    assert_eq!(ended(), ["lost"], "what is given back in order is waited for");
+    rig.advance(Duration::from_secs(10)).unwrap();
+    assert_eq!(ended(), ["lost", "given back"]);
+    let failed: Vec<_> = rig.history().into_iter().filter(|happened| happened.what.contains("HandlerTimeout")).collect();
+    assert!(failed.is_empty(), "it is nobody's failure: {failed:?}");
 }
 
 #[test]

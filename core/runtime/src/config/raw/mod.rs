@@ -5,24 +5,29 @@
 mod alerts;
 mod breaker;
 mod kafka;
+mod registry;
 mod telemetry;
 mod topic;
 mod words;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::inbox::Address;
+
 pub use alerts::{Alerts, Webhook};
 pub use breaker::Breaker;
 pub use kafka::{Kafka, Scalar};
+pub use registry::{Framing, Registry, SchemaFormat, TopicSchema};
 pub use telemetry::{Telemetry, Traces};
 pub use topic::{AfterDeadLetter, DedupScope, NullKeys, OnConflict, OnGap, OnRewind, Order, Retry, Topic, UnroutedType};
 pub use words::{BytesText, DurationText, OffsetReset};
 
 /// The configuration of an Onceward consumer.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Kafka's bootstrap servers: `HOST:PORT`, several separated by commas. Required.
@@ -31,7 +36,8 @@ pub struct Config {
     /// The consumer group. Part of every event's identity and of the names of the companion topics. Required.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// Where handled events are remembered: `sqlite:PATH` or `memory` (tests: forgets everything at exit). Required.
+    /// Where handled events are remembered: `sqlite:PATH`, `postgres://USER:PASSWORD@HOST:PORT/DATABASE` for members on several machines, or
+    /// `memory` (tests: forgets everything at exit). Required.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inbox: Option<String>,
     /// Where to start in a partition for which the group has no committed offset. Required, because each choice is wrong for somebody:
@@ -46,6 +52,10 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = []))]
     pub setup_sql: Option<Vec<String>>,
+    /// Whether an event whose recorded statement violates a constraint of the database is given up at once, instead of tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = false))]
+    pub fatal_constraints: Option<bool>,
     /// Handlers that may run at once, 1 to 65536.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = 64))]
@@ -110,6 +120,9 @@ pub struct Config {
     /// Whom to tell of dead letters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alerts: Option<Alerts>,
+    /// Where schemas are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<Registry>,
     /// Any librdkafka property, except those that Onceward sets itself: text, whole numbers or true/false. In a text, `${env:NAME}` and
     /// `${file:PATH}` stand for an environment variable and for what a file holds: for secrets.
     #[serde(default, skip_serializing_if = "Kafka::is_empty")]
@@ -162,11 +175,28 @@ pub struct DeadLetter {
     pub replay: Option<bool>,
 }
 
+/// The address of a Postgres inbox without user and password; anything else as it is.
+fn shown_inbox(inbox: &str) -> String {
+    if !inbox.starts_with("postgres") {
+        return inbox.to_owned();
+    }
+    Address::parse(inbox).map_or_else(|_| "postgres://…".to_owned(), |address| address.to_string())
+}
+
+/// As TOML: secrets are masked.
+impl fmt::Debug for Config {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.to_toml())
+    }
+}
+
 impl Config {
     /// This configuration with every secret replaced, to be shown.
     #[must_use]
     pub fn masked(&self) -> Self {
-        Self { kafka: self.kafka.masked(), alerts: self.alerts.as_ref().map(Alerts::masked), ..self.clone() }
+        let (alerts, registry) = (self.alerts.as_ref().map(Alerts::masked), self.registry.as_ref().map(Registry::masked));
+        let inbox = self.inbox.as_ref().map(|inbox| shown_inbox(inbox));
+        Self { kafka: self.kafka.masked(), alerts, registry, inbox, ..self.clone() }
     }
 
     /// As TOML, secrets masked.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Breaker, DurationText};
+use super::{Breaker, DurationText, TopicSchema};
 
 /// How the events of a topic are treated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,6 +51,10 @@ pub struct Topic {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "dead_letter"))]
     pub unrouted_type: Option<UnroutedType>,
+    /// The schema of the values: they are decoded and validated before a handler is called. Not set: values are bytes, and JSON where the handler
+    /// says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<TopicSchema>,
     /// How many events each handler may start per second in this process, 0.001 to 1000000; not set: as many as can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rate: Option<f64>,

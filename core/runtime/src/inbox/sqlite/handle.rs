@@ -18,7 +18,7 @@ use super::finder::{Finder, Newcomers};
 use super::foreign::Foreign;
 use super::open;
 use super::outgoing::Outgoing;
-use super::query::Queries;
+use super::query::Readers;
 use super::reader::Reader;
 use super::schema;
 use super::settings::SqliteSettings;
@@ -29,7 +29,7 @@ use crate::inbox::filter::Generations;
 use crate::inbox::fresh::Fresh;
 use crate::inbox::place::{Held, Place};
 use crate::inbox::recent::{IdHasher, Recent, RecentMark};
-use crate::inbox::{Identity, Inbox, InboxError, InboxSink, InboxStats, LookUp, Mark, PartitionName};
+use crate::inbox::{Identity, Inbox, InboxError, InboxSink, InboxStats, LookUp, Mark, PartitionName, Queries};
 use crate::outbox::{Door, Outlet};
 
 /// Ids kept exactly, with their digests, and about what that takes.
@@ -92,7 +92,7 @@ impl SqliteInbox {
         let (to_writer, batches) = unbounded();
         let (to_reader, asks) = unbounded();
         let (closing, closed) = bounded(1);
-        let queries = Queries::new(settings.clone(), instance.clone());
+        let queries = Readers::queries(settings.clone(), instance.clone());
         let reader = Reader {
             settings: settings.clone(),
             path: path.clone(),

@@ -53,7 +53,6 @@ pub use holders::{Holder, holders};
 pub use inspect::{BucketReport, InboxReport, OutboxReport, PositionReport, inspect};
 pub use mount::file_system;
 pub use prune::{Expired, Pruned, prune};
-pub use query::Queries;
 pub use schema::{VERSION, ddl};
 pub use settings::SqliteSettings;
 pub use upkeep::Upkeep;

@@ -1,43 +1,31 @@
 //! Reading the user's tables from handlers, on connections of their own.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use rusqlite::types::ValueRef;
 
 use super::fault::words;
 use super::open::{self, Store};
 use super::settings::SqliteSettings;
-use crate::inbox::Value;
+use crate::inbox::{Queries, Value};
 
 /// Connections that wait for the next query: as many handlers read at once.
 const KEPT: usize = 8;
 
-/// Runs queries against the inbox's file. Cheap to clone.
-#[derive(Clone)]
-pub struct Queries(Arc<Inner>);
-
-struct Inner {
+/// Connections that only read.
+pub(super) struct Readers {
     settings: SqliteSettings,
     instance: String,
     idle: Mutex<Vec<Store>>,
 }
 
-impl std::fmt::Debug for Queries {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Queries")
-    }
-}
-
-impl Queries {
-    pub(super) fn new(settings: SqliteSettings, instance: String) -> Self {
-        Self(Arc::new(Inner { settings, instance, idle: Mutex::default() }))
+impl Readers {
+    pub(super) fn queries(settings: SqliteSettings, instance: String) -> Queries {
+        let readers = Self { settings, instance, idle: Mutex::default() };
+        Queries::new(move |sql, params| readers.run(sql, params))
     }
 
-    /// The rows of a query, on a snapshot that begins now: everything committed before is in it.
-    ///
-    /// # Errors
-    /// What SQLite said, with the SQL and without parameters.
-    pub fn run(&self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, String> {
+    fn run(&self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, String> {
         let said = |error: rusqlite::Error| match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::AuthorizationForStatementDenied) => {
                 format!("`{sql}`: a query may not begin transactions, attach files, set pragmas or touch `onceward_` tables")
@@ -45,13 +33,13 @@ impl Queries {
             Some(rusqlite::ErrorCode::ReadOnly) => format!("`{sql}`: a query only reads; record writes with event.effect"),
             _ => format!("`{sql}`: {}", words(&error)),
         };
-        let idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let store = match idle {
             Some(store) => store,
             None => self.connect().map_err(said)?,
         };
         let rows = store.guard.watch(|| read(&store, sql, params)).map_err(said)?;
-        let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT {
             idle.push(store);
         }
@@ -59,7 +47,7 @@ impl Queries {
     }
 
     fn connect(&self) -> rusqlite::Result<Store> {
-        let store = open::again(&self.0.settings, &self.0.instance)?;
+        let store = open::again(&self.settings, &self.instance)?;
         store.conn.pragma_update(None, "query_only", true)?;
         Ok(store)
     }

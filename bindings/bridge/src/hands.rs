@@ -1,11 +1,12 @@
-//! What is in Node's hands, by token.
+//! What is in the hands of a host that is given buffers, by token.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use onceward_bridge::{Event, HeldBatch, HeldLetter, HeldRun, Work};
+use onceward::Event;
 
 use crate::flat::{EVENT, Flat, HEAD, PIECE};
+use crate::{HeldBatch, HeldLetter, HeldRun, Work};
 
 const RUN: i32 = 0;
 const BATCH: i32 = 1;
@@ -13,11 +14,11 @@ const LETTER: i32 = 2;
 /// Tokens of letters count from here: those of runs and batches never come so far.
 const LETTERS: u64 = 1 << 52;
 /// Both sides of the border are of one build; should they ever not be, that is said instead of read wrongly.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// Runs and batches that were handed over and have not ended.
-#[derive(Default)]
-pub(crate) struct Hands {
+#[derive(Debug, Default)]
+pub struct Hands {
     held: HashMap<u64, Held, BuildHasherDefault<ByToken>>,
     letters: u64,
     /// Names of topics, in the order in which they came up.
@@ -25,17 +26,20 @@ pub(crate) struct Hands {
 }
 
 /// One of them.
+#[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "runs are the common case, and a box would be an allocation for each")]
-pub(crate) enum Held {
+pub enum Held {
     /// With the event in hand.
     Run(HeldRun, Option<Event>),
+    /// Events of one call.
     Batch(HeldBatch),
+    /// A letter that is told.
     Letter(HeldLetter),
 }
 
 impl Hands {
-    /// Keeps the work, and writes it down for JavaScript.
-    pub(crate) fn take(&mut self, work: Vec<Work>) -> Vec<u8> {
+    /// Keeps the work, and writes it down for the host.
+    pub fn take(&mut self, work: Vec<Work>) -> Vec<u8> {
         let counts = work.iter().map(|work| match work {
             Work::Run(run) => run.ahead().count(),
             Work::Batch(batch) => batch.batch.len(),
@@ -88,12 +92,13 @@ impl Hands {
     }
 
     /// Names of topics, in the order of their numbers.
-    pub(crate) fn topics(&self) -> &[String] {
+    #[must_use]
+    pub fn topics(&self) -> &[String] {
         &self.topics
     }
 
     /// The event in hand of a run is done, and the next one is begun; false: the run is over.
-    pub(crate) fn next(&mut self, token: u64) -> bool {
+    pub fn next(&mut self, token: u64) -> bool {
         let Some(Held::Run(run, event)) = self.held.get_mut(&token) else { return false };
         if event.take().is_some() {
             run.done();
@@ -107,17 +112,18 @@ impl Hands {
     }
 
     /// What is held under a token.
-    pub(crate) fn get(&mut self, token: u64) -> Option<&mut Held> {
+    pub fn get(&mut self, token: u64) -> Option<&mut Held> {
         self.held.get_mut(&token)
     }
 
     /// It is over.
-    pub(crate) fn remove(&mut self, token: u64) -> Option<Held> {
+    pub fn remove(&mut self, token: u64) -> Option<Held> {
         self.held.remove(&token)
     }
 
     /// The event in hand of a run, or one of a batch.
-    pub(crate) fn event(&self, token: u64, position: usize) -> Option<&Event> {
+    #[must_use]
+    pub fn event(&self, token: u64, position: usize) -> Option<&Event> {
         match self.held.get(&token)? {
             Held::Run(_, event) => event.as_ref(),
             Held::Batch(batch) => batch.batch.events().get(position),
@@ -126,7 +132,7 @@ impl Hands {
     }
 
     /// Lets go of everything: what was not begun is handed over again, and what is in hand was never answered for.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.held.clear();
     }
 }
@@ -137,7 +143,7 @@ fn number(number: usize) -> i32 {
 
 /// Tokens are counted: spreading them over the table is all that is needed.
 #[derive(Default)]
-pub(crate) struct ByToken(u64);
+struct ByToken(u64);
 
 impl Hasher for ByToken {
     fn finish(&self) -> u64 {

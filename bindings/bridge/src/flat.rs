@@ -1,16 +1,16 @@
 //! A hand-over as one buffer: words of 32 bits first, then the bytes that they speak of.
 //!
 //! An object with buffers of its own per record costs microseconds; slices of one buffer cost next to nothing, and only what a handler asks
-//! for is made at all. `node/src/flat.ts` reads what is written here.
+//! for is made at all. `node/src/flat.ts` and Kotlin's `Frame.kt` read what is written here.
 
-use onceward_bridge::Event;
+use onceward::Event;
 
 /// Words of a hand-over: version, pieces.
 pub(crate) const HEAD: usize = 2;
 /// Words of a piece: kind, handler, token (low, high), events.
 pub(crate) const PIECE: usize = 5;
 /// Words of an event; see [`Flat::event`].
-pub(crate) const EVENT: usize = 14;
+pub(crate) const EVENT: usize = 15;
 /// What stands for nothing, where a length would stand.
 const NONE: i32 = -1;
 
@@ -45,7 +45,7 @@ impl Flat {
     }
 
     /// Place of its bytes, topic, partition, attempt, offset, timestamp, then the lengths of key, value, id, correlation id and headers, whose
-    /// bytes stand behind each other. A timestamp that is not there is the lowest number.
+    /// bytes stand behind each other; last the length of the JSON that a schema made of the value, or nothing. A timestamp that is not there is the lowest number.
     pub(crate) fn event(&mut self, event: &Event, topic: i32) {
         self.word(length(self.bytes.len()));
         self.word(topic);
@@ -67,6 +67,7 @@ impl Flat {
         }
         self.word(count);
         self.word(length(self.bytes.len() - begin));
+        self.bytes_or_none(event.body().filter(|_| event.is_decoded()));
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
